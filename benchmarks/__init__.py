@@ -1,0 +1,1 @@
+"""Experiments that compare mixup with its rivals: ``python -m benchmarks``."""

@@ -1,0 +1,87 @@
+"""What a data set is, what a source of one does, and how either fails."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, Protocol
+
+import pandas as pd
+from numpy.typing import NDArray
+
+Task = Literal["classification", "regression"]
+Folder = str | os.PathLike[str]
+
+#: Seconds of silence after which a server is given up.
+TIMEOUT = 30.0
+
+
+class DatasetUnavailable(RuntimeError):  # noqa: N818 - says more than "...Error"
+    """A data set cannot be had; the message is one sentence with the remedy."""
+
+
+class Problem(Exception):  # noqa: N818 - never leaves this package
+    """What is wrong, and what to do about it: the two halves of a sentence."""
+
+    def __init__(self, what: str, hint: str) -> None:
+        super().__init__(what, hint)
+        self.what = what
+        self.hint = hint
+
+    def about(self, title: str) -> DatasetUnavailable:
+        """Make the whole sentence, on one line."""
+        sentence = f"{title} cannot be loaded: {self.what}; {self.hint}."
+        return DatasetUnavailable(" ".join(sentence.split()))
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A table with its target, as it came from its source.
+
+    Parameters
+    ----------
+    name : str
+        The name that `load` knows it by, safe in file names.
+    X : pandas.DataFrame of shape (n_samples, n_features)
+        Raw features: numbers of any dtype, categories, booleans, strings, gaps.
+    y : ndarray of shape (n_samples,)
+        Labels (strings, booleans or whole numbers), or float64 for a regression.
+    task : {"classification", "regression"}
+        What is to be learnt.
+    source : str
+        Where it comes from, e.g. "OpenML 183".
+    """
+
+    name: str
+    X: pd.DataFrame
+    y: NDArray[Any]
+    task: Task
+    source: str
+
+    @property
+    def label(self) -> str:
+        """Name without its origin, for tables: "iris" for "sklearn_iris"."""
+        return short_name(self.name)
+
+    @cached_property
+    def n_duplicates(self) -> int:
+        """Rows whose features and target repeat an earlier row's."""
+        target = pd.Series(self.y, index=self.X.index)
+        return int(pd.concat([self.X, target], axis=1).duplicated().sum())
+
+
+class Source(Protocol):
+    """Something that can give a data set: a row of the registry."""
+
+    @property
+    def name(self) -> str:
+        """The name that `load` knows it by."""
+
+    def load(self, cache: Folder | None, timeout: float) -> Dataset:
+        """Give the data set or raise `DatasetUnavailable`."""
+
+
+def short_name(name: str) -> str:
+    """Drop the origin from a name: "sklearn_iris" is "iris" to its readers."""
+    return name.removeprefix("sklearn_")

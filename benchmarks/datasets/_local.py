@@ -1,0 +1,190 @@
+"""Data sets that need no OpenML: scikit-learn's own and generated ones."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn import datasets
+
+from benchmarks.datasets._base import Dataset, Folder, Problem, Task
+
+Table = tuple[pd.DataFrame, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class LocalSet:
+    """A data set made on this machine, the same at every call.
+
+    Parameters
+    ----------
+    name : str
+        The name that `load` knows it by.
+    make : callable
+        Gives the features and the target.
+    task : {"classification", "regression"}
+        What is to be learnt.
+    source : str
+        Where it comes from.
+    """
+
+    name: str
+    make: Callable[[], Table]
+    task: Task
+    source: str
+
+    def load(self, cache: Folder | None, timeout: float) -> Dataset:
+        """Make the data set; there is nothing to fetch."""
+        X, y = self.make()
+        return Dataset(self.name, X, y, self.task, self.source)
+
+
+@dataclass(frozen=True)
+class CaliforniaHousing:
+    """California housing (20,640 x 8), fetched and cached by scikit-learn itself.
+
+    scikit-learn keeps it in its own folder (SCIKIT_LEARN_DATA), not in OpenML's.
+    """
+
+    name: str = "california_housing"
+
+    def load(self, cache: Folder | None, timeout: float) -> Dataset:
+        """Read the data set from scikit-learn's folder or the network."""
+        before = socket.getdefaulttimeout()
+        socket.setdefaulttimeout(timeout)  # scikit-learn's fetcher takes no time-out
+        try:
+            X, y = _table(datasets.fetch_california_housing, n_retries=0)
+        except Exception as error:
+            raise _not_fetched(error).about(f"{self.name} (scikit-learn)") from error
+        finally:
+            socket.setdefaulttimeout(before)
+        return Dataset(self.name, X, y, "regression", _of("fetch_california_housing"))
+
+
+def _not_fetched(error: Exception) -> Problem:
+    """Tell a set that is not there from one whose cached file cannot be read."""
+    what = f"{type(error).__name__}: {error}"
+    try:
+        home = Path(datasets.get_data_home())
+        damaged = sorted(home.glob("cal_housing*.pkz"))
+    except OSError as trouble:
+        return Problem(
+            f"scikit-learn's data folder cannot be used ({trouble})",
+            "name another one with SCIKIT_LEARN_DATA",
+        )
+    if damaged:
+        return Problem(
+            f"its cached file cannot be read ({what})", f"delete {damaged[0]}"
+        )
+    return Problem(
+        f"scikit-learn could not fetch it ({what})",
+        f"check the network, or copy scikit-learn's data folder to {home} from a "
+        "machine that has it",
+    )
+
+
+def _of(function: str) -> str:
+    return f"scikit-learn {function}"
+
+
+def _table(function: Callable[..., Any], **options: Any) -> Table:
+    """Call a loader of scikit-learn's for a frame and an array."""
+    X, y = function(return_X_y=True, as_frame=True, **options)
+    return X, y.to_numpy()
+
+
+def _framed(X: NDArray[np.float64], y: NDArray[Any]) -> Table:
+    """Name the columns of a generated matrix x1, x2, ..."""
+    return pd.DataFrame(X, columns=[f"x{1 + j}" for j in range(X.shape[1])]), y
+
+
+def make_nonlinear(n_samples: int = 1000) -> Table:
+    """Draw waves, a product and a bend of six standard normal features.
+
+    y = sin(3 x1) + x2 * x3 + max(x4, 0) + noise of standard deviation 0.1;
+    x5 and x6 say nothing.
+    """
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n_samples, 6))
+    noise = 0.1 * rng.standard_normal(n_samples)
+    y = np.sin(3 * X[:, 0]) + X[:, 1] * X[:, 2] + np.maximum(X[:, 3], 0) + noise
+    return _framed(X, y)
+
+
+def make_spirals(n_samples: int = 400) -> Table:
+    """Draw two spirals of one and a half turns, one the other's half turn."""
+    rng = np.random.default_rng(0)
+    y = np.arange(n_samples) % 2
+    turn = 3 * np.pi * np.sqrt(rng.uniform(0.02, 1, n_samples))
+    angle = turn + np.pi * y
+    X = (turn * np.stack([np.cos(angle), np.sin(angle)])).T / np.pi
+    return _framed(X + 0.1 * rng.standard_normal(X.shape), y)
+
+
+_TOY = {"n_samples": 400, "random_state": 0}
+_FRIEDMAN = {"n_samples": 1000, "random_state": 0}
+
+#: The demonstration's four, which ship with scikit-learn.
+DEMO = tuple(
+    LocalSet(
+        f"sklearn_{name}",
+        partial(_table, getattr(datasets, f"load_{name}")),
+        "classification",
+        _of(f"load_{name}"),
+    )
+    for name in ("iris", "wine", "breast_cancer", "digits")
+)
+
+#: Regression: real, generated, fetched.
+REGRESSION = (
+    LocalSet(
+        "sklearn_diabetes",
+        partial(_table, datasets.load_diabetes),
+        "regression",
+        _of("load_diabetes"),
+    ),
+    LocalSet(
+        "friedman1",
+        lambda: _framed(*datasets.make_friedman1(noise=1.0, **_FRIEDMAN)),
+        "regression",
+        _of("make_friedman1"),
+    ),
+    LocalSet(
+        "friedman2",
+        lambda: _framed(*datasets.make_friedman2(noise=125.0, **_FRIEDMAN)),
+        "regression",
+        _of("make_friedman2"),
+    ),
+    LocalSet(
+        "friedman3",
+        lambda: _framed(*datasets.make_friedman3(noise=0.1, **_FRIEDMAN)),
+        "regression",
+        _of("make_friedman3"),
+    ),
+    LocalSet("nonlinear", make_nonlinear, "regression", "generated"),
+    CaliforniaHousing(),
+)
+
+#: Two features, two classes: for pictures.
+TOY = (
+    LocalSet(
+        "two_moons",
+        lambda: _framed(*datasets.make_moons(noise=0.2, **_TOY)),
+        "classification",
+        _of("make_moons"),
+    ),
+    LocalSet(
+        "circles",
+        lambda: _framed(*datasets.make_circles(noise=0.1, factor=0.5, **_TOY)),
+        "classification",
+        _of("make_circles"),
+    ),
+    LocalSet("spirals", make_spirals, "classification", "generated"),
+)

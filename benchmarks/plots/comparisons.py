@@ -1,0 +1,292 @@
+"""Figures that compare methods: levels, ranks, ratios.
+
+Error bars and bands are standard errors that know that folds overlap
+(`benchmarks.stats.summary`). They describe one method each; a comparison of two
+methods is paired and belongs to the tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import pandas as pd
+import scikit_posthocs
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
+
+from benchmarks.plots._canvas import (
+    BAND,
+    COLOURS,
+    FAINT,
+    INK,
+    MEDIUM,
+    POINTS,
+    SMALL,
+    Style,
+    by_set,
+    dress,
+    legend,
+    line,
+    method_legend,
+    method_styles,
+    panels,
+)
+from benchmarks.quantities import quantity
+from benchmarks.stats import Ranking, mean_over_sets, summary
+
+
+def error_against_alpha(
+    frame: pd.DataFrame, metric: str = "error", *, columns: int = 3
+) -> Figure:
+    """Draw a metric against alpha on every set, with the level of ERM.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The long frame with a column ``alpha``; 0 is ERM, infinity is drawn as the
+        last point, rows without alpha are left out.
+    metric : str, default="error"
+        Column to draw.
+    columns : int, default=3
+        Panels beside each other.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One panel per set: points with error bars for mixup, a dashed line with a
+        band for ERM.
+    """
+    shown = quantity(metric)
+    known = frame.dropna(subset=["alpha"])
+    means = summary(known, metric, ["dataset", "alpha"]).sort_values("alpha")
+    positions = _alpha_positions(means["alpha"])
+    sets = list(dict.fromkeys(known["dataset"]))
+    figure, axes = panels(len(sets), columns=columns)
+    for i, (ax, name) in enumerate(zip(axes, sets, strict=True)):
+        on_set = means[means["dataset"] == name]
+        _level(ax, on_set[on_set["alpha"] == 0], shown.scale)
+        mixup = on_set[on_set["alpha"] > 0]
+        where = mixup["alpha"].map(positions)
+        _curve(ax, where, mixup, shown.scale, "mixup", {"color": COLOURS[0]})
+        _alpha_axis(ax, positions)
+        ylabel = shown.label if i % columns == 0 else ""
+        dress(ax, title=str(name), xlabel="alpha", ylabel=ylabel)
+    handles = [line("mixup", {"color": COLOURS[0], "marker": "o"})]
+    if (means["alpha"] == 0).any():
+        handles.append(line("ERM", {"color": INK, "linestyle": "--"}))
+    legend(figure, handles)
+    return figure
+
+
+def critical_difference_diagram(ranking: Ranking) -> Figure:
+    """Draw average ranks and join the methods that Nemenyi's test cannot separate.
+
+    Parameters
+    ----------
+    ranking : benchmarks.stats.Ranking
+        What `benchmarks.stats.friedman_nemenyi` returned.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Demsar's diagram, the best method on the left, with the length of the
+        critical difference.
+    """
+    figure, (ax,) = panels(1, size=(7.0, 3.0))
+    scikit_posthocs.critical_difference_diagram(
+        ranking.ranks,
+        ranking.nemenyi,
+        alpha=ranking.level,
+        ax=ax,
+        label_fmt_left="{label}  {rank:.2f} ",
+        label_fmt_right=" {rank:.2f}  {label}",
+        label_props={"fontsize": SMALL},
+        marker_props={"s": 18},
+        elbow_props={"linewidth": 1.0},
+        crossbar_props={"color": INK, "linewidth": 2.5},
+        color_palette=dict.fromkeys(ranking.ranks.index, COLOURS[0]),
+        text_h_margin=0.05,
+    )
+    _ruler(ax, float(ranking.ranks.min()), ranking.critical_difference)
+    ax.tick_params(labelsize=SMALL, color=FAINT, labelcolor=INK)
+    ax.set_title(
+        f"Average rank by {quantity(ranking.metric).label} over {ranking.n_sets} "
+        f"sets (Friedman p = {ranking.p:.2g})",
+        fontsize=MEDIUM,
+        color=INK,
+        pad=10,
+    )
+    lowest, highest = ax.get_ylim()
+    figure.set_size_inches(7.0, 0.4 + 0.27 * (highest - lowest))
+    return figure
+
+
+def corruption(frame: pd.DataFrame, *, columns: int = 3) -> Figure:
+    """Draw test errors against the share of corrupted training labels.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The long frame with columns ``noise`` (a fraction), ``best_error`` and
+        ``last_error``: over the epochs and after the last.
+    columns : int, default=3
+        Panels beside each other.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One panel per set, two lines per method: dashed for the best epoch, solid
+        with error bars for the last.
+    """
+    styles = method_styles(frame["method"])
+    groups = by_set(frame)
+    figure, axes = panels(len(groups), columns=columns)
+    for i, (ax, (name, on_set)) in enumerate(zip(axes, groups, strict=True)):
+        keys = ["dataset", "method", "noise"]
+        best = summary(on_set, "best_error", keys).sort_values("noise")
+        last = summary(on_set, "last_error", keys).sort_values("noise")
+        for method, style in styles.items():
+            rows = best[best["method"] == method]
+            dashed = {"color": style["color"], "linestyle": "--", "linewidth": 1.2}
+            x, y = 100 * rows["noise"], 100 * rows["mean"]
+            ax.plot(x, y, label=f"{method} (best)", **dashed)
+            rows = last[last["method"] == method]
+            _curve(ax, 100 * rows["noise"], rows, 100, f"{method} (last)", style)
+        ylabel = "test error (%)" if i % columns == 0 else ""
+        dress(ax, title=name, xlabel="corrupted labels (%)", ylabel=ylabel)
+    method_legend(
+        figure,
+        {
+            **styles,
+            "last epoch": {"color": FAINT},
+            "best epoch": {"color": FAINT, "linestyle": "--"},
+        },
+    )
+    return figure
+
+
+def adversarial(frame: pd.DataFrame) -> Figure:
+    """Draw the error under attacks against their strength.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The long frame with columns ``box`` ("white", "black"), ``attack`` and
+        ``epsilon`` (in units of standardised features).
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One panel per box and attack, one line per method, averaged over the sets
+        of the frame that have every method and strength.
+    """
+    styles = method_styles(frame["method"])
+    kinds = list(dict.fromkeys(zip(frame["box"], frame["attack"], strict=True)))
+    columns = min(len(kinds), frame["attack"].nunique())
+    figure, axes = panels(len(kinds), columns=columns, sharey=True, size=(3.4, 2.5))
+    for i, (ax, (box, attack)) in enumerate(zip(axes, kinds, strict=True)):
+        rows = frame[(frame["box"] == box) & (frame["attack"] == attack)]
+        means = mean_over_sets(rows, "error", ["method", "epsilon"])
+        for method, style in styles.items():
+            curve = means[means["method"] == method].sort_values("epsilon")
+            _curve(ax, curve["epsilon"], curve, 100, method, style)
+        ylabel = "error (%)" if i % columns == 0 else ""
+        dress(ax, title=f"{attack}, {box} box", xlabel="epsilon", ylabel=ylabel)
+    method_legend(figure, styles)
+    return figure
+
+
+def speed_ratios(frame: pd.DataFrame, title: str = "") -> Figure:
+    """Draw time ratios with their spread, case by case.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Columns ``case``, ``peer``, ``ratio`` (this package's time over the
+        peer's), ``low`` and ``high`` (the spread's ends); ``target`` where a ratio
+        is aimed at.
+    title : str, default=""
+        Title of the figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A row per case, a dot with a bar per peer on a logarithmic axis, a line at
+        equal time and a tick at every target.
+    """
+    cases = list(dict.fromkeys(frame["case"]))
+    styles = method_styles(frame["peer"])
+    figure, (ax,) = panels(1, size=(6.4, 0.9 + 0.45 * len(cases)))
+    offsets = np.linspace(-0.2, 0.2, len(styles)) if len(styles) > 1 else [0.0]
+    for offset, (peer, style) in zip(offsets, styles.items(), strict=True):
+        rows = frame[frame["peer"] == peer]
+        y = [cases.index(case) + offset for case in rows["case"]]
+        bars = [rows["ratio"] - rows["low"], rows["high"] - rows["ratio"]]
+        ax.errorbar(rows["ratio"], y, xerr=bars, fmt="none", ecolor=style["color"])
+        ax.plot(rows["ratio"], y, linestyle="", markersize=5, **style, label=peer)
+        if "target" in frame:
+            mark = {"marker": "|", "markersize": 11, "color": style["color"]}
+            ax.plot(rows["target"], y, linestyle="", markeredgewidth=1.5, **mark)
+    ax.axvline(1.0, color=INK, linewidth=1.0)
+    ax.set_xscale("log")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.minorticks_off()
+    ax.set_yticks(range(len(cases)), cases)
+    ax.invert_yaxis()
+    dress(ax, title=title, xlabel="time / peer's time", grid="x")
+    dots = {name: {**style, "linestyle": ""} for name, style in styles.items()}
+    if "target" in frame:
+        dots["target"] = {"color": INK, "marker": "|", "linestyle": ""}
+    method_legend(figure, dots)
+    return figure
+
+
+def _ruler(ax: Axes, start: float, length: float) -> None:
+    """Draw the length of the critical difference above the axis of ranks."""
+    ax.plot([start, start + length], [1.6, 1.6], color=INK, linewidth=2.5)
+    label = f"  critical difference {length:.2f}"
+    ax.text(start + length, 1.6, label, va="center", fontsize=SMALL, color=INK)
+
+
+def _curve(
+    ax: Axes,
+    x: pd.Series[float],
+    means: pd.DataFrame,
+    scale: float,
+    label: str,
+    style: Style,
+) -> None:
+    """Draw means with their standard errors as a line with bars."""
+    ax.errorbar(
+        x,
+        means["mean"] * scale,
+        means["se"] * scale,
+        label=label,
+        elinewidth=1.0,
+        **{**POINTS, **style},
+    )
+
+
+def _level(ax: Axes, erm: pd.DataFrame, scale: float) -> None:
+    """Draw the level of ERM, where there is one, in a band of its error."""
+    for mean, error in erm[["mean", "se"]].to_numpy() * scale:
+        ax.axhline(mean, color=INK, linestyle="--", linewidth=1.2, label="ERM")
+        ax.axhspan(mean - error, mean + error, color=INK, **BAND)
+
+
+def _alpha_positions(alphas: Iterable[float]) -> dict[float, float]:
+    """Where every alpha but 0 stands on a logarithmic axis, infinity last."""
+    values = sorted({float(alpha) for alpha in alphas} - {0.0})
+    last = max([alpha for alpha in values if np.isfinite(alpha)], default=1.0)
+    return {alpha: alpha if np.isfinite(alpha) else 4 * last for alpha in values}
+
+
+def _alpha_axis(ax: Axes, positions: Mapping[float, float]) -> None:
+    """Put a tick at every alpha of the frame and nowhere else."""
+    ax.set_xscale("log")
+    ax.minorticks_off()
+    labels = [f"{alpha:g}" if np.isfinite(alpha) else "∞" for alpha in positions]
+    ax.set_xticks(list(positions.values()), labels)

@@ -1,0 +1,8 @@
+"""Mixup for scikit-learn: small networks for tables, trained many at once."""
+
+from sk_mixup._many import fit_many
+from sk_mixup.classifier import MixupClassifier
+from sk_mixup.regressor import MixupRegressor
+
+__all__ = ["MixupClassifier", "MixupRegressor", "fit_many"]
+__version__ = "0.1.0"

@@ -1,0 +1,87 @@
+"""The networks that an estimator trains, as values that build them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+
+from sk_mixup._epoch import Run, Streams
+from sk_mixup._modules import Network, StackedCopies, StackedMLP, Standardize, seeded
+
+
+class Architecture(Protocol):
+    """Equal by value; builds untrained networks."""
+
+    @property
+    def n_weights(self) -> int:
+        """Weights of one network, as far as they are known beforehand."""
+
+    def build(self, standardize: Standardize, runs: Sequence[Run]) -> Network:
+        """Return untrained networks, each drawn from its run's own stream."""
+
+
+@dataclass(frozen=True)
+class MLPArchitecture:
+    """Perceptrons of the given sizes, from inputs to outputs."""
+
+    sizes: tuple[int, ...]
+
+    @property
+    def n_weights(self) -> int:
+        pairs = zip(self.sizes[:-1], self.sizes[1:], strict=True)
+        return sum((n_in + 1) * n_out for n_in, n_out in pairs)
+
+    def build(self, standardize: Standardize, runs: Sequence[Run]) -> Network:
+        body = StackedMLP(len(runs), self.sizes)
+        body.initialize([run.streams.initial for run in runs])
+        return Network(standardize, body)
+
+
+@dataclass(frozen=True, eq=False)
+class ModuleArchitecture:
+    """Copies of a user's module, checked before anything is trained."""
+
+    module: Callable[..., nn.Module]
+    sample_shape: tuple[int, ...]
+    n_outputs: int
+    mix_layer: int | str
+    params: dict[str, Any] = field(default_factory=dict)
+
+    n_weights = 0
+
+    def build(self, standardize: Standardize, runs: Sequence[Run]) -> Network:
+        members = [self._member(run.streams) for run in runs]
+        return Network(standardize, StackedCopies(members))
+
+    def _member(self, streams: Streams) -> nn.Module:
+        seed = int(streams.initial.integers(2**63))
+        with seeded(seed, torch.device("cpu")):
+            member = self.module(**self.params)
+            self._check(member)
+        return member
+
+    def _check(self, member: Any) -> None:
+        """Try the module on two rows, which also fixes the sizes of lazy layers."""
+        if not isinstance(member, nn.Module):
+            raise TypeError(
+                "module must make a torch.nn.Module, but it made "
+                f"{type(member).__name__}."
+            )
+        with torch.no_grad():
+            outputs = member.eval()(torch.zeros(2, *self.sample_shape))
+        member.train()
+        if outputs.shape != (2, self.n_outputs):
+            raise ValueError(
+                f"module turned 2 rows of shape {self.sample_shape} into shape "
+                f"{tuple(outputs.shape)}, but (2, {self.n_outputs}) is needed: one "
+                "output for each class or target."
+            )
+        known = ["input", 0, *(name for name, _ in member.named_modules() if name)]
+        if self.mix_layer not in known:
+            raise ValueError(
+                f"mix_layer={self.mix_layer!r} does not exist; this module has {known}."
+            )

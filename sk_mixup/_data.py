@@ -1,0 +1,195 @@
+"""Tables, statistics, splits and networks: the parts that a fit is prepared from."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import gen_batches
+
+from sk_mixup._epoch import DenseTable, Portion, SparseTable, Table
+from sk_mixup._modules import Standardize
+from sk_mixup.vicinity import Draw, Pairing, TrainingRows
+
+Result = TypeVar("Result")
+
+OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "nadam": torch.optim.NAdam,
+    "rmsprop": torch.optim.RMSprop,
+    "sgd": torch.optim.SGD,
+}
+
+
+class Memo:
+    """Results shared by estimators that are prepared together.
+
+    A result belongs to the objects (by identity) that it was computed from, so ten
+    candidates on one training fold share its table, its statistics and its neighbours.
+    """
+
+    def __init__(self) -> None:
+        self._results: dict[tuple[Any, ...], Any] = {}
+        self._kept: list[tuple[object, ...]] = []
+
+    def get(
+        self,
+        name: object,
+        sources: tuple[object, ...],
+        compute: Callable[[], Result],
+    ) -> Result:
+        """Return the named result of ``sources``, computed once."""
+        key = (name, *map(id, sources))
+        if key not in self._results:
+            self._results[key] = compute()
+            self._kept.append(sources)
+        result: Result = self._results[key]
+        return result
+
+
+def numpy_dtype(dtype: torch.dtype) -> type[np.floating]:
+    """Return NumPy's name of a torch dtype."""
+    return np.float64 if dtype == torch.float64 else np.float32
+
+
+def as_table(X: Any, device: torch.device) -> Table:
+    """Put validated rows on the device, or keep them sparse."""
+    if sparse.issparse(X):
+        return SparseTable(X, device)
+    return DenseTable(without_warning(X), device)
+
+
+def without_warning(X: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return the array, read-only ones (memory maps) without torch's later warning."""
+    if not X.flags.writeable:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            torch.from_numpy(X[:0])
+    return X
+
+
+def resolve_device(device: str) -> torch.device:
+    """Return the torch device of ``device``, or say why it cannot be had."""
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        torch.empty(0, device=device)
+        return torch.device(device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(
+            f"device={device!r} cannot be used here ({reason}); use 'cpu', or 'auto' "
+            "to take a GPU where there is one."
+        ) from error
+
+
+def standardization(portion: Portion) -> Standardize:
+    """Return the weighted mean and deviation of each feature of the portion's rows."""
+    is_sparse = isinstance(portion.table, SparseTable)
+    features = portion.table.shape[1:]
+    scaler = StandardScaler(with_mean=not is_sparse)
+    size = max(1, 4_000_000 // int(np.prod(features)))
+    for chunk in gen_batches(len(portion), size):
+        numbers = torch.arange(chunk.start, chunk.stop)
+        weights = portion.mass(numbers.to(portion.device)).cpu().numpy()
+        scaler.partial_fit(_flat_rows(portion, numbers), sample_weight=weights)
+    shift, scale = (
+        torch.as_tensor(figure, dtype=torch.get_default_dtype()).view(1, 1, *features)
+        for figure in (scaler.mean_, scaler.scale_)
+    )
+    return Standardize(shift, scale)
+
+
+def _flat_rows(portion: Portion, numbers: torch.Tensor) -> Any:
+    if isinstance(portion.table, SparseTable):
+        rows = numbers if portion.rows is None else portion.rows[numbers].cpu()
+        return portion.table.X[rows.numpy()]
+    return portion.inputs(numbers.to(portion.device)).flatten(1).cpu().numpy()
+
+
+def no_standardization(portion: Portion) -> Standardize:
+    """Return figures that leave the rows as they are."""
+    shape = (1, 1, *portion.table.shape[1:])
+    return Standardize(torch.zeros(shape), torch.ones(shape))
+
+
+def split_portion(
+    whole: Portion, fraction: float, strata: NDArray[Any] | None, seed: int
+) -> tuple[Portion, Portion]:
+    """Set clean validation rows aside, stratified where there are ``strata``."""
+    try:
+        training, validation = train_test_split(
+            np.arange(len(whole)),
+            test_size=fraction,
+            stratify=strata,
+            random_state=seed,
+        )
+    except ValueError as error:
+        raise ValueError(
+            f"early_stopping=True cannot set aside validation_fraction={fraction} of "
+            f"{len(whole)} rows with rows of every class on both sides ({error}); give "
+            "more rows, another validation_fraction, or early_stopping=False."
+        ) from error
+    return _subset(whole, np.sort(training)), _subset(whole, np.sort(validation))
+
+
+def _subset(whole: Portion, chosen: NDArray[np.int64]) -> Portion:
+    numbers = torch.from_numpy(chosen).to(whole.device)
+    return Portion(
+        whole.table,
+        whole.targets.subset(numbers),
+        numbers if whole.rows is None else whole.rows[numbers],
+        None if whole.weights is None else whole.weights[numbers],
+    )
+
+
+def partner_draw(
+    pairing: Pairing, portion: Portion, standardize: Standardize, y: NDArray[Any]
+) -> Draw:
+    """Let the pairing look at the training rows."""
+    rows = np.arange(len(portion)) if portion.rows is None else portion.rows.cpu()
+    return pairing.fit(
+        TrainingRows(
+            lambda: portion.table.standardized(np.asarray(rows), standardize), y
+        )
+    )
+
+
+def resolve_optimizer(
+    optimizer: str | type[torch.optim.Optimizer],
+) -> type[torch.optim.Optimizer]:
+    """Return the optimiser's class; those that mix the runs up are refused."""
+    if isinstance(optimizer, str):
+        return OPTIMIZERS[optimizer]
+    if optimizer.__name__ in ("LBFGS", "Muon", "Adafactor", "SparseAdam"):
+        raise ValueError(
+            f"optimizer={optimizer.__name__} does not treat each weight on its own, so "
+            "it cannot train several networks as one program; use one such as "
+            f"{sorted(OPTIMIZERS)}."
+        )
+    return optimizer
+
+
+def optimizer_arguments(
+    optimizer: type[torch.optim.Optimizer],
+    weight_decay: float,
+    params: dict[str, Any] | None,
+    device: torch.device,
+) -> dict[str, Any]:
+    """Return the arguments of the optimiser, its fused form where there is one."""
+    known = inspect.signature(optimizer).parameters
+    arguments: dict[str, Any] = {"weight_decay": weight_decay}
+    if "fused" in known and device.type in ("cpu", "cuda"):
+        arguments["fused"] = True
+    return arguments | (params or {})
+
+

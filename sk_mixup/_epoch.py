@@ -1,0 +1,500 @@
+"""What networks are trained on, and how an epoch of it is drawn.
+
+The table is on the device once. An epoch is row numbers and weights: it is drawn on the
+CPU, run by run, from streams that belong to the run, and turned into minibatches a
+block of steps at a time, one gather and one weighted sum each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.utils import gen_batches
+from torch import Tensor
+
+from sk_mixup._modules import Batch, Mixture, Standardize
+from sk_mixup.vicinity import Draw, Rows, Vicinity
+
+BLOCK_BYTES = 4_000_000
+
+
+class Streams:
+    """The independent random streams of one run.
+
+    Parameters
+    ----------
+    entropy : int
+        Drawn from the estimator's ``random_state``.
+    member : int
+        The run's number in its ensemble.
+    """
+
+    NAMES = ("initial", "order", "partners", "weights", "noise", "dropout", "split")
+
+    initial: np.random.Generator
+    order: np.random.Generator
+    partners: np.random.Generator
+    weights: np.random.Generator
+    noise: np.random.Generator
+    dropout: np.random.Generator
+    split: np.random.Generator
+
+    def __init__(self, entropy: int, member: int) -> None:
+        self.entropy = entropy
+        seeds = np.random.SeedSequence([entropy, member]).spawn(len(self.NAMES))
+        for name, seed in zip(self.NAMES, seeds, strict=True):
+            setattr(self, name, np.random.default_rng(seed))
+
+
+class Table(Protocol):
+    """Rows of which some are asked for by number."""
+
+    shape: tuple[int, ...]
+
+    def take(self, rows: Tensor) -> Tensor:
+        """Return the rows of the given numbers, ``(len(rows), *features)``."""
+
+    def standardized(self, rows: Rows, by: Standardize) -> Any:
+        """Return the given rows scaled, as what scikit-learn's neighbours take."""
+
+
+class DenseTable:
+    """A table that is on the device whole."""
+
+    def __init__(self, X: NDArray[np.floating], device: torch.device) -> None:
+        self.shape = X.shape
+        self.values = torch.from_numpy(X).to(device)
+
+    def take(self, rows: Tensor) -> Tensor:
+        return self.values.index_select(0, rows)
+
+    def standardized(self, rows: Rows, by: Standardize) -> NDArray[np.float32]:
+        taken = self.take(torch.from_numpy(rows).to(self.values.device))
+        return by(taken)[0].flatten(1).cpu().numpy()
+
+
+class SparseTable:
+    """A sparse table, of which only the rows asked for are made dense."""
+
+    def __init__(self, X: sparse.csr_matrix, device: torch.device) -> None:
+        self.shape = X.shape
+        self.X, self.device = X, device
+
+    def take(self, rows: Tensor) -> Tensor:
+        return torch.from_numpy(self.X[rows.cpu().numpy()].toarray()).to(self.device)
+
+    def standardized(self, rows: Rows, by: Standardize) -> sparse.csr_matrix:
+        # Not centred, which would make it dense and changes no distance.
+        scale = by.scale.flatten().cpu().numpy()
+        return (self.X[rows] @ sparse.diags(1 / scale)).tocsr()
+
+
+class Classes:
+    """Class numbers, taken as one-hot rows."""
+
+    def __init__(self, codes: Tensor, n_classes: int) -> None:
+        self.codes = codes
+        self.one_hot = torch.eye(n_classes, device=codes.device)
+        self.n_classes = n_classes
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @property
+    def device(self) -> torch.device:
+        return self.codes.device
+
+    def take(self, rows: Tensor) -> Tensor:
+        """Return the one-hot rows of the given rows, ``(*rows.shape, classes)``."""
+        return self.one_hot[self.codes[rows]]
+
+    def to(self, device: torch.device) -> Classes:
+        """Return the targets on another device."""
+        return Classes(self.codes.to(device), self.n_classes)
+
+    def subset(self, rows: Tensor) -> Classes:
+        """Return the targets of some rows alone."""
+        return Classes(self.codes[rows], self.n_classes)
+
+
+class Values:
+    """Rows of real targets, or of label indicators, each a choice between two.
+
+    Parameters
+    ----------
+    values : Tensor of shape (n_rows, n_outputs)
+        Standardised, if they are real targets.
+    mean, scale : ndarray of shape (n_outputs,) or None
+        What was subtracted, and what the rest was divided by.
+    """
+
+    n_classes = 2
+
+    def __init__(
+        self,
+        values: Tensor,
+        mean: NDArray[np.float64] | None = None,
+        scale: NDArray[np.float64] | None = None,
+    ) -> None:
+        self.values, self.mean, self.scale = values, mean, scale
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def device(self) -> torch.device:
+        return self.values.device
+
+    def take(self, rows: Tensor) -> Tensor:
+        """Return the targets of the given rows, ``(*rows.shape, outputs)``."""
+        return self.values[rows]
+
+    def to(self, device: torch.device) -> Values:
+        """Return the targets on another device."""
+        return Values(self.values.to(device), self.mean, self.scale)
+
+    def subset(self, rows: Tensor) -> Values:
+        """Return the targets of some rows alone."""
+        return Values(self.values[rows], self.mean, self.scale)
+
+
+@dataclass(frozen=True)
+class Portion:
+    """The rows of a table that a run learns from or is judged on.
+
+    ``rows`` (None: all) are numbers in the table; ``targets`` and ``weights`` are in
+    the order of ``rows``.
+    """
+
+    table: Table
+    targets: Classes | Values
+    rows: Tensor | None = None
+    weights: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    @property
+    def device(self) -> torch.device:
+        return self.targets.device
+
+    def inputs(self, numbers: Tensor) -> Tensor:
+        return self.table.take(numbers if self.rows is None else self.rows[numbers])
+
+    def mass(self, numbers: Tensor) -> Tensor:
+        if self.weights is None:
+            return torch.ones((), device=numbers.device).expand(numbers.shape)
+        return self.weights[numbers]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One network to be trained: its rows, its vicinity and its random streams."""
+
+    training: Portion
+    vicinity: Vicinity
+    draw_partners: Draw
+    streams: Streams
+    validation: Portion | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How minibatches are made; equal for all runs of a stack.
+
+    ``mix_layer`` is None for mixing at the input; ``hidden_sizes`` are the widths
+    whose units may be dropped; ``layers`` draws the layer where "random" is asked for.
+    """
+
+    batch_size: int
+    max_epochs: int
+    warmup_epochs: int = 0
+    clean_epochs: int = 0
+    n_mixed: int = 2
+    mix_layer: int | str | None = None
+    dropout: float = 0.0
+    hidden_sizes: tuple[int, ...] = ()
+    layer_entropy: int | None = None
+
+    def mixes_in(self, epoch: int) -> bool:
+        """Tell whether the epoch, counted from 0, is neither warm-up nor clean."""
+        last = self.max_epochs - self.clean_epochs
+        return self.warmup_epochs <= epoch < last
+
+
+class EpochDraw:
+    """Which rows a run visits in an epoch, and what is mixed into them.
+
+    ``rows`` and ``weights`` are ``(n_rows, examples)``; the first column is the row
+    itself.
+    """
+
+    def __init__(self, run: Run, batch_size: int, mixed: bool) -> None:
+        vicinity = run.vicinity if mixed else replace(run.vicinity, alpha=0)
+        streams, n_rows = run.streams, len(run.training)
+        order = streams.order.permutation(n_rows)
+        self.vicinity = vicinity
+        self.rows = order[:, None]
+        if vicinity.n_examples > 1:
+            partners = run.draw_partners(
+                order, batch_size, vicinity.n_examples - 1, streams.partners
+            )
+            _check_partners(partners, n_rows, vicinity)
+            self.rows = np.concatenate([self.rows, partners], axis=1)
+        self.weights = vicinity.draw_weights(n_rows, batch_size, streams.weights)
+
+    def widened(self, examples: int) -> tuple[Rows, NDArray[np.float32]]:
+        """Return rows and weights with as many examples, the added ones weightless."""
+        missing = examples - self.rows.shape[1]
+        rows = np.concatenate([self.rows, self.rows[:, :1].repeat(missing, 1)], axis=1)
+        return rows, np.pad(self.weights, ((0, 0), (0, missing)))
+
+
+def _check_partners(partners: Rows, n_rows: int, vicinity: Vicinity) -> None:
+    expected = (n_rows, vicinity.n_examples - 1)
+    if partners.shape != expected:
+        raise ValueError(
+            f"{vicinity.pairing!r} drew partners of shape {partners.shape}, but "
+            f"{expected} (rows, partners) was asked for."
+        )
+    if partners.min() < 0 or partners.max() >= n_rows:
+        raise ValueError(
+            f"{vicinity.pairing!r} drew row {partners.min()} to {partners.max()}, but "
+            f"the training rows are numbered 0 to {n_rows - 1}."
+        )
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some steps' minibatches: every tensor is ``(runs, steps, rows, ...)``.
+
+    ``step_mass``, ``(runs, steps)``, is the weight that entered each step; ``last`` is
+    the number of rows in the last step.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    mass: Tensor
+    step_mass: Tensor
+    weights: Tensor | None = None
+    layers: Sequence[int | str] = ()
+    dropout: tuple[Tensor, ...] = ()
+
+    def batches(self) -> Iterator[Batch]:
+        """Yield the minibatches in turn."""
+        inputs, targets, mass = (
+            part.unbind(1) for part in (self.inputs, self.targets, self.mass)
+        )
+        for step in range(self.inputs.shape[1]):
+            mixture = None
+            if self.weights is not None:
+                mixture = Mixture(self.weights[:, step], self.layers[step])
+            yield Batch(
+                inputs[step],
+                targets[step],
+                mass[step],
+                mixture,
+                tuple(mask[:, step] for mask in self.dropout),
+            )
+
+
+class Minibatches:
+    """The minibatches of several runs, drawn anew each epoch.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        All with the same number of steps an epoch.
+    plan : Plan
+        What the runs have in common.
+    standardize : Standardize
+        Of all runs, on the device on which the blocks are to be made.
+    """
+
+    def __init__(
+        self, runs: Sequence[Run], plan: Plan, standardize: Standardize
+    ) -> None:
+        self.runs, self.plan, self.standardize = runs, plan, standardize
+        self.device = standardize.shift.device
+        self.dtype = standardize.shift.dtype
+        self.epoch = 0
+        self.layer_stream = np.random.default_rng(plan.layer_entropy)
+        self.largest = max(len(run.training) for run in runs)
+
+    def __len__(self) -> int:
+        return self.largest
+
+    @property
+    def steps(self) -> int:
+        """Steps per epoch."""
+        return -(-self.largest // self.plan.batch_size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        for block in self.blocks():
+            yield from block.batches()
+
+    def blocks(self) -> Iterator[Block]:
+        """Draw an epoch and yield it a block of steps at a time."""
+        mixed = self.plan.mixes_in(self.epoch)
+        draws = [EpochDraw(run, self.plan.batch_size, mixed) for run in self.runs]
+        self.epoch += 1
+        whole = self.largest // self.plan.batch_size
+        for start in range(0, whole, self._block_steps):
+            stop = min(start + self._block_steps, whole)
+            yield self._block(draws, start, stop, self.plan.batch_size)
+        rest = self.largest - whole * self.plan.batch_size
+        if rest:
+            yield self._block(draws, whole, whole + 1, rest)
+
+    @property
+    def _block_steps(self) -> int:
+        row = int(np.prod(self.standardize.shift.shape[2:])) * 4 * self.plan.n_mixed
+        step = len(self.runs) * self.plan.batch_size * row
+        return max(1, BLOCK_BYTES // step)
+
+    def _block(
+        self, draws: Sequence[EpochDraw], start: int, stop: int, batch_rows: int
+    ) -> Block:
+        first = start * self.plan.batch_size
+        n_rows = (stop - start) * batch_rows
+        parts = [
+            self._run_part(run, draw, slice(first, first + n_rows), n_rows)
+            for run, draw in zip(self.runs, draws, strict=True)
+        ]
+        shape = (len(parts), stop - start, batch_rows)
+        inputs, targets, mass, weights = zip(*parts, strict=True)
+        inputs, targets, mass = map(torch.stack, (inputs, targets, mass))
+        inputs = self._noisy(self.standardize(inputs))
+        mass = mass.view(*shape, 1)
+        step_mass = mass.sum(2, keepdim=True)
+        block = Block(
+            inputs.reshape(*shape[:2], -1, *inputs.shape[2:]),
+            targets.view(*shape, -1),
+            mass / step_mass,
+            step_mass.view(shape[:2]),
+            dropout=self._dropout_masks(shape),
+        )
+        if self.plan.mix_layer is None:
+            return block
+        return replace(
+            block,
+            weights=torch.stack(weights).view(*shape, -1),
+            layers=self._draw_layers(shape[1]),
+        )
+
+    def _run_part(
+        self, run: Run, draw: EpochDraw, at: slice, n_rows: int
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return inputs, targets, mass and weights of one run's rows ``at``."""
+        if self.plan.mix_layer is None:
+            rows, weights = draw.rows[at], draw.weights[at]
+        else:
+            rows, weights = (part[at] for part in draw.widened(self.plan.n_mixed))
+        shares = draw.vicinity.target_weights(weights)
+        missing = n_rows - len(rows)
+        if missing:
+            rows, weights, shares = (
+                np.pad(part, ((0, missing), (0, 0))) for part in (rows, weights, shares)
+            )
+        numbers, weights_, shares_ = (
+            torch.from_numpy(np.ascontiguousarray(part)).to(self.device, dtype)
+            for part, dtype in (
+                (rows, torch.int64),
+                (weights, self.dtype),
+                (shares, self.dtype),
+            )
+        )
+        targets, mass = _mixed_targets(run, numbers, shares_)
+        inputs = run.training.inputs(numbers.view(-1))
+        if self.plan.mix_layer is None:
+            inputs = _mixed_inputs(inputs, weights_)
+        return inputs, targets, mass, weights_
+
+    def _noisy(self, inputs: Tensor) -> Tensor:
+        for run, x in zip(self.runs, inputs, strict=True):
+            if run.vicinity.noise_std:
+                noise = run.streams.noise.standard_normal(x.shape, dtype=np.float32)
+                noise *= run.vicinity.noise_std
+                x += torch.from_numpy(noise).to(self.device)
+        return inputs
+
+    def _dropout_masks(self, shape: tuple[int, int, int]) -> tuple[Tensor, ...]:
+        if not self.plan.dropout:
+            return ()
+        copies = 1 if self.plan.mix_layer is None else self.plan.n_mixed
+        n_rows, keep = shape[2] * copies, 1 - self.plan.dropout
+        width = sum(self.plan.hidden_sizes)
+        kept = np.stack(
+            [
+                run.streams.dropout.random((shape[1], n_rows, width), dtype=np.float32)
+                < keep
+                for run in self.runs
+            ]
+        )
+        masks = torch.from_numpy(kept).to(self.device, self.dtype) / keep
+        return masks.split(self.plan.hidden_sizes, dim=-1)
+
+    def _draw_layers(self, steps: int) -> list[int | str]:
+        if self.plan.mix_layer != "random":
+            return [self.plan.mix_layer] * steps
+        n_layers = len(self.plan.hidden_sizes) + 1
+        return self.layer_stream.integers(n_layers, size=steps).tolist()
+
+
+def _mixed_inputs(inputs: Tensor, weights: Tensor) -> Tensor:
+    """Mix ``(rows * examples, *features)`` to ``(rows, *features)``."""
+    rows, examples = weights.shape
+    if examples == 1:
+        return inputs
+    split = inputs.view(rows, examples, -1)
+    mixed = split.mul_(weights.unsqueeze(-1)).sum(1)
+    return mixed.view(rows, *inputs.shape[1:])
+
+
+def _mixed_targets(run: Run, numbers: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
+    """Return targets, ``(rows, outputs)``, and the weight behind them, ``(rows,)``."""
+    shares = shares * run.training.mass(numbers)
+    mass = shares.sum(1)
+    mixed = (shares.unsqueeze(-1) * run.training.targets.take(numbers)).sum(1)
+    targets = mixed / mass.clamp(min=1e-30).unsqueeze(-1)
+    smoothing = run.vicinity.label_smoothing
+    if smoothing:
+        floor = smoothing / run.training.targets.n_classes
+        targets = (1 - smoothing) * targets + floor
+    return targets, mass
+
+
+class ValidationRows:
+    """The clean rows on which runs are judged."""
+
+    def __init__(self, runs: Sequence[Run]) -> None:
+        self.portions = [run.validation for run in runs if run.validation is not None]
+
+    def __len__(self) -> int:
+        return max((len(portion) for portion in self.portions), default=0)
+
+    def blocks(self, chunk: int = 8192) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Yield raw inputs, targets and mass, ``(runs, rows, ...)``.
+
+        Runs with fewer rows than the largest are padded with rows of no mass.
+        """
+        for chunk_rows in gen_batches(len(self), chunk):
+            parts = [self._part(portion, chunk_rows) for portion in self.portions]
+            inputs, targets, mass = (
+                torch.stack(part) for part in zip(*parts, strict=True)
+            )
+            yield inputs, targets, mass
+
+    def _part(self, portion: Portion, rows: slice) -> tuple[Tensor, Tensor, Tensor]:
+        numbers = torch.arange(rows.start, rows.stop, device=portion.device)
+        present = numbers < len(portion)
+        numbers = numbers.clamp_(max=len(portion) - 1)
+        total = portion.mass(torch.arange(len(portion), device=portion.device)).sum()
+        mass = portion.mass(numbers) * present / total
+        return portion.inputs(numbers), portion.targets.take(numbers), mass[:, None]

@@ -1,0 +1,227 @@
+"""The base of the estimators: validate, encode, train, predict."""
+
+from __future__ import annotations
+
+import copy
+from abc import ABCMeta, abstractmethod
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.base import BaseEstimator
+from sklearn.utils import gen_batches
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import nn
+
+from sk_mixup._data import OPTIMIZERS, Memo, numpy_dtype
+from sk_mixup._epoch import Classes, Values
+from sk_mixup._losses import Loss
+from sk_mixup._many import Attempt, Problem, fit_many, run_attempts
+from sk_mixup._modules import Predictor
+from sk_mixup._net import LR_SCHEDULES, MixupNet
+from sk_mixup._prepare import Preparation
+from sk_mixup.vicinity import Pairing
+
+PREDICT_BYTES = 4_000_000
+
+
+class BaseMixup(BaseEstimator, metaclass=ABCMeta):
+    """What :class:`MixupClassifier` and :class:`MixupRegressor` share.
+
+    It never asks which of the two it is: pairings, loss, encoding of the targets and
+    the form of the predictions are theirs.
+    """
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        "alpha": [Interval(Real, 0, None, closed="both")],
+        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "n_mixed": [Interval(Integral, 2, None, closed="left")],
+        "weights_per": [StrOptions({"batch", "example"})],
+        "mix_layer": [Interval(Integral, 0, None, closed="left"), str],
+        "noise_std": [Interval(Real, 0, None, closed="left")],
+        "warmup_epochs": [Interval(Integral, 0, None, closed="left")],
+        "clean_epochs": [Interval(Integral, 0, None, closed="left")],
+        "hidden_layer_sizes": [
+            "array-like",
+            Interval(Integral, 1, None, closed="left"),
+        ],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "module": [callable, None],
+        "module_params": [dict, None],
+        "standardize": ["boolean"],
+        "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
+        "optimizer_params": [dict, None],
+        "lr": [Interval(Real, 0, None, closed="neither")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "lr_schedule": [StrOptions(set(LR_SCHEDULES))],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "n_estimators": [Interval(Integral, 1, None, closed="left")],
+        "device": [str],
+        "callbacks": [list, tuple, None],
+        "net_params": [dict, None],
+        "warm_start": ["boolean"],
+        "verbose": ["verbose"],
+        "random_state": ["random_state"],
+    }
+    _pairings: dict[str, type[Pairing]]
+
+    # What the twins say for themselves.
+
+    @property
+    @abstractmethod
+    def _loss(self) -> type[Loss]:
+        """The loss that is trained."""
+
+    @property
+    @abstractmethod
+    def _n_outputs(self) -> int:
+        """Columns of the networks' outputs."""
+
+    @abstractmethod
+    def _encode(self, y: Any, first: bool) -> NDArray[Any]:
+        """Check the targets and return class numbers or a matrix.
+
+        The classes are learnt from ``y`` if ``first``, else those at hand are used.
+        """
+
+    @abstractmethod
+    def _targets(
+        self, encoded: NDArray[Any], weights: NDArray[Any] | None, first: bool
+    ) -> Classes | Values:
+        """Return the targets that are mixed, on the CPU."""
+
+    @abstractmethod
+    def _groups(self, targets: Classes | Values) -> NDArray[Any]:
+        """Return what a pairing may know of the targets."""
+
+    @abstractmethod
+    def _strata(self, targets: Classes | Values) -> NDArray[Any] | None:
+        """Return the classes in whose shares validation rows are set aside, if any."""
+
+    @abstractmethod
+    def _links(self) -> list[nn.Module]:
+        """Return the modules that turn a network's outputs into predictions."""
+
+    def _class_weights(self, encoded: NDArray[Any]) -> NDArray[Any] | None:
+        """Return what the twin multiplies into the weights of the rows."""
+        return None
+
+    # Training.
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> BaseMixup:
+        """Train the networks; with ``warm_start`` go on with those at hand.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Real numbers; with ``module`` given, of any shape (n_samples, ...). Sparse
+            rows are made dense a minibatch at a time.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Classes or label indicators for a classifier, real targets for a regressor.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights; a weight of 0 leaves the row out.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data cannot be used, or if the loss becomes NaN or
+            infinite. The estimator is then as it was before.
+        """
+        fit_many([self], [X], [y], [sample_weight])
+        return self
+
+    def _fit_one_epoch(self, X: Any, y: Any, sample_weight: Any) -> BaseMixup:
+        """Train for one epoch on the given rows, from where the networks stand."""
+        run_attempts([Attempt(self, X, y, sample_weight, one_epoch=True)])
+        return self
+
+    def _problem(
+        self, X: Any, y: Any, sample_weight: Any, memo: Memo, one_epoch: bool = False
+    ) -> Problem:
+        """Check everything and return what is to be trained."""
+        self._validate_params()
+        return Preparation(self, memo, one_epoch).problem(X, y, sample_weight)
+
+    def _adopt(self, net: MixupNet, problem: Problem) -> None:
+        """Take the trained net."""
+        bad_epoch = net.first_bad_epoch()
+        if bad_epoch is not None:
+            raise ValueError(
+                f"The loss of {type(self).__name__} became NaN or infinite in epoch "
+                f"{bad_epoch}; try a lower lr (now {self.lr}), standardize=True (now "
+                f"{self.standardize}) or a look at extreme values in X."
+            )
+        self.net_ = net
+        self._streams = [run.streams for run in problem.runs]
+        self.history_ = net.history
+        self.n_iter_ = len(net.history)
+        self.loss_curve_ = [epoch["train_loss"] for epoch in net.history]
+        self.validation_scores_ = (
+            -np.array(net.valid_losses_) if net.valid_losses_ else None
+        )
+
+    # Prediction.
+
+    def _check_rows(self, X: Any, dtype: type[np.floating], reset: bool) -> Any:
+        return validate_data(
+            self,
+            X,
+            reset=reset,
+            accept_sparse="csr",
+            dtype=dtype,
+            order="C",
+            allow_nd=self.module is not None,
+        )
+
+    def _predict_raw(self, X: Any) -> NDArray[np.floating]:
+        """Return the members' averaged predictions, a chunk of rows at a time."""
+        check_is_fitted(self)
+        network = self.net_.module_.eval()
+        device = network.inputs.shift.device
+        dtype = numpy_dtype(network.inputs.shift.dtype)
+        X = self._check_rows(X, dtype, reset=False)
+        link = self._loss().link()
+        predicted = np.empty((X.shape[0], self._n_outputs), dtype=dtype)
+        with torch.inference_mode():
+            for chunk in gen_batches(X.shape[0], self._chunk_rows(X)):
+                rows = X[chunk].toarray() if sparse.issparse(X) else X[chunk]
+                outputs = network(torch.from_numpy(rows).to(device).unsqueeze(0))
+                predicted[chunk] = link(outputs).mean(0).cpu().numpy()
+        return predicted
+
+    def _chunk_rows(self, X: Any) -> int:
+        width = max(int(np.prod(X.shape[1:])), *self._hidden_sizes, self._n_outputs)
+        return max(256, PREDICT_BYTES // (4 * width * self.net_.module_.runs))
+
+    @property
+    def _hidden_sizes(self) -> tuple[int, ...]:
+        sizes = self.hidden_layer_sizes
+        return (sizes,) if isinstance(sizes, Integral) else tuple(sizes)
+
+    def to_torch(self) -> nn.Module:
+        """Return the fitted ensemble as a plain torch module.
+
+        Returns
+        -------
+        module : torch.nn.Module
+            From float32 rows of shape (n, n_features) to what ``predict_proba`` of a
+            classifier or ``predict`` of a regressor gives, of shape (n, n_outputs); on
+            the CPU, in evaluation mode, standardisation and averaging included, ready
+            for :func:`torch.export.export`.
+        """
+        check_is_fitted(self)
+        network = copy.deepcopy(self.net_.module_).cpu()
+        return Predictor(network, self._links()).eval().requires_grad_(False)

@@ -1,0 +1,355 @@
+"""Train many estimators, each on its own rows, as few programs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from threading import Event
+from typing import Any
+
+import torch
+
+from sk_mixup._architecture import Architecture
+from sk_mixup._data import Memo
+from sk_mixup._epoch import Minibatches, Plan, Run
+from sk_mixup._losses import Loss
+from sk_mixup._modules import Network, Standardize
+from sk_mixup._net import BestEpoch, MixupNet, torch_threads
+
+CPU_STACK = 16
+CACHE = 6_000_000
+CUDA_STACK = 256
+MAX_MEMORY = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What networks must have in common to be trained side by side.
+
+    ``alone`` is an object of its own for an estimator that shares its program with no
+    other: it has callbacks, prints, or goes on with an earlier training.
+    """
+
+    plan: Plan
+    architecture: Architecture
+    steps: int
+    loss: type[Loss]
+    optimizer: type[torch.optim.Optimizer]
+    optimizer_params: tuple[tuple[str, Any], ...]
+    lr: float
+    lr_schedule: str
+    device: torch.device
+    patience: int | None
+    alone: object = None
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One estimator's networks, to be trained or, if ``net`` is given, trained on."""
+
+    recipe: Recipe
+    runs: list[Run]
+    standardize: Standardize
+    net: MixupNet | None = None
+    net_params: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Share:
+    """Some runs of one problem, within a stack."""
+
+    problem: Problem
+    runs: range
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Shares that are trained as one program, and on how many threads."""
+
+    shares: tuple[Share, ...]
+    threads: int
+
+    @property
+    def recipe(self) -> Recipe:
+        return self.shares[0].problem.recipe
+
+    @property
+    def runs(self) -> list[Run]:
+        return [share.problem.runs[run] for share in self.shares for run in share.runs]
+
+
+def fit_many(
+    estimators: Sequence[Any],
+    Xs: Sequence[Any],
+    ys: Sequence[Any],
+    sample_weights: Sequence[Any] | None = None,
+    *,
+    max_memory: int = MAX_MEMORY,
+    on_error: str = "raise",
+) -> list[Any]:
+    """Fit many estimators, each on its own rows, as one program.
+
+    Networks of one architecture, batch size, number of epochs and steps and one set of
+    optimiser settings are trained side by side; the rest in groups of their own. The
+    result is that of fitting each estimator in turn, within rounding.
+
+    Parameters
+    ----------
+    estimators : sequence of MixupClassifier or MixupRegressor
+        Fitted in place. They may differ in every parameter.
+    Xs, ys : sequence of array-like
+        Rows and targets of each estimator. An array that is given several times (the
+        same object) is checked, stored and standardised once.
+    sample_weights : sequence of array-like or None, default=None
+        Weights of each estimator's rows.
+    max_memory : int, default=1_000_000_000
+        Bytes that the networks trained at one time, their optimiser states and draws
+        may take.
+    on_error : {"raise", "return"}, default="raise"
+        What to do with an estimator that cannot be fitted: raise its error, or go on
+        with the others and return the error in its place.
+
+    Returns
+    -------
+    fitted : list
+        The estimators; with ``on_error="return"`` an exception for each failure.
+
+    Raises
+    ------
+    ValueError
+        If the sequences differ in length, or what ``fit`` of an estimator raises.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sk_mixup import MixupClassifier, fit_many
+    >>> X, y = load_iris(return_X_y=True)
+    >>> alphas = [0, 0.4, 1]
+    >>> fitted = fit_many(
+    ...     [MixupClassifier(alpha=a, random_state=0) for a in alphas], [X] * 3, [y] * 3
+    ... )
+    >>> [bool(model.score(X, y) > 0.9) for model in fitted]
+    [True, True, True]
+    """
+    weights = [None] * len(estimators) if sample_weights is None else sample_weights
+    if not len(estimators) == len(Xs) == len(ys) == len(weights):
+        raise ValueError(
+            f"fit_many needs one X, y and sample_weight for each estimator, but got "
+            f"{len(estimators)} estimators, {len(Xs)} X, {len(ys)} y and "
+            f"{len(weights)} sample_weights."
+        )
+    attempts = [
+        Attempt(*arguments)
+        for arguments in zip(estimators, Xs, ys, weights, strict=True)
+    ]
+    run_attempts(attempts, max_memory, keep_errors=on_error == "return")
+    return [attempt.error or attempt.estimator for attempt in attempts]
+
+
+class Attempt:
+    """One estimator's fit, which leaves the estimator as it was if it fails."""
+
+    def __init__(
+        self, estimator: Any, X: Any, y: Any, sample_weight: Any, **options: bool
+    ) -> None:
+        self.estimator = estimator
+        self.data = (X, y, sample_weight)
+        self.options = options
+        self.before = dict(vars(estimator))
+        self.problem: Problem | None = None
+        self.error: Exception | None = None
+
+    def prepare(self, memo: Memo) -> None:
+        """Check the data and make a problem of them."""
+        self.problem = self.estimator._problem(*self.data, memo, **self.options)
+
+    def adopt(self, net: MixupNet) -> None:
+        """Make the trained net the estimator's."""
+        self.estimator._adopt(net, self.problem)
+
+    def put_back(self, error: Exception | None = None) -> None:
+        """Put the estimator back as it was and remember why."""
+        vars(self.estimator).clear()
+        vars(self.estimator).update(self.before)
+        self.problem, self.error = None, error
+
+
+def run_attempts(
+    attempts: Sequence[Attempt],
+    max_memory: int = MAX_MEMORY,
+    keep_errors: bool = False,
+) -> None:
+    """Prepare, train and adopt; all or none, unless errors are kept one by one."""
+    forgiven: tuple[type[Exception], ...] = (Exception,) if keep_errors else ()
+    memo = Memo()
+    try:
+        for attempt in attempts:
+            try:
+                attempt.prepare(memo)
+            except forgiven as error:
+                attempt.put_back(error)
+        prepared = [attempt for attempt in attempts if attempt.problem is not None]
+        nets = train_problems([attempt.problem for attempt in prepared], max_memory)
+        for attempt, net in zip(prepared, nets, strict=True):
+            try:
+                attempt.adopt(net)
+            except forgiven as error:
+                attempt.put_back(error)
+    except BaseException:
+        for attempt in attempts:
+            attempt.put_back()
+        raise
+
+
+def train_problems(
+    problems: Sequence[Problem], max_memory: int = MAX_MEMORY
+) -> list[MixupNet]:
+    """Train all problems, stacked where they can be, and return a net for each."""
+    threads = torch.get_num_threads()
+    parts: dict[int, list[tuple[MixupNet, range]]] = defaultdict(list)
+    stacks = plan_stacks(problems, threads, max_memory)
+    for stack, net in zip(stacks, _train_stacks(stacks, threads), strict=True):
+        start = 0
+        for share in stack.shares:
+            columns = range(start, start + len(share.runs))
+            parts[id(share.problem)].append((net, columns))
+            start = columns.stop
+    return [_assemble(problem, parts.pop(id(problem))) for problem in problems]
+
+
+def plan_stacks(
+    problems: Sequence[Problem], threads: int, max_memory: int
+) -> list[Stack]:
+    """Group what has one recipe and cut the groups to what runs fastest and fits."""
+    groups: dict[Recipe, list[Problem]] = defaultdict(list)
+    for problem in problems:
+        groups[problem.recipe].append(problem)
+    stacks: list[Stack] = []
+    for recipe, group in groups.items():
+        n_runs = sum(len(problem.runs) for problem in group)
+        size, workers = _stack_size(group[0], n_runs, threads, max_memory)
+        if recipe.alone is not None:
+            size = n_runs
+        shares = _cut(group, size, splittable=recipe.patience is None)
+        stacks += [Stack(tuple(part), workers) for part in shares]
+    return stacks
+
+
+def _stack_size(
+    problem: Problem, n_runs: int, threads: int, max_memory: int
+) -> tuple[int, int]:
+    """Return the runs of a stack and the threads it should run on.
+
+    On a CPU a stack whose weights, gradients and moments fit the cache is fastest, and
+    many stacks on a thread each are faster than one stack on all threads.
+    """
+    recipe = problem.recipe
+    weights = 16 * recipe.architecture.n_weights + 1
+    draws = 40 * recipe.plan.n_mixed * max(len(run.training) for run in problem.runs)
+    fits = max(1, max_memory // (weights + draws))
+    if recipe.device.type != "cpu":
+        return min(fits, CUDA_STACK), threads
+    cached = max(1, min(CPU_STACK, CACHE // weights))
+    if n_runs > cached or n_runs >= threads * cached // 2:
+        return min(fits, cached, -(-n_runs // threads)), 1
+    return min(fits, n_runs), 1
+
+
+def _cut(
+    group: Sequence[Problem], size: int, splittable: bool
+) -> Iterator[list[Share]]:
+    stack: list[Share] = []
+    room = size
+    for problem in group:
+        start, n_runs = 0, len(problem.runs)
+        while start < n_runs:
+            if not room or (stack and not splittable and n_runs > room):
+                yield stack
+                stack, room = [], size
+            stop = min(n_runs, start + room) if splittable else n_runs
+            stack.append(Share(problem, range(start, stop)))
+            room = max(0, room - (stop - start))
+            start = stop
+    yield stack
+
+
+def _train_stacks(stacks: Sequence[Stack], threads: int) -> list[MixupNet]:
+    stop = Event()
+    side_by_side = [stack for stack in stacks if stack.threads < threads]
+    workers = threads if len(side_by_side) > 1 else 1
+    nets = {}
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            for stack, net in zip(
+                side_by_side,
+                pool.map(lambda stack: _train_stack(stack, stop), side_by_side),
+                strict=True,
+            ):
+                nets[id(stack)] = net
+        except BaseException:
+            stop.set()
+            pool.shutdown(cancel_futures=True)
+            raise
+    for stack in stacks:
+        if id(stack) not in nets:
+            nets[id(stack)] = _train_stack(stack, stop)
+    return [nets[id(stack)] for stack in stacks]
+
+
+def _train_stack(stack: Stack, stop: Event) -> MixupNet:
+    with torch_threads(stack.threads):
+        problem, runs = stack.shares[0].problem, stack.runs
+        net = problem.net
+        if net is None:
+            standardize = Standardize.concatenate(
+                [share.problem.standardize.select(share.runs) for share in stack.shares]
+            )
+            network = stack.recipe.architecture.build(standardize, runs)
+            net = _new_net(problem, network)
+        else:
+            net.set_params(**_training_params(stack.recipe))
+        minibatches = Minibatches(runs, stack.recipe.plan, net.module_.inputs)
+        return net.train(minibatches, stop)
+
+
+def _new_net(problem: Problem, network: Network) -> MixupNet:
+    recipe = problem.recipe
+    params = {f"optimizer__{name}": value for name, value in recipe.optimizer_params}
+    params |= {"verbose": 0} | problem.net_params
+    callbacks = list(params.pop("callbacks", []))
+    if recipe.patience is not None:
+        callbacks.append(("best_epoch", BestEpoch(recipe.patience)))
+    net = MixupNet(
+        network,
+        recipe.loss,
+        optimizer=recipe.optimizer,
+        device=recipe.device,
+        callbacks=callbacks,
+        **_training_params(recipe),
+        **params,
+    )
+    return net.initialize()
+
+
+def _training_params(recipe: Recipe) -> dict[str, Any]:
+    return {
+        "lr": recipe.lr,
+        "lr_schedule": recipe.lr_schedule,
+        "max_epochs": recipe.plan.max_epochs,
+        "batch_size": recipe.plan.batch_size,
+    }
+
+
+def _assemble(problem: Problem, parts: list[tuple[MixupNet, range]]) -> MixupNet:
+    """Return a net of the problem's own runs, gathered from the stacks they were in."""
+    first, columns = parts[0]
+    if len(parts) == 1 and len(columns) == first.module_.runs:
+        return first
+    network = Network.concatenate(
+        [net.module_.select(columns) for net, columns in parts]
+    )
+    joined = _new_net(problem, network)
+    joined.take_training_from(parts)
+    return joined

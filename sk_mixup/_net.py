@@ -1,0 +1,343 @@
+"""The skorch net that trains a stack of networks on their virtual examples."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from threading import Event
+from typing import Any
+
+import numpy as np
+import skorch
+import torch
+from numpy.typing import NDArray
+from skorch.callbacks import Callback, EpochTimer, PrintLog
+from torch import Tensor
+
+from sk_mixup._epoch import Block, Minibatches, ValidationRows
+from sk_mixup._losses import Loss, SoftCrossEntropy
+from sk_mixup._modules import Batch, Network, Step
+
+LR_SCHEDULES = {
+    "constant": lambda progress: 1.0,
+    "cosine": lambda progress: (1 + math.cos(math.pi * progress)) / 2,
+}
+
+
+class MixupNet(skorch.NeuralNet):
+    """Train every run of a :class:`Network` by vicinal risk minimisation.
+
+    A :class:`skorch.NeuralNet` whose training data are :class:`Minibatches`. Losses
+    stay on the device and are read once an epoch, unless a callback listens to
+    batches.
+
+    Parameters
+    ----------
+    module : Network
+        The initialised networks.
+    criterion : type of Loss
+        The loss of :mod:`sk_mixup._losses`.
+    lr_schedule : {"constant", "cosine"}, default="constant"
+        Factor of the learning rate as a function of the share of steps taken.
+    **kwargs
+        What :class:`skorch.NeuralNet` takes.
+
+    Attributes
+    ----------
+    train_losses_ : list of ndarray of shape (n_runs,)
+        Mean loss on virtual examples, one array an epoch.
+    valid_losses_, valid_errors_ : list of ndarray of shape (n_runs,)
+        Mean loss and share of wrong predictions on clean validation rows, if there
+        are any.
+    """
+
+    def __init__(
+        self,
+        module: Network,
+        criterion: type[Loss],
+        *,
+        lr_schedule: str = "constant",
+        **kwargs: Any,
+    ) -> None:
+        self.lr_schedule = lr_schedule
+        super().__init__(
+            module, criterion=criterion, train_split=None, dataset=None, **kwargs
+        )
+
+    @property
+    def _default_callbacks(self) -> list[tuple[str, Callback]]:
+        return [("epoch_timer", EpochTimer()), ("print_log", PrintLog())]
+
+    def initialize_history(self) -> None:
+        """Forget the losses of all epochs."""
+        super().initialize_history()
+        self.train_losses_: list[NDArray[np.float32]] = []
+        self.valid_losses_: list[NDArray[np.float32]] = []
+        self.valid_errors_: list[NDArray[np.float32]] = []
+
+    def train(self, minibatches: Minibatches, stop: Event) -> MixupNet:
+        """Train for ``max_epochs`` epochs, from where the net stands.
+
+        Unlike :meth:`skorch.NeuralNet.partial_fit` it lets a KeyboardInterrupt of the
+        user's through, and ends early only where a callback asks for it.
+        """
+        runs = minibatches.runs
+        self._step_function: Step = self.module_.body.training_step(
+            self.criterion_, [run.streams.dropout for run in runs]
+        )
+        self._stop = stop
+        self._steps_taken = 0
+        self._steps_planned = max(1, self.max_epochs * minibatches.steps)
+        try:
+            self.notify("on_train_begin", X=minibatches, y=None)
+            with suppress(EndOfTraining):
+                self.fit_loop(minibatches)
+            self.notify("on_train_end", X=minibatches, y=None)
+        finally:
+            del self._step_function, self._stop
+        return self
+
+    def notify(self, method_name: str, **cb_kwargs: Any) -> None:
+        """Call the callbacks, which end the training by a KeyboardInterrupt."""
+        try:
+            super().notify(method_name, **cb_kwargs)
+        except KeyboardInterrupt as interrupt:
+            raise EndOfTraining from interrupt
+
+    def get_split_datasets(
+        self, X: Minibatches, y: None = None, **fit_params: Any
+    ) -> tuple[Minibatches, ValidationRows | None]:
+        """Return the minibatches and, where runs have them, the validation rows."""
+        validation = ValidationRows(X.runs)
+        return X, validation if len(validation) else None
+
+    def get_iterator(self, dataset: Any, training: bool = False) -> Any:
+        """Return the data, which iterate over themselves."""
+        return dataset
+
+    def run_single_epoch(
+        self, iterator: Any, training: bool, prefix: str, step_fn: Any, **params: Any
+    ) -> None:
+        """Train on, or judge, one epoch and record its losses."""
+        if iterator is None:
+            return
+        if not training:
+            self._validate(iterator)
+            return
+        self._set_training(True)
+        if self._listens_to_batches:
+            steps = self._notified_steps(iterator)
+        else:
+            steps = self._quiet_steps(iterator)
+        self._record_training(list(steps))
+
+    @property
+    def _listens_to_batches(self) -> bool:
+        hooks = ("on_batch_begin", "on_batch_end", "on_grad_computed")
+        return any(
+            getattr(type(callback), hook) is not getattr(Callback, hook)
+            for _, callback in self.callbacks_
+            for hook in hooks
+        )
+
+    def _quiet_steps(self, minibatches: Minibatches) -> Iterator[tuple[Tensor, Tensor]]:
+        for block in minibatches.blocks():
+            outputs = [self._quiet_step(batch) for batch in block.batches()]
+            yield self._block_loss(outputs, block), block.step_mass
+
+    def _block_loss(self, outputs: Sequence[Tensor], block: Block) -> Tensor:
+        """Return the losses of a block's steps, ``(runs, steps)``."""
+        return self.criterion_(torch.stack(list(outputs), 1), block.targets, block.mass)
+
+    def _quiet_step(self, batch: Batch) -> Tensor:
+        self._schedule_lr()
+        outputs = self._step_function(batch)
+        self.optimizer_.step()
+        return outputs
+
+    def _schedule_lr(self) -> None:
+        if self.lr_schedule != "constant":
+            factor = LR_SCHEDULES[self.lr_schedule]
+            rate = self.lr * factor(self._steps_taken / self._steps_planned)
+            for group in self.optimizer_.param_groups:
+                group["lr"] = rate
+        self._steps_taken += 1
+
+    def _notified_steps(
+        self, minibatches: Minibatches
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        for block in minibatches.blocks():
+            outputs = []
+            for batch in block.batches():
+                self.notify("on_batch_begin", batch=batch, training=True)
+                step = self.train_step(batch)
+                self.history.record_batch("train_loss", step["loss"].mean().item())
+                self.history.record_batch("train_batch_size", batch.targets.shape[1])
+                self.notify("on_batch_end", batch=batch, training=True, **step)
+                outputs.append(step["y_pred"])
+            yield self._block_loss(outputs, block), block.step_mass
+
+    def train_step(self, batch: Batch, **fit_params: Any) -> dict[str, Tensor]:
+        """Take one optimiser step; tell the callbacks of the gradient."""
+        self._schedule_lr()
+        step = self.train_step_single(batch)
+        self.notify(
+            "on_grad_computed",
+            named_parameters=list(self.get_all_learnable_params()),
+            batch=batch,
+            training=True,
+        )
+        self.optimizer_.step()
+        return step
+
+    def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Tensor]:
+        """Return each run's loss and outputs; leave the gradients on the parameters."""
+        outputs = self._step_function(batch)
+        with torch.no_grad():
+            loss = self.criterion_(outputs, batch.targets, batch.mass)
+        return {"loss": loss, "y_pred": outputs}
+
+    def _record_training(self, steps: list[tuple[Tensor, Tensor]]) -> None:
+        losses = torch.cat([loss for loss, _ in steps], dim=1)
+        mass = torch.cat([mass for _, mass in steps], dim=1)
+        mean = (losses * mass).sum(1) / mass.sum(1)
+        self.train_losses_.append(mean.cpu().numpy())
+        self.history.record("train_loss", float(self.train_losses_[-1].mean()))
+        if self._stop.is_set() or not np.isfinite(self.train_losses_[-1]).any():
+            raise EndOfTraining
+
+    @torch.no_grad()
+    def _validate(self, rows: ValidationRows) -> None:
+        self._set_training(False)
+        losses, errors = [], []
+        for inputs, targets, mass in rows.blocks():
+            outputs = self.module_(inputs)
+            losses.append(self.criterion_(outputs, targets, mass))
+            errors.append(self._share_wrong(outputs, targets, mass))
+        self.valid_losses_.append(sum(losses).cpu().numpy())
+        self.history.record("valid_loss", float(self.valid_losses_[-1].mean()))
+        if isinstance(self.criterion_, SoftCrossEntropy):
+            self.valid_errors_.append(sum(errors).cpu().numpy())
+            self.history.record("valid_error", float(self.valid_errors_[-1].mean()))
+
+    @staticmethod
+    def _share_wrong(outputs: Tensor, targets: Tensor, mass: Tensor) -> Tensor:
+        wrong = outputs.argmax(-1) != targets.argmax(-1)
+        return (wrong * mass.squeeze(-1)).sum(-1)
+
+    def first_bad_epoch(self) -> int | None:
+        """Return the first epoch, from 1, in which a run's loss was not finite."""
+        for epoch, losses in enumerate(self.train_losses_, start=1):
+            if not np.isfinite(losses).all():
+                return epoch
+        return None
+
+    def take_training_from(self, parts: Sequence[tuple[MixupNet, range]]) -> None:
+        """Take history and optimiser state of the runs that this net was made of."""
+        nets = [net for net, _ in parts]
+        n_epochs = max(net.n_epochs(runs) for net, runs in parts)
+        for name in ("train_losses_", "valid_losses_", "valid_errors_"):
+            per_part = [
+                [losses[runs.start : runs.stop] for losses in getattr(net, name)]
+                for net, runs in parts
+            ]
+            epochs = zip(*per_part, strict=True)
+            setattr(self, name, [np.concatenate(e) for e in epochs][:n_epochs])
+        for epoch in range(n_epochs):
+            self._record_epoch(epoch, nets[0])
+        self._take_optimizer_state(parts)
+
+    def n_epochs(self, runs: range) -> int:
+        """Return for how many epochs the longest of ``runs`` was trained."""
+        best = dict(self.callbacks_).get("best_epoch")
+        if best is None:
+            return len(self.train_losses_)
+        return int(best.n_epochs_[runs.start : runs.stop].max())
+
+    def _record_epoch(self, epoch: int, source: MixupNet) -> None:
+        self.history.new_epoch()
+        self.history.record("epoch", epoch + 1)
+        for key, name in (
+            ("train_loss", "train_losses_"),
+            ("valid_loss", "valid_losses_"),
+            ("valid_error", "valid_errors_"),
+        ):
+            losses = getattr(self, name)
+            if losses:
+                self.history.record(key, float(losses[epoch].mean()))
+        share = self.module_.runs / source.module_.runs
+        if "dur" in source.history[epoch]:
+            self.history.record("dur", source.history[epoch]["dur"] * share)
+
+    def _take_optimizer_state(self, parts: Sequence[tuple[MixupNet, range]]) -> None:
+        """Gather the state of elementwise optimisers, whose tensors have a run axis."""
+        states = [next(iter(net.optimizer_.state.values()), {}) for net, _ in parts]
+        parameter = self.optimizer_.param_groups[0]["params"][0]
+        for name, value in states[0].items():
+            if torch.is_tensor(value) and value.ndim:
+                value = torch.cat(
+                    [
+                        state[name][runs.start : runs.stop]
+                        for state, (_, runs) in zip(states, parts, strict=True)
+                    ]
+                )
+            self.optimizer_.state[parameter][name] = value
+
+
+class EndOfTraining(Exception):  # noqa: N818 - a signal, not an error
+    """No more epochs are to be trained."""
+
+
+class BestEpoch(Callback):
+    """Keep each run's weights of its best epoch on clean rows, and stop in time.
+
+    A run stops for itself after ``patience`` epochs without a lower loss; the training
+    ends when all have stopped, and every run takes its best weights back.
+
+    Parameters
+    ----------
+    patience : int
+        Epochs to wait for an improvement.
+    """
+
+    def __init__(self, patience: int) -> None:
+        self.patience = patience
+
+    def on_train_begin(self, net: MixupNet, **kwargs: Any) -> None:
+        """Forget all earlier bests."""
+        runs = net.module_.runs
+        self.best_losses_ = np.full(runs, np.inf)
+        self.best_epochs_ = np.zeros(runs, dtype=np.int64)
+        self.n_epochs_ = np.zeros(runs, dtype=np.int64)
+        self.running_ = np.ones(runs, dtype=bool)
+        self.best_: dict[str, Tensor] = {}
+
+    def on_epoch_end(self, net: MixupNet, **kwargs: Any) -> None:
+        """Note which runs have improved; stop when none is left."""
+        losses = net.valid_losses_[-1]
+        self.n_epochs_[self.running_] += 1
+        improved = self.running_ & (losses < self.best_losses_)
+        self.best_losses_[improved] = losses[improved]
+        self.best_epochs_[improved] = self.n_epochs_[improved]
+        net.module_.body.keep(torch.from_numpy(improved), self.best_)
+        self.running_ &= self.n_epochs_ - self.best_epochs_ < self.patience
+        if not self.running_.any():
+            raise KeyboardInterrupt  # skorch's way for a callback to end the training
+
+    def on_train_end(self, net: MixupNet, **kwargs: Any) -> None:
+        """Take the best weights back."""
+        if self.best_:
+            net.module_.body.restore(self.best_)
+        self.best_ = {}
+
+
+@contextmanager
+def torch_threads(n_threads: int) -> Iterator[None]:
+    """Let torch use so many threads for a while."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(n_threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,303 @@
+"""From an estimator and its data to a problem that can be trained."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from functools import partial
+from numbers import Integral
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from skorch.callbacks import ProgressBar
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_random_state,
+    validate_data,
+)
+
+from sk_mixup import _data
+from sk_mixup._architecture import Architecture, MLPArchitecture, ModuleArchitecture
+from sk_mixup._epoch import Plan, Portion, Run, Streams, Table
+from sk_mixup._many import Problem, Recipe
+from sk_mixup._modules import Standardize
+from sk_mixup.vicinity import Pairing, RandomPairs, Vicinity
+
+if TYPE_CHECKING:
+    from sk_mixup._estimator import BaseMixup
+
+OWNED_BY_ESTIMATOR = {
+    "batch_size", "callbacks", "compile", "criterion", "dataset", "device",
+    "iterator_train", "iterator_valid", "lr", "lr_schedule", "max_epochs", "module",
+    "optimizer", "predict_nonlinearity", "train_split", "verbose", "warm_start",
+}  # fmt: skip
+
+
+class Preparation:
+    """The stages between ``fit(X, y, sample_weight)`` and the training.
+
+    Parameters
+    ----------
+    estimator : BaseMixup
+        Whose parameters have been checked one by one.
+    memo : Memo
+        What estimators prepared together share.
+    one_epoch : bool
+        Whether this is a ``partial_fit``.
+    """
+
+    def __init__(self, estimator: BaseMixup, memo: _data.Memo, one_epoch: bool) -> None:
+        self.estimator, self.memo, self.one_epoch = estimator, memo, one_epoch
+        goes_on = one_epoch or estimator.warm_start
+        self.first = not (goes_on and hasattr(estimator, "net_"))
+
+    def problem(self, X: Any, y: Any, sample_weight: Any) -> Problem:
+        """Check everything and return what is to be trained."""
+        self._check_combinations()
+        self.device = _data.resolve_device(self.estimator.device)
+        table = self._table(X)
+        encoded = self.estimator._encode(y, self.first)
+        if table.shape[0] != len(encoded):
+            raise ValueError(
+                f"X and y must be of one length, but X has {table.shape[0]} rows and y "
+                f"has {len(encoded)}."
+            )
+        whole = self.memo.get(
+            ("rows", type(self.estimator), self.device, self._class_weight),
+            (X, y, sample_weight, None if self.first else self.estimator),
+            lambda: self._portion(table, encoded, sample_weight),
+        )
+        streams = self._streams()
+        members = [self._member(whole, number, s) for number, s in enumerate(streams)]
+        runs = [run for run, _ in members]
+        return Problem(
+            recipe=self._recipe(runs),
+            runs=runs,
+            standardize=Standardize.concatenate([figures for _, figures in members]),
+            net=None if self.first else copy.deepcopy(self.estimator.net_),
+            net_params=self._net_params(runs),
+        )
+
+    def _check_combinations(self) -> None:
+        """Check what no single parameter's constraint can say."""
+        est = self.estimator
+        if not isinstance(est.pairing, Pairing) and est.pairing not in est._pairings:
+            raise ValueError(
+                f"pairing={est.pairing!r} is unknown; it is one of "
+                f"{list(est._pairings)} or an object of sk_mixup.vicinity."
+            )
+        if not all(isinstance(n, Integral) and n > 0 for n in est._hidden_sizes):
+            raise ValueError(
+                "hidden_layer_sizes must be positive whole numbers, got "
+                f"{est.hidden_layer_sizes!r}."
+            )
+        layers = ["input", "random", *range(len(est._hidden_sizes) + 1)]
+        if est.module is None and est.mix_layer not in layers:
+            raise ValueError(
+                f"mix_layer={est.mix_layer!r} does not exist; this network has {layers}."
+            )
+        if est.warmup_epochs + est.clean_epochs > est.max_epochs:
+            raise ValueError(
+                f"warmup_epochs={est.warmup_epochs} and clean_epochs="
+                f"{est.clean_epochs} are more than max_epochs={est.max_epochs}."
+            )
+        owned = OWNED_BY_ESTIMATOR & set(est.net_params or {})
+        if owned:
+            raise ValueError(
+                f"net_params cannot set {sorted(owned)}, which the estimator sets by "
+                "parameters of its own."
+            )
+        if self.one_epoch and est.early_stopping:
+            raise ValueError(
+                "partial_fit sees a part of the data and cannot stop early; set "
+                "early_stopping=False."
+            )
+
+    @property
+    def _class_weight(self) -> str:
+        return repr(getattr(self.estimator, "class_weight", None))
+
+    def _table(self, X: Any) -> Table:
+        """Check X, learn its features if first, and put it on the device once."""
+        checked: list[Any] = []
+
+        def check() -> Table:
+            dtype = _data.numpy_dtype(torch.get_default_dtype())
+            checked.append(self.estimator._check_rows(X, dtype, reset=self.first))
+            return _data.as_table(checked[0], self.device)
+
+        name = ("table", self.device, self.estimator.module is None)
+        table = self.memo.get(name, (X,), check)
+        if not checked:
+            validate_data(self.estimator, X, reset=self.first, skip_check_array=True)
+        return table
+
+    def _portion(
+        self, table: Table, encoded: NDArray[Any], sample_weight: Any
+    ) -> Portion:
+        """Return the rows that weigh anything."""
+        weights = self._weights(encoded, sample_weight)
+        if weights is None:
+            targets = self.estimator._targets(encoded, None, self.first)
+            return Portion(table, targets.to(self.device))
+        kept = np.flatnonzero(weights)
+        weights = weights[kept] / weights[kept].mean()
+        return Portion(
+            table,
+            self.estimator._targets(encoded[kept], weights, self.first).to(self.device),
+            torch.from_numpy(kept).to(self.device),
+            torch.as_tensor(weights, dtype=torch.get_default_dtype(), device=self.device),
+        )
+
+    def _weights(self, encoded: NDArray[Any], sample_weight: Any) -> Any:
+        class_weights = self.estimator._class_weights(encoded)
+        if sample_weight is None:
+            return class_weights
+        weights = _check_sample_weight(
+            sample_weight, encoded, dtype=np.float64, ensure_non_negative=True
+        )
+        if not weights.any():
+            raise ValueError("sample_weight is zero for every row: nothing to learn.")
+        return weights if class_weights is None else weights * class_weights
+
+    def _streams(self) -> list[Streams]:
+        est = self.estimator
+        if not self.first:
+            return est._streams
+        # The global generators are never touched, not even to seed from them.
+        if est.random_state is None:
+            entropy = int(np.random.SeedSequence().generate_state(1)[0])
+        else:
+            entropy = int(check_random_state(est.random_state).randint(2**31 - 1))
+        return [Streams(entropy, member) for member in range(est.n_estimators)]
+
+    def _member(
+        self, whole: Portion, number: int, streams: Streams
+    ) -> tuple[Run, Standardize]:
+        """Return one network's run and the figures of its standardisation."""
+        training, validation = self._split(whole, streams)
+        if self.first:
+            figures = self._figures(training)
+        else:
+            figures = self.estimator.net_.module_.inputs.select([number])
+        vicinity = self._vicinity()
+        draw = self.memo.get(
+            ("partners", vicinity.pairing),
+            (training, figures if self.first else self.estimator),
+            partial(self._partner_draw, vicinity.pairing, training, figures),
+        )
+        return Run(training, vicinity, draw, streams, validation), figures
+
+    def _split(
+        self, whole: Portion, streams: Streams
+    ) -> tuple[Portion, Portion | None]:
+        est = self.estimator
+        if not est.early_stopping:
+            return whole, None
+        seed = int(streams.split.integers(2**31))
+        return self.memo.get(
+            ("split", est.validation_fraction, seed),
+            (whole,),
+            lambda: _data.split_portion(
+                whole, est.validation_fraction, est._strata(whole.targets), seed
+            ),
+        )
+
+    def _figures(self, training: Portion) -> Standardize:
+        compute = (
+            _data.standardization
+            if self.estimator.standardize
+            else _data.no_standardization
+        )
+        return self.memo.get(
+            compute, (training,), lambda: compute(training).to(self.device)
+        )
+
+    def _vicinity(self) -> Vicinity:
+        est = self.estimator
+        return Vicinity(
+            pairing=self._pairing() if est.alpha > 0 else RandomPairs(),
+            alpha=float(est.alpha),
+            n_mixed=est.n_mixed,
+            weights_per=est.weights_per,
+            mix_target=getattr(est, "mix_target", "interpolate"),
+            label_smoothing=getattr(est, "label_smoothing", 0.0),
+            noise_std=est.noise_std,
+        )
+
+    def _pairing(self) -> Pairing:
+        est = self.estimator
+        if isinstance(est.pairing, Pairing):
+            return est.pairing
+        kind = est._pairings[est.pairing]
+        wanted = inspect.signature(kind).parameters
+        return kind(**{name: getattr(est, name) for name in wanted})
+
+    def _partner_draw(
+        self, pairing: Pairing, training: Portion, figures: Standardize
+    ) -> Any:
+        groups = self.estimator._groups(training.targets)
+        return _data.partner_draw(pairing, training, figures, groups)
+
+    def _recipe(self, runs: list[Run]) -> Recipe:
+        est = self.estimator
+        optimizer = _data.resolve_optimizer(est.optimizer)
+        arguments = _data.optimizer_arguments(
+            optimizer, est.weight_decay, est.optimizer_params, self.device
+        )
+        plan = self._plan(runs[0])
+        return Recipe(
+            plan=plan,
+            architecture=self._architecture(runs[0]),
+            steps=-(-len(runs[0].training) // plan.batch_size),
+            loss=est._loss,
+            optimizer=optimizer,
+            optimizer_params=tuple(sorted(arguments.items())),
+            lr=est.lr,
+            lr_schedule="constant" if self.one_epoch else est.lr_schedule,
+            device=self.device,
+            patience=est.n_iter_no_change if est.early_stopping else None,
+            alone=object() if self._stays_alone else None,
+        )
+
+    @property
+    def _stays_alone(self) -> bool:
+        est = self.estimator
+        special = (est.callbacks, est.verbose, est.net_params, est.module)
+        return not self.first or any(special)
+
+    def _plan(self, run: Run) -> Plan:
+        est = self.estimator
+        return Plan(
+            batch_size=est.batch_size,
+            max_epochs=1 if self.one_epoch else est.max_epochs,
+            warmup_epochs=0 if self.one_epoch else est.warmup_epochs,
+            clean_epochs=0 if self.one_epoch else est.clean_epochs,
+            n_mixed=est.n_mixed,
+            mix_layer=None if est.mix_layer in ("input", 0) else est.mix_layer,
+            dropout=0.0 if est.module is not None else est.dropout,
+            hidden_sizes=est._hidden_sizes,
+            layer_entropy=run.streams.entropy if est.mix_layer == "random" else None,
+        )
+
+    def _architecture(self, run: Run) -> Architecture:
+        est, shape = self.estimator, run.training.table.shape[1:]
+        if est.module is None:
+            return MLPArchitecture((*shape, *est._hidden_sizes, est._n_outputs))
+        return ModuleArchitecture(
+            est.module, shape, est._n_outputs, est.mix_layer, est.module_params or {}
+        )
+
+    def _net_params(self, runs: list[Run]) -> dict[str, Any]:
+        est = self.estimator
+        callbacks = list(est.callbacks or [])
+        if est.verbose >= 2:
+            steps = -(-len(runs[0].training) // est.batch_size)
+            callbacks.append(("progress_bar", ProgressBar(batches_per_epoch=steps)))
+        return {
+            **(est.net_params or {}),
+            "callbacks": callbacks,
+            "verbose": int(est.verbose),
+        }

@@ -1,0 +1,466 @@
+"""The classifier: labels, class weights and probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from numbers import Real
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import ClassifierMixin
+from sklearn.utils import compute_sample_weight
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import _check_y
+from torch import nn
+
+from sk_mixup._epoch import Classes, Values
+from sk_mixup._estimator import BaseMixup
+from sk_mixup._losses import BinaryCrossEntropy, Loss, SoftCrossEntropy
+from sk_mixup.vicinity import (
+    Neighbors,
+    Pairing,
+    RandomPairs,
+    SameClass,
+    SameClassNeighbors,
+)
+
+
+class MixupClassifier(ClassifierMixin, BaseMixup):
+    """Neural network trained on mixtures of rows and of their labels.
+
+    A multi-layer perceptron for tables, trained by *mixup*: in every minibatch each row
+    is replaced by ``lam * x_i + (1 - lam) * x_j`` with the label
+    ``lam * y_i + (1 - lam) * y_j``, where ``lam ~ Beta(alpha, alpha)`` and row j is
+    drawn as ``pairing`` says (arXiv 1710.09412, section 2).
+
+    Parameters
+    ----------
+    alpha : float, default=0.4
+        Concentration of the Beta distribution of the mixing weights. 0 is empirical
+        risk minimisation exactly, 1 draws the weights uniformly, ``numpy.inf`` always
+        takes the mean of the two rows.
+
+    pairing : {"random", "same_class", "neighbors", "same_class_neighbors"} or \
+            Pairing, default="random"
+        How partners are drawn: a permutation of the minibatch, a permutation of the
+        rows of each class, one of the nearest neighbours, one of the nearest of the
+        same class; or an object of :mod:`sk_mixup.vicinity`.
+
+    n_neighbors : int, default=200
+        How many nearest neighbours are candidates, clipped to the rows there are.
+
+    n_mixed : int, default=2
+        How many rows make a virtual example; with more than two the weights follow a
+        Dirichlet distribution.
+
+    weights_per : {"batch", "example"}, default="batch"
+        Draw one set of weights for a minibatch or for each virtual example.
+
+    mix_layer : {"input", "random"}, int or str, default="input"
+        Where rows are mixed: 0 or "input" mixes inputs, i the activations of the i-th
+        hidden layer, "random" those of a layer drawn for each minibatch. With
+        ``module`` given: the name of a submodule, whose output is mixed.
+
+    mix_target : {"interpolate", "dominant"}, default="interpolate"
+        Mix the labels as the inputs, or keep the label of the heaviest row.
+
+    label_smoothing : float, default=0.0
+        Every wrong class gets ``label_smoothing / n_classes`` of probability.
+
+    noise_std : float, default=0.0
+        Deviation of Gaussian noise added to the inputs, in units of the standardised
+        feature.
+
+    warmup_epochs : int, default=0
+        First epochs, which do not mix (arXiv 1710.09412, section 3.3).
+
+    clean_epochs : int, default=0
+        Last epochs, which do not mix.
+
+    hidden_layer_sizes : int or sequence of int, default=(128, 128)
+        Units of each hidden layer, with ReLU.
+
+    dropout : float, default=0.0
+        Share of hidden units that are dropped in training.
+
+    module : callable, default=None
+        A torch module class, or another function that returns a module, to train
+        instead of the perceptron. Maps (n, ...) to (n, n_classes) logits.
+
+    module_params : dict, default=None
+        Keyword arguments of ``module``.
+
+    standardize : bool, default=True
+        Centre and scale each feature inside the network, with the figures of the rows
+        that it is trained on.
+
+    optimizer : {"adam", "adamw", "nadam", "rmsprop", "sgd"} or \
+            torch.optim.Optimizer class, default="adam"
+        Must treat each weight on its own.
+
+    optimizer_params : dict, default=None
+        Further keyword arguments of the optimiser.
+
+    lr : float, default=0.001
+        Learning rate at the start.
+
+    weight_decay : float, default=0.0
+        Weight decay of the optimiser.
+
+    lr_schedule : {"cosine", "constant"}, default="cosine"
+        Lower the learning rate to 0 along half a cosine, or keep it.
+
+    max_epochs : int, default=100
+        Epochs; with ``early_stopping`` at most so many.
+
+    batch_size : int, default=32
+        Rows of a minibatch.
+
+    early_stopping : bool, default=False
+        Set clean validation rows aside, in the shares of the classes; stop after
+        ``n_iter_no_change`` epochs without a lower log loss on them, and take the
+        weights of the best epoch. Each member has its own validation rows.
+
+    validation_fraction : float, default=0.1
+        Share of the rows set aside.
+
+    n_iter_no_change : int, default=10
+        Epochs to wait for a better one.
+
+    n_estimators : int, default=1
+        Networks, trained as one program, whose probabilities are averaged.
+
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes, multiplied into ``sample_weight``.
+
+    device : str, default="cpu"
+        "cpu", "cuda" or another device of torch; "auto" takes a GPU if there is one.
+
+    callbacks : list, default=None
+        skorch callbacks.
+
+    net_params : dict, default=None
+        Further arguments of :class:`skorch.NeuralNet`.
+
+    warm_start : bool, default=False
+        Let ``fit`` go on with the networks of the last call.
+
+    verbose : int, default=0
+        1 prints a line an epoch, 2 shows a progress bar too.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of everything. Two estimators that differ only in ``alpha`` share initial
+        weights and order of rows.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels; label numbers for multilabel targets.
+
+    n_features_in_ : int
+        Number of features seen in ``fit``.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if X had any.
+
+    net_ : MixupNet
+        The trained skorch net; its ``module_`` holds ``n_estimators`` networks.
+
+    n_iter_ : int
+        Epochs trained.
+
+    history_ : skorch.history.History
+        One entry an epoch: losses and durations.
+
+    loss_curve_ : list of float
+        Mean loss on virtual examples of each epoch.
+
+    validation_scores_ : ndarray of shape (n_iter_, n_estimators) or None
+        Minus the log loss on the clean validation rows, with ``early_stopping``.
+
+    See Also
+    --------
+    MixupRegressor : The same for real targets.
+    sklearn.neural_network.MLPClassifier : A perceptron without mixup.
+
+    Notes
+    -----
+    Sample weights stay right under mixing: each row carries its weight into its share
+    of the target, and the loss is divided by the weights that entered it.
+
+    References
+    ----------
+    .. [1] H. Zhang, M. Cisse, Y. Dauphin, D. Lopez-Paz, "mixup: Beyond Empirical Risk
+       Minimization", ICLR 2018, arXiv 1710.09412.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sk_mixup import MixupClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = MixupClassifier(alpha=0.4, random_state=0).fit(X, y)
+    >>> model.predict(X[:3])
+    array([0, 0, 0])
+    >>> model.predict_proba(X[:3]).shape
+    (3, 3)
+    """
+
+    _parameter_constraints = {
+        **BaseMixup._parameter_constraints,
+        "mix_target": [StrOptions({"interpolate", "dominant"})],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+    }
+    _pairings = {
+        "random": RandomPairs,
+        "same_class": SameClass,
+        "neighbors": Neighbors,
+        "same_class_neighbors": SameClassNeighbors,
+    }
+
+    def __init__(
+        self,
+        alpha: float = 0.4,
+        *,
+        pairing: str | Pairing = "random",
+        n_neighbors: int = 200,
+        n_mixed: int = 2,
+        weights_per: Literal["batch", "example"] = "batch",
+        mix_layer: int | str = "input",
+        mix_target: Literal["interpolate", "dominant"] = "interpolate",
+        label_smoothing: float = 0.0,
+        noise_std: float = 0.0,
+        warmup_epochs: int = 0,
+        clean_epochs: int = 0,
+        hidden_layer_sizes: int | Sequence[int] = (128, 128),
+        dropout: float = 0.0,
+        module: Callable[..., nn.Module] | None = None,
+        module_params: dict[str, Any] | None = None,
+        standardize: bool = True,
+        optimizer: str | type[torch.optim.Optimizer] = "adam",
+        optimizer_params: dict[str, Any] | None = None,
+        lr: float = 1e-3,
+        weight_decay: float = 0.0,
+        lr_schedule: Literal["cosine", "constant"] = "cosine",
+        max_epochs: int = 100,
+        batch_size: int = 32,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        n_estimators: int = 1,
+        class_weight: dict[Any, float] | str | None = None,
+        device: str = "cpu",
+        callbacks: list[Any] | None = None,
+        net_params: dict[str, Any] | None = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.alpha = alpha
+        self.pairing = pairing
+        self.n_neighbors = n_neighbors
+        self.n_mixed = n_mixed
+        self.weights_per = weights_per
+        self.mix_layer = mix_layer
+        self.mix_target = mix_target
+        self.label_smoothing = label_smoothing
+        self.noise_std = noise_std
+        self.warmup_epochs = warmup_epochs
+        self.clean_epochs = clean_epochs
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.dropout = dropout
+        self.module = module
+        self.module_params = module_params
+        self.standardize = standardize
+        self.optimizer = optimizer
+        self.optimizer_params = optimizer_params
+        self.lr = lr
+        self.weight_decay = weight_decay
+        self.lr_schedule = lr_schedule
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.n_estimators = n_estimators
+        self.class_weight = class_weight
+        self.device = device
+        self.callbacks = callbacks
+        self.net_params = net_params
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.random_state = random_state
+
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        classes: ArrayLike | None = None,
+        sample_weight: Any = None,
+    ) -> MixupClassifier:
+        """Train for one epoch on the given rows, from where the networks stand.
+
+        Features are standardised with the figures of the first call's rows.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Labels.
+        classes : array-like of shape (n_classes,), default=None
+            All classes that will ever be seen; needed in the first call, unless its
+            ``y`` holds them all.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights.
+
+        Returns
+        -------
+        self : MixupClassifier
+            The estimator, trained further.
+
+        Raises
+        ------
+        ValueError
+            If ``y`` holds labels that are not among the classes, or as ``fit``.
+        """
+        if not hasattr(self, "net_"):
+            self._announced = None if classes is None else np.unique(classes)
+        elif classes is not None and not np.array_equal(
+            np.unique(classes), self.classes_
+        ):
+            raise ValueError(
+                f"classes={np.unique(classes)} are not those of the first call, "
+                f"{self.classes_}."
+            )
+        try:
+            self._fit_one_epoch(X, y, sample_weight)
+        finally:
+            self.__dict__.pop("_announced", None)
+        return self
+
+    def predict_proba(self, X: Any) -> NDArray[np.float32]:
+        """Return the probability of each class.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_classes)
+            In the order of ``classes_``, float32; for multilabel targets the
+            probability of each label.
+        """
+        return self._predict_raw(X)
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Return the most probable class of each row.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_labels)
+            Labels; for multilabel targets the indicators of labels more probable than
+            not.
+        """
+        proba = self.predict_proba(X)
+        if self._multilabel:
+            return (proba > 0.5).astype(int)
+        return self.classes_[proba.argmax(axis=1)]
+
+    def __sklearn_tags__(self) -> Any:
+        """Return what scikit-learn may expect of the estimator."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.classifier_tags.multi_label = True
+        return tags
+
+    @property
+    def _loss(self) -> type[Loss]:
+        return BinaryCrossEntropy if self._multilabel else SoftCrossEntropy
+
+    @property
+    def _n_outputs(self) -> int:
+        return len(self.classes_)
+
+    def _links(self) -> list[nn.Module]:
+        return [self._loss().link()]
+
+    def _encode(self, y: Any, first: bool) -> NDArray[Any]:
+        if y is None:
+            raise ValueError(
+                "MixupClassifier requires y to be passed, but the target y is None."
+            )
+        multilabel = type_of_target(y, input_name="y") == "multilabel-indicator"
+        y = _check_y(y, multi_output=multilabel, estimator=self)
+        check_classification_targets(y)
+        if multilabel:
+            return self._encode_indicators(y, first)
+        return self._encode_labels(y, first)
+
+    def _encode_indicators(self, y: Any, first: bool) -> NDArray[Any]:
+        indicators = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
+        if first:
+            self._multilabel = True
+            self.classes_ = np.arange(indicators.shape[1])
+        elif not self._multilabel or indicators.shape[1] != len(self.classes_):
+            raise ValueError(
+                f"y has {indicators.shape[1]} label columns, but the networks were "
+                f"trained on the classes {self.classes_}."
+            )
+        return indicators
+
+    def _encode_labels(self, y: NDArray[Any], first: bool) -> NDArray[np.int64]:
+        found, codes = np.unique(y, return_inverse=True)
+        if first:
+            announced = getattr(self, "_announced", None)
+            self._multilabel = False
+            self.classes_ = found if announced is None else announced
+            if len(self.classes_) < 2:
+                raise ValueError(
+                    f"MixupClassifier needs rows of at least 2 classes, but y has 1 "
+                    f"class: {self.classes_[0]!r}."
+                )
+        unknown = np.setdiff1d(found, self.classes_)
+        if len(unknown) or self._multilabel:
+            raise ValueError(
+                f"y has labels {unknown} that are not among the classes "
+                f"{self.classes_} of the first call."
+            )
+        return np.searchsorted(self.classes_, found)[codes]
+
+    def _class_weights(self, encoded: NDArray[Any]) -> NDArray[np.float64] | None:
+        if self.class_weight is None:
+            return None
+        if self._multilabel:
+            raise ValueError(
+                "class_weight is not defined for multilabel y; use sample_weight."
+            )
+        weight = self.class_weight
+        labels = self.classes_[encoded]
+        return compute_sample_weight(weight, labels)
+
+    def _targets(
+        self, encoded: NDArray[Any], weights: NDArray[Any] | None, first: bool
+    ) -> Classes | Values:
+        if self._multilabel:
+            return Values(torch.as_tensor(encoded, dtype=torch.get_default_dtype()))
+        return Classes(torch.from_numpy(encoded), len(self.classes_))
+
+    def _groups(self, targets: Classes | Values) -> NDArray[Any]:
+        if isinstance(targets, Classes):
+            return targets.codes.cpu().numpy()
+        labels = targets.values.cpu().numpy()
+        return np.unique(labels, axis=0, return_inverse=True)[1].reshape(-1)
+
+    def _strata(self, targets: Classes | Values) -> NDArray[Any] | None:
+        return self._groups(targets) if isinstance(targets, Classes) else None

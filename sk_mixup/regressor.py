@@ -1,0 +1,387 @@
+"""The regressor: real targets, standardised inside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from numbers import Real
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import RegressorMixin
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import _check_y
+from torch import nn
+
+from sk_mixup._epoch import Classes, Values
+from sk_mixup._estimator import BaseMixup
+from sk_mixup._losses import AbsoluteError, HuberLoss, Loss, SquaredError
+from sk_mixup._many import Problem
+from sk_mixup._modules import Rescale
+from sk_mixup._net import MixupNet
+from sk_mixup.vicinity import Neighbors, Pairing, RandomPairs, Similar
+
+LOSSES: dict[str, type[Loss]] = {
+    "squared_error": SquaredError,
+    "absolute_error": AbsoluteError,
+    "huber": HuberLoss,
+}
+
+
+class MixupRegressor(RegressorMixin, BaseMixup):
+    """Neural network trained on mixtures of rows and of their targets.
+
+    The twin of :class:`MixupClassifier` for real targets, one or several: virtual
+    targets are ``lam * y_i + (1 - lam) * y_j`` (arXiv 1710.09412, section 2, calls this
+    extension straightforward). Targets are standardised inside.
+
+    Parameters
+    ----------
+    alpha : float, default=0.4
+        Concentration of the Beta distribution of the mixing weights. 0 is empirical
+        risk minimisation exactly, 1 draws the weights uniformly, ``numpy.inf`` always
+        takes the mean of the two rows.
+
+    loss : {"squared_error", "absolute_error", "huber"}, default="squared_error"
+        What is minimised. The Huber loss turns linear beyond one deviation of y.
+
+    pairing : {"random", "neighbors", "similar"} or Pairing, default="random"
+        How partners are drawn: a permutation of the minibatch, one of the nearest
+        neighbours, or rows of similar target (C-Mixup, arXiv 2210.05775); or an object
+        of :mod:`sk_mixup.vicinity`.
+
+    bandwidth : float, default=0.5
+        Of ``pairing="similar"``, in deviations of y: row j is the partner of row i with
+        probability proportional to ``exp(-(y_i - y_j)^2 / (2 bandwidth^2))``.
+
+    n_neighbors : int, default=200
+        How many nearest neighbours are candidates, clipped to the rows there are.
+
+    n_mixed : int, default=2
+        How many rows make a virtual example; with more than two the weights follow a
+        Dirichlet distribution.
+
+    weights_per : {"batch", "example"}, default="batch"
+        Draw one set of weights for a minibatch or for each virtual example.
+
+    mix_layer : {"input", "random"}, int or str, default="input"
+        Where rows are mixed: 0 or "input" mixes inputs, i the activations of the i-th
+        hidden layer, "random" those of a layer drawn for each minibatch. With
+        ``module`` given: the name of a submodule, whose output is mixed.
+
+    noise_std : float, default=0.0
+        Deviation of Gaussian noise added to the inputs, in units of the standardised
+        feature.
+
+    warmup_epochs : int, default=0
+        First epochs, which do not mix (arXiv 1710.09412, section 3.3).
+
+    clean_epochs : int, default=0
+        Last epochs, which do not mix.
+
+    hidden_layer_sizes : int or sequence of int, default=(128, 128)
+        Units of each hidden layer, with ReLU.
+
+    dropout : float, default=0.0
+        Share of hidden units that are dropped in training.
+
+    module : callable, default=None
+        A torch module class, or another function that returns a module, to train
+        instead of the perceptron. Maps (n, ...) to (n, n_outputs).
+
+    module_params : dict, default=None
+        Keyword arguments of ``module``.
+
+    standardize : bool, default=True
+        Centre and scale each feature inside the network, with the figures of the rows
+        that it is trained on.
+
+    optimizer : {"adam", "adamw", "nadam", "rmsprop", "sgd"} or \
+            torch.optim.Optimizer class, default="adam"
+        Must treat each weight on its own.
+
+    optimizer_params : dict, default=None
+        Further keyword arguments of the optimiser.
+
+    lr : float, default=0.001
+        Learning rate at the start.
+
+    weight_decay : float, default=0.0
+        Weight decay of the optimiser.
+
+    lr_schedule : {"cosine", "constant"}, default="cosine"
+        Lower the learning rate to 0 along half a cosine, or keep it.
+
+    max_epochs : int, default=100
+        Epochs; with ``early_stopping`` at most so many.
+
+    batch_size : int, default=32
+        Rows of a minibatch.
+
+    early_stopping : bool, default=False
+        Set clean validation rows aside; stop after ``n_iter_no_change`` epochs without
+        a lower loss on them, and take the weights of the best epoch. Each member has its own validation rows.
+
+    validation_fraction : float, default=0.1
+        Share of the rows set aside.
+
+    n_iter_no_change : int, default=10
+        Epochs to wait for a better one.
+
+    n_estimators : int, default=1
+        Networks, trained as one program, whose predictions are averaged.
+
+    device : str, default="cpu"
+        "cpu", "cuda" or another device of torch; "auto" takes a GPU if there is one.
+
+    callbacks : list, default=None
+        skorch callbacks.
+
+    net_params : dict, default=None
+        Further arguments of :class:`skorch.NeuralNet`.
+
+    warm_start : bool, default=False
+        Let ``fit`` go on with the networks of the last call.
+
+    verbose : int, default=0
+        1 prints a line an epoch, 2 shows a progress bar too.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of everything. Two estimators that differ only in ``alpha`` share initial
+        weights and order of rows.
+
+    Attributes
+    ----------
+    n_outputs_ : int
+        Number of targets.
+
+    n_features_in_ : int
+        Number of features seen in ``fit``.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if X had any.
+
+    net_ : MixupNet
+        The trained skorch net; its ``module_`` holds ``n_estimators`` networks.
+
+    n_iter_ : int
+        Epochs trained.
+
+    history_ : skorch.history.History
+        One entry an epoch: losses and durations.
+
+    loss_curve_ : list of float
+        Mean loss on virtual examples of each epoch.
+
+    validation_scores_ : ndarray of shape (n_iter_, n_estimators) or None
+        Minus the loss on the clean validation rows, with ``early_stopping``.
+
+    See Also
+    --------
+    MixupClassifier : The same for classes.
+    sklearn.neural_network.MLPRegressor : A perceptron without mixup.
+
+    Notes
+    -----
+    Sample weights stay right under mixing: each row carries its weight into its share
+    of the target, and the loss is divided by the weights that entered it.
+
+    References
+    ----------
+    .. [1] H. Zhang, M. Cisse, Y. Dauphin, D. Lopez-Paz, "mixup: Beyond Empirical Risk
+       Minimization", ICLR 2018, arXiv 1710.09412.
+    .. [2] H. Yao, Y. Wang, L. Zhang, J. Zou, C. Finn, "C-Mixup: Improving
+       Generalization in Regression", NeurIPS 2022, arXiv 2210.05775.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sk_mixup import MixupRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = MixupRegressor(alpha=0.4, random_state=0).fit(X, y)
+    >>> model.predict(X[:3]).shape
+    (3,)
+    """
+
+    _parameter_constraints = {
+        **BaseMixup._parameter_constraints,
+        "loss": [StrOptions(set(LOSSES))],
+        "bandwidth": [Interval(Real, 0, None, closed="neither")],
+    }
+    _pairings = {"random": RandomPairs, "neighbors": Neighbors, "similar": Similar}
+
+    def __init__(
+        self,
+        alpha: float = 0.4,
+        *,
+        loss: Literal["squared_error", "absolute_error", "huber"] = "squared_error",
+        pairing: str | Pairing = "random",
+        n_neighbors: int = 200,
+        bandwidth: float = 0.5,
+        n_mixed: int = 2,
+        weights_per: Literal["batch", "example"] = "batch",
+        mix_layer: int | str = "input",
+        noise_std: float = 0.0,
+        warmup_epochs: int = 0,
+        clean_epochs: int = 0,
+        hidden_layer_sizes: int | Sequence[int] = (128, 128),
+        dropout: float = 0.0,
+        module: Callable[..., nn.Module] | None = None,
+        module_params: dict[str, Any] | None = None,
+        standardize: bool = True,
+        optimizer: str | type[torch.optim.Optimizer] = "adam",
+        optimizer_params: dict[str, Any] | None = None,
+        lr: float = 1e-3,
+        weight_decay: float = 0.0,
+        lr_schedule: Literal["cosine", "constant"] = "cosine",
+        max_epochs: int = 100,
+        batch_size: int = 32,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        n_estimators: int = 1,
+        device: str = "cpu",
+        callbacks: list[Any] | None = None,
+        net_params: dict[str, Any] | None = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.alpha = alpha
+        self.loss = loss
+        self.pairing = pairing
+        self.n_neighbors = n_neighbors
+        self.bandwidth = bandwidth
+        self.n_mixed = n_mixed
+        self.weights_per = weights_per
+        self.mix_layer = mix_layer
+        self.noise_std = noise_std
+        self.warmup_epochs = warmup_epochs
+        self.clean_epochs = clean_epochs
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.dropout = dropout
+        self.module = module
+        self.module_params = module_params
+        self.standardize = standardize
+        self.optimizer = optimizer
+        self.optimizer_params = optimizer_params
+        self.lr = lr
+        self.weight_decay = weight_decay
+        self.lr_schedule = lr_schedule
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.n_estimators = n_estimators
+        self.device = device
+        self.callbacks = callbacks
+        self.net_params = net_params
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.random_state = random_state
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> MixupRegressor:
+        """Train for one epoch on the given rows, from where the networks stand.
+
+        Features and targets are standardised with the figures of the first call's rows.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights.
+
+        Returns
+        -------
+        self : MixupRegressor
+            The estimator, trained further.
+
+        Raises
+        ------
+        ValueError
+            If ``y`` has another number of columns than at first, or as ``fit``.
+        """
+        self._fit_one_epoch(X, y, sample_weight)
+        return self
+
+    def predict(self, X: Any) -> NDArray[np.floating]:
+        """Return the predicted targets of each row.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            In the units and the shape of the ``y`` that was learnt, float64.
+        """
+        standardized = self._predict_raw(X)
+        mean, scale = self._scaling
+        predicted = standardized * scale + mean
+        return predicted[:, 0] if self._flat else predicted
+
+    def __sklearn_tags__(self) -> Any:
+        """Return what scikit-learn may expect of the estimator."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.target_tags.multi_output = True
+        return tags
+
+    @property
+    def _loss(self) -> type[Loss]:
+        return LOSSES[self.loss]
+
+    @property
+    def _n_outputs(self) -> int:
+        return self.n_outputs_
+
+    def _links(self) -> list[nn.Module]:
+        return [self._loss().link(), Rescale(*self._scaling)]
+
+    def _encode(self, y: Any, first: bool) -> NDArray[Any]:
+        if y is None:
+            raise ValueError(
+                "MixupRegressor requires y to be passed, but the target y is None."
+            )
+        y = _check_y(y, multi_output=True, y_numeric=True, estimator=self)
+        columns = y.reshape(len(y), -1).astype(np.float64)
+        if first:
+            self._flat = y.ndim == 1
+            self.n_outputs_ = columns.shape[1]
+        elif columns.shape[1] != self.n_outputs_:
+            raise ValueError(
+                f"y has {columns.shape[1]} columns, but the networks were trained on "
+                f"{self.n_outputs_}."
+            )
+        return columns
+
+    def _targets(
+        self, encoded: NDArray[Any], weights: NDArray[Any] | None, first: bool
+    ) -> Classes | Values:
+        if first:
+            scaler = StandardScaler().fit(encoded, sample_weight=weights)
+            mean, scale = scaler.mean_, scaler.scale_
+        else:
+            mean, scale = self._scaling
+        values = (encoded - mean) / scale
+        dtype = torch.get_default_dtype()
+        return Values(torch.as_tensor(values, dtype=dtype), mean, scale)
+
+    def _adopt(self, net: MixupNet, problem: Problem) -> None:
+        super()._adopt(net, problem)
+        targets = problem.runs[0].training.targets
+        self._scaling = targets.mean, targets.scale
+
+    def _groups(self, targets: Classes | Values) -> NDArray[Any]:
+        return targets.values.cpu().numpy()
+
+    def _strata(self, targets: Classes | Values) -> None:
+        return None

@@ -1,0 +1,344 @@
+"""The vicinities of section 3.8: which rows are mixed, and how (arXiv 1710.09412).
+
+A vicinity is a small frozen value. It draws row numbers and weights with NumPy and
+knows nothing of networks or devices.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+from sklearn.neighbors import NearestNeighbors
+
+__all__ = [
+    "Neighbors",
+    "Pairing",
+    "RandomPairs",
+    "SameClass",
+    "SameClassNeighbors",
+    "Similar",
+    "TrainingRows",
+]
+
+Rows = NDArray[np.int64]
+Draw = Callable[[Rows, int, int, Generator], Rows]
+
+
+class TrainingRows:
+    """What a pairing may look at: the rows that one network is trained on.
+
+    Parameters
+    ----------
+    standardized : callable returning ndarray of shape (n_rows, n_features)
+        Computes the standardised rows; called once, and only if a pairing asks.
+    y : ndarray
+        Class numbers of shape (n_rows,) for a classifier (for multilabel targets each
+        distinct set of labels counts as one class), standardised targets of shape
+        (n_rows, n_outputs) for a regressor.
+    """
+
+    def __init__(
+        self, standardized: Callable[[], NDArray[np.floating]], y: NDArray[Any]
+    ) -> None:
+        self._standardized = standardized
+        self.y = y
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    @cached_property
+    def X(self) -> NDArray[np.floating]:
+        """Standardised rows, of shape (n_rows, n_features)."""
+        return self._standardized()
+
+
+class Pairing(ABC):
+    """How the partners of a row are drawn.
+
+    Subclass it, as a frozen dataclass, to write a pairing of your own: the one
+    required method is :meth:`fit`.
+    """
+
+    @abstractmethod
+    def fit(self, rows: TrainingRows) -> Draw:
+        """Look at the training rows once and return the function that draws.
+
+        Parameters
+        ----------
+        rows : TrainingRows
+            ``rows.X`` are the standardised rows, ``rows.y`` the classes or targets.
+
+        Returns
+        -------
+        draw : callable
+            ``draw(order, batch_size, n_partners, generator)`` is called once an epoch.
+            ``order`` of shape (n_rows,) holds the row numbers in the order in which
+            they are visited, cut into minibatches of ``batch_size``; the answer, of
+            shape (n_rows, n_partners), holds the row numbers of their partners, from
+            0 to n_rows - 1. All randomness must come from ``generator``.
+        """
+
+
+@dataclass(frozen=True)
+class RandomPairs(Pairing):
+    """A random permutation of the minibatch: the method of the paper's authors."""
+
+    def fit(self, rows: TrainingRows) -> Draw:
+        return _permute_within_batches
+
+
+def _permute_within_batches(
+    order: Rows, batch_size: int, n_partners: int, generator: Generator
+) -> Rows:
+    whole = len(order) - len(order) % batch_size
+    batches = order[:whole].reshape(-1, batch_size)
+    columns = [
+        np.concatenate(
+            [
+                generator.permuted(batches, axis=1).reshape(-1),
+                generator.permutation(order[whole:]),
+            ]
+        )
+        for _ in range(n_partners)
+    ]
+    return np.stack(columns, axis=1)
+
+
+@dataclass(frozen=True)
+class SameClass(Pairing):
+    """A random permutation of the training rows of each class."""
+
+    def fit(self, rows: TrainingRows) -> Draw:
+        y = rows.y
+        by_class = np.argsort(y, kind="stable")
+
+        def draw(
+            order: Rows, batch_size: int, n_partners: int, generator: Generator
+        ) -> Rows:
+            partners = np.empty((len(y), n_partners), dtype=np.int64)
+            for column in range(n_partners):
+                shuffled = np.lexsort((generator.random(len(y)), y))
+                partners[by_class, column] = shuffled
+            return partners[order]
+
+        return draw
+
+
+@dataclass(frozen=True)
+class Neighbors(Pairing):
+    """One of a row's nearest neighbours among all training rows.
+
+    Parameters
+    ----------
+    n_neighbors : int, default=200
+        Clipped to the number of other rows. A row without any is its own partner.
+    """
+
+    n_neighbors: int = 200
+
+    def fit(self, rows: TrainingRows) -> Draw:
+        return _draw_from(_nearest(rows.X, [np.arange(len(rows))], self.n_neighbors))
+
+
+@dataclass(frozen=True)
+class SameClassNeighbors(Pairing):
+    """One of a row's nearest neighbours among the rows of its class, as SMOTE does.
+
+    Parameters
+    ----------
+    n_neighbors : int, default=200
+        Clipped to the number of other rows of the class. A row without any is its own
+        partner.
+    """
+
+    n_neighbors: int = 200
+
+    def fit(self, rows: TrainingRows) -> Draw:
+        members = [np.flatnonzero(rows.y == label) for label in np.unique(rows.y)]
+        return _draw_from(_nearest(rows.X, members, self.n_neighbors))
+
+
+def _nearest(
+    X: NDArray[np.floating], groups: list[Rows], n_neighbors: int
+) -> tuple[NDArray[np.int32], Rows]:
+    """Return neighbours, (n_rows, n_neighbors), and how many of them count."""
+    largest = max(len(members) for members in groups)
+    width = max(1, min(n_neighbors, largest - 1))
+    neighbors = np.tile(np.arange(len(X), dtype=np.int32)[:, None], (1, width))
+    counts = np.ones(len(X), dtype=np.int64)
+    for members in groups:
+        k = min(n_neighbors, len(members) - 1)
+        if k > 0:
+            search = NearestNeighbors(n_neighbors=k).fit(X[members])
+            found = search.kneighbors(return_distance=False)
+            neighbors[members, :k] = members[found]
+            counts[members] = k
+    return neighbors, counts
+
+
+def _draw_from(nearest: tuple[NDArray[np.int32], Rows]) -> Draw:
+    neighbors, counts = nearest
+
+    def draw(
+        order: Rows, batch_size: int, n_partners: int, generator: Generator
+    ) -> Rows:
+        uniform = generator.random((len(order), n_partners))
+        chosen = (uniform * counts[order, None]).astype(np.int64)
+        return neighbors[order[:, None], chosen].astype(np.int64)
+
+    return draw
+
+
+@dataclass(frozen=True)
+class Similar(Pairing):
+    """Partners with similar targets, for regression (C-Mixup, arXiv 2210.05775).
+
+    Row j is the partner of row i with probability proportional to
+    ``exp(-|y_i - y_j|^2 / (2 bandwidth^2))``, drawn exactly and in memory linear in
+    the number of rows: the sorted targets are cut into bins, a bin is proposed with
+    an upper bound of its probability, a row of it uniformly, and the pair is accepted
+    with the ratio of its kernel to the bound.
+
+    Parameters
+    ----------
+    bandwidth : float, default=0.5
+        In units of the standardised target.
+    """
+
+    bandwidth: float = 0.5
+
+    def fit(self, rows: TrainingRows) -> Draw:
+        y = np.asarray(rows.y, dtype=np.float64).reshape(len(rows), -1)
+        return _SimilarTargets(y, self.bandwidth).draw
+
+
+class _SimilarTargets:
+    """Rejection sampling from the Gaussian kernel of the targets.
+
+    Bins are made along the first output: the distance along one axis never exceeds the
+    distance, so a kernel between bins bounds the kernel between their rows.
+    """
+
+    def __init__(self, y: NDArray[np.float64], bandwidth: float) -> None:
+        self.y = y / (bandwidth * np.sqrt(2))
+        self.sorted_rows = np.argsort(self.y[:, 0], kind="stable")
+        n_bins = min(len(y), 256)
+        self.starts = np.linspace(0, len(y), n_bins + 1).astype(np.int64)
+        self.sizes = np.diff(self.starts)
+        self.bin_of = np.empty(len(y), dtype=np.int64)
+        self.bin_of[self.sorted_rows] = np.repeat(np.arange(n_bins), self.sizes)
+        along = self.y[self.sorted_rows, 0]
+        lowest, highest = along[self.starts[:-1]], along[self.starts[1:] - 1]
+        gap = np.maximum(lowest[None, :] - highest[:, None], 0)
+        self.bound = np.exp(-np.square(np.maximum(gap, gap.T)))
+        self.cumulative = np.cumsum(self.bound * self.sizes, axis=1)
+
+    def draw(
+        self, order: Rows, batch_size: int, n_partners: int, generator: Generator
+    ) -> Rows:
+        own = np.repeat(order, n_partners)
+        partners = own.copy()
+        open_ = np.arange(len(own))
+        while len(open_):
+            proposal, accepted = self._propose(own[open_], generator)
+            partners[open_[accepted]] = proposal[accepted]
+            open_ = open_[~accepted]
+        return partners.reshape(len(order), n_partners)
+
+    def _propose(
+        self, own: Rows, generator: Generator
+    ) -> tuple[Rows, NDArray[np.bool_]]:
+        own_bin = self.bin_of[own]
+        goal = generator.random(len(own)) * self.cumulative[own_bin, -1]
+        chosen_bin = _first_above(self.cumulative, own_bin, goal)
+        offset = (generator.random(len(own)) * self.sizes[chosen_bin]).astype(np.int64)
+        proposal = self.sorted_rows[self.starts[chosen_bin] + offset]
+        distance = np.square(self.y[own] - self.y[proposal]).sum(axis=1)
+        bound = self.bound[own_bin, chosen_bin]
+        return proposal, generator.random(len(own)) * bound < np.exp(-distance)
+
+
+def _first_above(
+    cumulative: NDArray[np.float64], row: Rows, goal: NDArray[np.float64]
+) -> Rows:
+    """Return per goal the first column whose cumulative value in ``row`` exceeds it."""
+    low = np.zeros(len(row), dtype=np.int64)
+    high = np.full(len(row), cumulative.shape[1] - 1, dtype=np.int64)
+    while np.any(low < high):
+        middle = (low + high) // 2
+        above = cumulative[row, middle] > goal
+        high = np.where(above, middle, high)
+        low = np.where(above, low, middle + 1)
+    return low
+
+
+@dataclass(frozen=True)
+class Vicinity:
+    """The vicinal distribution around the training rows.
+
+    Parameters
+    ----------
+    pairing : Pairing
+        Draws the partners.
+    alpha : float
+        Concentration of the symmetric Beta (two examples) or Dirichlet (more); 0 keeps
+        the rows as they are (empirical risk minimisation), inf weighs all alike.
+    n_mixed : int
+        How many examples make a virtual one, at least 2.
+    weights_per : {"batch", "example"}
+        One draw of weights for a whole minibatch or for each virtual example.
+    mix_target : {"interpolate", "dominant"}
+        Mix the targets too, or keep the target of the heaviest example.
+    label_smoothing : float
+        Each wrong class gets ``label_smoothing / n_classes``.
+    noise_std : float
+        Deviation of Gaussian noise, in units of the standardised feature.
+    """
+
+    pairing: Pairing = RandomPairs()
+    alpha: float = 1.0
+    n_mixed: int = 2
+    weights_per: str = "batch"
+    mix_target: str = "interpolate"
+    label_smoothing: float = 0.0
+    noise_std: float = 0.0
+
+    @property
+    def n_examples(self) -> int:
+        """How many rows enter a virtual example: 1 for ERM."""
+        return self.n_mixed if self.alpha > 0 else 1
+
+    def draw_weights(
+        self, n_rows: int, batch_size: int, generator: Generator
+    ) -> NDArray[np.float32]:
+        """Draw convex weights, of shape (n_rows, n_examples), one row a row."""
+        if self.weights_per == "example":
+            return self._convex(n_rows, generator)
+        n_batches = -(-n_rows // batch_size)
+        return self._convex(n_batches, generator).repeat(batch_size, axis=0)[:n_rows]
+
+    def _convex(self, n_draws: int, generator: Generator) -> NDArray[np.float32]:
+        # NumPy's beta and dirichlet, because normalised float32 gamma draws are biased
+        # for small alpha (variance 0.82 of the Beta's at alpha = 0.01).
+        if self.n_examples == 1 or np.isinf(self.alpha):
+            shape = (n_draws, self.n_examples)
+            return np.full(shape, 1 / self.n_examples, dtype=np.float32)
+        if self.n_examples == 2:
+            weight = generator.beta(self.alpha, self.alpha, size=n_draws)
+            return np.stack([weight, 1 - weight], axis=1).astype(np.float32)
+        alphas = np.full(self.n_examples, self.alpha)
+        return generator.dirichlet(alphas, size=n_draws).astype(np.float32)
+
+    def target_weights(self, weights: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Turn the weights of the inputs into those of the targets."""
+        if self.mix_target == "interpolate":
+            return weights
+        heaviest = weights.argmax(axis=1)
+        return np.eye(weights.shape[1], dtype=np.float32)[heaviest]

@@ -1,0 +1,98 @@
+"""From raw frames to float matrices."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.base import clone
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
+
+from benchmarks import datasets
+
+
+def mixed_frame(n: int, seed: int) -> pd.DataFrame:
+    """Columns of every kind that the openml client gives."""
+    rng = np.random.default_rng(seed)
+    kinds = pd.Categorical(rng.choice(["low", "high", "none"], n), ordered=True)
+    return pd.DataFrame(
+        {
+            "real": rng.normal(1e3, 1, n),
+            "gaps": np.where(rng.random(n) < 0.3, np.nan, rng.normal(size=n)),
+            "bytes": rng.integers(0, 256, n).astype("uint8"),
+            "constant": np.ones(n, dtype="uint8"),
+            "nothing": np.full(n, np.nan),
+            "kinds": pd.Series(kinds).where(rng.random(n) < 0.8),
+            "flags": pd.Categorical(rng.random(n) < 0.5, [True, False], ordered=True),
+            "bools": rng.random(n) < 0.5,
+            "words": pd.Series(rng.choice(["a", "b"], n)).where(rng.random(n) < 0.8),
+        }
+    )
+
+
+@settings(max_examples=20)
+@given(n=st.integers(4, 40), share=st.floats(0.2, 0.8), seed=st.integers(0, 2**32 - 1))
+def test_preprocessing_learns_from_the_training_rows_only(n, share, seed):
+    frame = mixed_frame(n, seed)
+    cut = max(1, int(share * n))
+    train, test = frame[:cut], frame[cut:]
+    fitted = datasets.paper_preprocessing().fit(train)
+    for rows in (train, test):
+        matrix = fitted.transform(rows)
+        assert matrix.dtype == np.float32
+        assert isinstance(matrix, np.ndarray)
+        assert matrix.shape == (len(rows), len(fitted.get_feature_names_out()))
+        assert np.isfinite(matrix).all()
+    got = pd.DataFrame(fitted.transform(test), columns=fitted.get_feature_names_out())
+    for name in ("real", "bytes", "constant"):
+        assert np.array_equal(got[name], test[name].astype("float32"))
+    mean = train["gaps"].mean() if train["gaps"].notna().any() else 0
+    filled = test["gaps"].fillna(mean)
+    assert np.array_equal(got["gaps"], filled.astype("float32"))
+    assert not got["nothing"].any()
+
+
+def test_categories_are_one_hot_and_unseen_ones_are_nothing():
+    seen = pd.DataFrame({"c": pd.Categorical(["x", "y", None, "x"])})
+    unseen = pd.DataFrame({"c": pd.Categorical(["z", "y"])})
+    fitted = datasets.paper_preprocessing().fit(seen)
+    known = fitted.transform(seen)
+    assert known.shape == (4, 3)
+    assert np.array_equal(known.sum(axis=1), np.ones(4))
+    assert np.array_equal(fitted.transform(unseen).sum(axis=1), [0, 1])
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        datasets.paper_preprocessing,
+        datasets.default_preprocessing,
+        lambda: datasets.default_preprocessing(scale=True),
+    ],
+)
+def test_preprocessing_works_in_folds_clones_and_pickles(make):
+    frame = mixed_frame(60, 0)
+    frame.loc[:29, "gaps"] = np.nan  # the second of two folds learns from no value
+    y = frame["bytes"] / 255.0
+    scores = cross_val_score(make_pipeline(make(), Ridge()), frame, y, cv=2)
+    assert np.isfinite(scores).all()
+    fitted = clone(make()).fit(frame)
+    again = pickle.loads(pickle.dumps(fitted))
+    assert np.array_equal(fitted.transform(frame), again.transform(frame))
+
+
+def test_scaling_centres_every_column():
+    matrix = datasets.default_preprocessing(scale=True).fit_transform(
+        mixed_frame(50, 1)
+    )
+    assert np.allclose(matrix.mean(axis=0), 0, atol=1e-4)
+    assert np.allclose(matrix.std(axis=0)[matrix.std(axis=0) > 0], 1, atol=1e-4)
+    plain = datasets.default_preprocessing().fit_transform(mixed_frame(50, 1))
+    paper = datasets.paper_preprocessing().fit_transform(mixed_frame(50, 1))
+    assert np.array_equal(plain, paper)

@@ -1,0 +1,79 @@
+"""OpenML's real sets, where they are at hand.
+
+Skipped unless the environment variable SK_MIXUP_OPENML_CACHE names the root of a
+cache of the openml client: the folder that holds org/openml/www.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import datasets
+from benchmarks.datasets import _registry
+from tests.benchmarks.datasets.disk import photograph
+from tests.benchmarks.datasets.iris import shelf_in
+
+#: Rows, features, classes and repeated rows of OpenML's sets.
+SHAPES = {
+    "abalone": (4177, 8, 28, 0),
+    "arcene": (200, 10000, 2, 0),
+    "arrhythmia": (452, 279, 13, 0),
+    "htru2": (17898, 8, 2, 0),
+    "iris": (150, 4, 3, 1),
+    "phishing": (1353, 9, 3, 629),
+    "phishing_websites": (11055, 30, 2, 5206),
+    "vehicle": (846, 18, 4, 0),
+    "credit_g": (1000, 20, 2, 0),
+    "ionosphere": (351, 34, 2, 1),
+    "sonar": (208, 60, 2, 0),
+    "glass": (214, 9, 6, 1),
+    "vowel": (990, 11, 11, 0),  # of 13: OpenML says to ignore the speaker and split
+    "segment": (2310, 19, 7, 224),
+    "diabetes": (768, 8, 2, 0),
+    "car": (1728, 6, 4, 0),
+    "spambase": (4601, 57, 2, 391),
+    "optdigits": (5620, 64, 10, 0),
+    "letter": (20000, 16, 26, 1332),
+    "wine": (178, 13, 3, 0),
+    "adult": (48842, 14, 2, 52),
+    "magic_telescope": (19020, 10, 2, 115),
+}
+
+
+@pytest.fixture
+def real_cache(monkeypatch):
+    """The root of a filled cache of openml.org, with nobody to ask for more."""
+    root = os.environ.get("SK_MIXUP_OPENML_CACHE")
+    if not root:
+        pytest.skip("SK_MIXUP_OPENML_CACHE names no cache of the openml client")
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    return Path(root)
+
+
+@pytest.mark.parametrize("name", datasets.group("openml"))
+def test_the_sets_of_openml(name, real_cache, tmp_path):
+    number = {s.name: s.id for s in _registry._GROUPS["openml"]}[name]
+    shelf = shelf_in(Path(), number)
+    if not (real_cache / shelf).is_dir():
+        pytest.skip(f"the cache at hand has no {name}")
+    shutil.copytree(real_cache / shelf, tmp_path / shelf, copy_function=shutil.copyfile)
+    before = photograph(tmp_path)
+    data = datasets.load(name, tmp_path)
+    rows, features, classes, repeated = SHAPES[name]
+    assert data.X.shape == (rows, features)
+    assert data.y.shape == (rows,)
+    assert len(np.unique(data.y)) == classes
+    assert data.n_duplicates == repeated
+    assert photograph(tmp_path) == before
+    matrix = datasets.paper_preprocessing().fit_transform(data.X)
+    assert matrix.dtype == np.float32
+    assert np.isfinite(matrix).all()
+
+
+def test_every_set_of_openml_has_a_shape():
+    assert list(SHAPES) == datasets.group("openml")

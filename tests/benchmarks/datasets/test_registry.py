@@ -1,0 +1,65 @@
+"""The names of the data sets."""
+
+from __future__ import annotations
+
+import doctest
+
+import pytest
+
+from benchmarks import datasets
+
+PAPER = ["abalone", "arcene", "arrhythmia", "htru2", "iris", "phishing"]
+
+
+def test_docstring_examples():
+    outcome = doctest.testmod(datasets)
+    assert outcome.attempted
+    assert not outcome.failed
+
+
+def test_every_name_is_known_once_and_safe_in_file_names():
+    names = datasets.names()
+    assert len(set(names)) == len(names)
+    assert all(name.isidentifier() and name == name.lower() for name in names)
+    members = [name for kind in datasets.groups() for name in datasets.group(kind)]
+    assert set(members) == set(names)
+
+
+def test_the_paper_has_six_sets():
+    assert datasets.group("uci") == PAPER
+    assert datasets.group("openml")[:6] == PAPER
+    assert len(datasets.group("openml")) == 22
+
+
+@pytest.mark.parametrize("kind", datasets.groups())
+def test_selecting_nothing_in_particular_selects_all(kind):
+    assert datasets.select(kind) == datasets.group(kind)
+    assert datasets.select(kind, datasets.group(kind)) == datasets.group(kind)
+
+
+def test_a_short_name_means_what_the_group_has():
+    assert datasets.select("uci", ["iris"]) == ["iris"]
+    assert datasets.select("demo", ["iris"]) == ["sklearn_iris"]
+    assert datasets.select("demo", ["digits", "sklearn_iris", "iris"]) == [
+        "sklearn_digits",
+        "sklearn_iris",
+    ]
+    assert datasets.load("sklearn_iris").label == "iris"
+
+
+@pytest.mark.parametrize(
+    ("call", "known", "guess"),
+    [
+        (lambda: datasets.load("htru3"), datasets.names(), "htru2"),
+        (lambda: datasets.load("openml_x"), datasets.names(), "openml_<id>"),
+        (lambda: datasets.group("demos"), datasets.groups(), "demo"),
+        (lambda: datasets.select("uci", ["iris", "Irish"]), PAPER, "iris"),
+    ],
+)
+def test_an_unknown_name_lists_the_known_ones(call, known, guess):
+    with pytest.raises(ValueError, match="unknown") as caught:
+        call()
+    message = str(caught.value)
+    assert "\n" not in message
+    assert f"did you mean '{guess}'?" in message
+    assert ", ".join(known) in message

@@ -1,0 +1,37 @@
+"""Data and generators shared by the tests."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.datasets import make_blobs, make_regression
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def generator():
+    return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture
+def blobs():
+    """Three overlapping classes: X (90, 4) float64, y (90,) int."""
+    return make_blobs(90, n_features=4, centers=3, cluster_std=4.0, random_state=0)
+
+
+@pytest.fixture
+def frame(blobs):
+    """The blobs as a pandas frame with feature names, and labels as strings."""
+    X, y = blobs
+    names = ["width", "height", "depth", "mass"]
+    return pd.DataFrame(X, columns=names), np.array(["ant", "bee", "cat"])[y]
+
+
+@pytest.fixture
+def line():
+    """A noisy linear relation: X (90, 4) float64, y (90,) float64."""
+    return make_regression(90, n_features=4, noise=5.0, random_state=0)
