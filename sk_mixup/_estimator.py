@@ -21,7 +21,7 @@ from sk_mixup._data import OPTIMIZERS, Memo, numpy_dtype
 from sk_mixup._epoch import Classes, Values
 from sk_mixup._losses import Loss
 from sk_mixup._many import Attempt, Problem, fit_many, run_attempts
-from sk_mixup._modules import Predictor
+from sk_mixup._modules import Network, Predictor
 from sk_mixup._net import LR_SCHEDULES, MixupNet
 from sk_mixup._prepare import Preparation
 from sk_mixup.vicinity import Pairing
@@ -186,10 +186,15 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
             allow_nd=self.module is not None,
         )
 
+    @property
+    def _predicting_network(self) -> Network:
+        """The trained networks, in the precision in which they predict."""
+        return self.net_.module_
+
     def _predict_raw(self, X: Any) -> NDArray[np.floating]:
         """Return the members' averaged predictions, a chunk of rows at a time."""
         check_is_fitted(self)
-        network = self.net_.module_.eval()
+        network = self._predicting_network.eval()
         device = network.inputs.shift.device
         dtype = numpy_dtype(network.inputs.shift.dtype)
         X = self._check_rows(X, dtype, reset=False)

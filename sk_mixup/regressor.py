@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from numbers import Real
 from typing import Any, Literal
@@ -19,7 +20,7 @@ from sk_mixup._epoch import Classes, Values
 from sk_mixup._estimator import BaseMixup
 from sk_mixup._losses import AbsoluteError, HuberLoss, Loss, SquaredError
 from sk_mixup._many import Problem
-from sk_mixup._modules import Rescale
+from sk_mixup._modules import Network, Rescale
 from sk_mixup._net import MixupNet
 from sk_mixup.vicinity import Neighbors, Pairing, RandomPairs, Similar
 
@@ -342,6 +343,12 @@ class MixupRegressor(RegressorMixin, BaseMixup):
     @property
     def _n_outputs(self) -> int:
         return self.n_outputs_
+
+    @property
+    def _predicting_network(self) -> Network:
+        # Predictions are float64, as scikit-learn's checks want them, and then have to
+        # be the same to 1e-7 for a row alone and among others.
+        return copy.deepcopy(self.net_.module_).double()
 
     def _links(self) -> list[nn.Module]:
         return [self._loss().link(), Rescale(*self._scaling)]

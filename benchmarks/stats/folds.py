@@ -167,7 +167,7 @@ def corrected_ttest(a: ArrayLike, b: ArrayLike, n_train: float, n_test: float) -
     error = deviation * np.sqrt(1.0 / count + n_test / n_train)
     limit = np.copysign(np.inf, mean) if mean else 0.0
     statistic = mean / error if error > 0.0 else limit
-    p = st.t.sf(abs(statistic), count - 1)
+    p = 2.0 * st.t.sf(abs(statistic), count - 1)
     return TTest(mean, float(error), float(statistic), count - 1, float(p))
 
 
