@@ -1,0 +1,159 @@
+"""The losses against torch's own, their gradients against autograd."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.nn import functional as F
+
+from sk_mixup._losses import (
+    AbsoluteError,
+    BinaryCrossEntropy,
+    HuberLoss,
+    SoftCrossEntropy,
+    SquaredError,
+)
+
+LOSSES = [
+    SoftCrossEntropy,
+    BinaryCrossEntropy,
+    SquaredError,
+    AbsoluteError,
+    HuberLoss,
+]
+PROPER = [SoftCrossEntropy, BinaryCrossEntropy, SquaredError]
+
+
+@pytest.fixture
+def draw(generator):
+    """Draw outputs, soft targets (2 runs, 5 rows, 3 outputs) and mass, in float64."""
+
+    def make(*leading):
+        shape = (*leading, 2, 5, 3)
+        outputs, targets = (
+            torch.randn(shape, generator=generator, dtype=torch.float64) * 2
+            for _ in range(2)
+        )
+        mass = torch.rand((*leading, 2, 5, 1), generator=generator, dtype=torch.float64)
+        return outputs, targets.softmax(-1), mass / mass.sum(-2, keepdim=True)
+
+    return make
+
+
+def even(rows):
+    """Return the mass of rows that weigh alike."""
+    return torch.full((1, rows, 1), 1 / rows, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_gradient_equals_autograd(loss, draw):
+    outputs, targets, mass = draw()
+    outputs.requires_grad_()
+    loss()(outputs, targets, mass).sum().backward()
+    by_hand = loss().gradient(outputs.detach(), targets, mass)
+    torch.testing.assert_close(by_hand, outputs.grad)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_gradient_leaves_its_arguments_alone(loss, draw):
+    arguments = draw()
+    before = [argument.clone() for argument in arguments]
+    loss().gradient(*arguments)
+    for argument, copy in zip(arguments, before, strict=True):
+        assert torch.equal(argument, copy)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("leading", [(), (4,)])
+def test_loss_is_the_weighted_mean_of_each_run(loss, leading, draw):
+    outputs, targets, mass = draw(*leading)
+    result = loss()(outputs, targets, mass)
+    rows = loss().per_row(outputs, targets)
+    assert result.shape == (*leading, 2)
+    torch.testing.assert_close(result, torch.einsum("...n,...n", rows, mass[..., 0]))
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_double_mass_equals_a_repeated_row(loss, draw):
+    outputs, targets, _ = draw()
+    twice = [0, 0, 1, 2, 3, 4]
+    mass = torch.tensor([2, 1, 1, 1, 1], dtype=torch.float64).view(1, 5, 1) / 6
+    torch.testing.assert_close(
+        loss()(outputs, targets, mass),
+        loss()(outputs[:, twice], targets[:, twice], even(6)),
+    )
+
+
+@pytest.mark.parametrize("loss", PROPER)
+def test_gradient_vanishes_where_the_prediction_is_the_target(loss, draw):
+    outputs, _, mass = draw()
+    targets = loss().link()(outputs)
+    gradient = loss().gradient(outputs, targets, mass)
+    torch.testing.assert_close(gradient, torch.zeros_like(gradient))
+
+
+@pytest.mark.parametrize(
+    ("loss", "reference"),
+    [
+        (SoftCrossEntropy, F.cross_entropy),
+        (BinaryCrossEntropy, lambda o, t: 3 * F.binary_cross_entropy_with_logits(o, t)),
+        (SquaredError, lambda o, t: F.mse_loss(o, t) / 2),
+        (AbsoluteError, F.l1_loss),
+        (HuberLoss, F.smooth_l1_loss),
+    ],
+)
+def test_even_mass_equals_torch(loss, reference, draw):
+    outputs, targets, _ = draw()
+    for run, result in enumerate(loss()(outputs, targets, even(5))):
+        torch.testing.assert_close(result, reference(outputs[run], targets[run]))
+
+
+@pytest.mark.parametrize("loss", [SoftCrossEntropy, BinaryCrossEntropy])
+@given(lam=st.floats(0, 1))
+def test_loss_on_a_mixed_label_is_the_mixed_loss(loss, lam):
+    generator = torch.Generator().manual_seed(0)
+    outputs = torch.randn(1, 6, 3, generator=generator, dtype=torch.float64) * 3
+    labels = torch.arange(6) % 3
+    one, other = (
+        F.one_hot(y, 3).to(torch.float64)[None] for y in (labels, labels.flip(0))
+    )
+    mixed = loss()(outputs, lam * one + (1 - lam) * other, even(6))
+    apart = [loss()(outputs, target, even(6)) for target in (one, other)]
+    torch.testing.assert_close(mixed, lam * apart[0] + (1 - lam) * apart[1])
+
+
+def test_mixed_cross_entropy_equals_torch_on_both_labels(generator):
+    outputs = torch.randn(1, 6, 3, generator=generator)
+    y, other, lam = torch.arange(6) % 3, torch.arange(6).flip(0) % 3, 0.3
+    targets = lam * F.one_hot(y, 3) + (1 - lam) * F.one_hot(other, 3)
+    expected = lam * F.cross_entropy(outputs[0], y)
+    expected += (1 - lam) * F.cross_entropy(outputs[0], other)
+    result = SoftCrossEntropy()(outputs, targets[None], even(6).float())
+    torch.testing.assert_close(result[0], expected)
+
+
+@given(lam=st.floats(0, 1), one=st.floats(-3, 3), other=st.floats(-3, 3))
+def test_squared_error_of_a_mixed_target_misses_its_variance(lam, one, other):
+    """E|o - y|^2 = |o - E y|^2 + Var y: the same gradient, another constant."""
+    output, y, z = (torch.full((1, 1, 1), v).double() for v in (0.7, one, other))
+    loss, mass = SquaredError(), even(1)
+    mixed = loss(output, lam * y + (1 - lam) * z, mass)
+    apart = lam * loss(output, y, mass) + (1 - lam) * loss(output, z, mass)
+    variance = lam * (1 - lam) * (y - z).square()[0, 0] / 2
+    torch.testing.assert_close(mixed + variance, apart)
+
+
+@pytest.mark.parametrize("loss", [SoftCrossEntropy, BinaryCrossEntropy])
+def test_large_outputs_stay_finite(loss):
+    outputs = torch.tensor([[[1e4, -1e4, 0.0]]])
+    targets = torch.tensor([[[0.0, 1.0, 0.0]]])
+    mass = torch.ones(1, 1, 1)
+    assert loss()(outputs, targets, mass).isfinite().all()
+    assert loss().gradient(outputs, targets, mass).isfinite().all()
+
+
+def test_huber_is_squared_near_and_absolute_far():
+    near, far, zero = (torch.full((1, 1, 1), v) for v in (0.5, 7.0, 0.0))
+    huber, mass = HuberLoss(), torch.ones(1, 1, 1)
+    assert huber(near, zero, mass) == SquaredError()(near, zero, mass)
+    assert huber(far, zero, mass) == AbsoluteError()(far, zero, mass) - 0.5
