@@ -22,11 +22,12 @@ from sk_mixup._epoch import Classes, Values
 from sk_mixup._losses import Loss
 from sk_mixup._many import Attempt, Problem, fit_many, run_attempts
 from sk_mixup._modules import Network, Predictor
-from sk_mixup._net import LR_SCHEDULES, MixupNet
+from sk_mixup._net import LR_SCHEDULES, MixupNet, torch_threads
 from sk_mixup._prepare import Preparation
 from sk_mixup.vicinity import Pairing
 
 PREDICT_BYTES = 4_000_000
+SMALL_TABLE = 20_000
 
 
 class BaseMixup(BaseEstimator, metaclass=ABCMeta):
@@ -200,7 +201,7 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         X = self._check_rows(X, dtype, reset=False)
         link = self._loss().link()
         predicted = np.empty((X.shape[0], self._n_outputs), dtype=dtype)
-        with torch.inference_mode():
+        with torch.inference_mode(), torch_threads(self._threads_for(X.shape[0])):
             for chunk in gen_batches(X.shape[0], self._chunk_rows(X)):
                 rows = X[chunk].toarray() if sparse.issparse(X) else X[chunk]
                 outputs = network(torch.from_numpy(rows).to(device).unsqueeze(0))
@@ -210,6 +211,10 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
     def _chunk_rows(self, X: Any) -> int:
         width = max(int(np.prod(X.shape[1:])), *self._hidden_sizes, self._n_outputs)
         return max(256, PREDICT_BYTES // (4 * width * self.net_.module_.runs))
+
+    def _threads_for(self, n_rows: int) -> int:
+        """Return 1 for few rows, whose prediction threads would only slow down."""
+        return torch.get_num_threads() if n_rows > SMALL_TABLE else 1
 
     @property
     def _hidden_sizes(self) -> tuple[int, ...]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from threading import Event
 from typing import Any
 
 import torch
+from tqdm.auto import tqdm
 
 from sk_mixup._architecture import Architecture
 from sk_mixup._data import Memo
@@ -88,6 +91,7 @@ def fit_many(
     *,
     max_memory: int = MAX_MEMORY,
     on_error: str = "raise",
+    verbose: int = 0,
 ) -> list[Any]:
     """Fit many estimators, each on its own rows, as one program.
 
@@ -110,6 +114,8 @@ def fit_many(
     on_error : {"raise", "return"}, default="raise"
         What to do with an estimator that cannot be fitted: raise its error, or go on
         with the others and return the error in its place.
+    verbose : int, default=0
+        Show a progress bar if positive.
 
     Returns
     -------
@@ -144,8 +150,50 @@ def fit_many(
         Attempt(*arguments)
         for arguments in zip(estimators, Xs, ys, weights, strict=True)
     ]
-    run_attempts(attempts, max_memory, keep_errors=on_error == "return")
+    deferred = _deferred.get()
+    if deferred is not None:
+        deferred += attempts
+        return list(estimators)
+    with Progress(verbose > 0) as progress:
+        run_attempts(attempts, max_memory, on_error == "return", progress)
     return [attempt.error or attempt.estimator for attempt in attempts]
+
+
+_deferred: ContextVar[list[Attempt] | None] = ContextVar("deferred", default=None)
+
+
+@contextmanager
+def deferred_fits() -> Iterator[list[Attempt]]:
+    """Collect fits instead of running them, while inside."""
+    attempts: list[Attempt] = []
+    token = _deferred.set(attempts)
+    try:
+        yield attempts
+    finally:
+        _deferred.reset(token)
+
+
+class Progress:
+    """How far a training is, shown as a bar if asked for, and whether it must stop."""
+
+    def __init__(self, visible: bool = False) -> None:
+        self.bar = tqdm(unit="epoch", desc="networks x epochs", disable=not visible)
+        self.stop = Event()
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.bar.close()
+
+    def expect(self, stacks: Sequence[Stack]) -> None:
+        """Reckon with the epochs of all runs of the stacks."""
+        epochs = [len(s.runs) * s.recipe.plan.max_epochs for s in stacks]
+        self.bar.total = (self.bar.total or 0) + sum(epochs)
+
+    def epoch_done(self, n_runs: int) -> None:
+        """Note that so many runs have finished an epoch."""
+        self.bar.update(n_runs)
 
 
 class Attempt:
@@ -180,6 +228,7 @@ def run_attempts(
     attempts: Sequence[Attempt],
     max_memory: int = MAX_MEMORY,
     keep_errors: bool = False,
+    progress: Progress | None = None,
 ) -> None:
     """Prepare, train and adopt; all or none, unless errors are kept one by one."""
     forgiven: tuple[type[Exception], ...] = (Exception,) if keep_errors else ()
@@ -191,7 +240,8 @@ def run_attempts(
             except forgiven as error:
                 attempt.put_back(error)
         prepared = [attempt for attempt in attempts if attempt.problem is not None]
-        nets = train_problems([attempt.problem for attempt in prepared], max_memory)
+        problems = [attempt.problem for attempt in prepared]
+        nets = train_problems(problems, max_memory, progress or Progress())
         for attempt, net in zip(prepared, nets, strict=True):
             try:
                 attempt.adopt(net)
@@ -204,13 +254,15 @@ def run_attempts(
 
 
 def train_problems(
-    problems: Sequence[Problem], max_memory: int = MAX_MEMORY
+    problems: Sequence[Problem], max_memory: int, progress: Progress
 ) -> list[MixupNet]:
     """Train all problems, stacked where they can be, and return a net for each."""
     threads = torch.get_num_threads()
     parts: dict[int, list[tuple[MixupNet, range]]] = defaultdict(list)
     stacks = plan_stacks(problems, threads, max_memory)
-    for stack, net in zip(stacks, _train_stacks(stacks, threads), strict=True):
+    progress.expect(stacks)
+    nets = _train_stacks(stacks, threads, progress)
+    for stack, net in zip(stacks, nets, strict=True):
         start = 0
         for share in stack.shares:
             columns = range(start, start + len(share.runs))
@@ -275,30 +327,28 @@ def _cut(
     yield stack
 
 
-def _train_stacks(stacks: Sequence[Stack], threads: int) -> list[MixupNet]:
-    stop = Event()
-    side_by_side = [stack for stack in stacks if stack.threads < threads]
-    workers = threads if len(side_by_side) > 1 else 1
-    nets = {}
-    with ThreadPoolExecutor(workers) as pool:
+def _train_stacks(
+    stacks: Sequence[Stack], threads: int, progress: Progress
+) -> list[MixupNet]:
+    """Train the stacks, those for one thread side by side, and return their nets."""
+    alone = [stack for stack in stacks if stack.threads > 1 or len(stacks) == 1]
+    nets = {id(stack): _train_stack(stack, progress) for stack in alone}
+    with ThreadPoolExecutor(threads) as pool:
         try:
-            for stack, net in zip(
-                side_by_side,
-                pool.map(lambda stack: _train_stack(stack, stop), side_by_side),
-                strict=True,
-            ):
-                nets[id(stack)] = net
+            futures = {
+                id(stack): pool.submit(_train_stack, stack, progress)
+                for stack in stacks
+                if id(stack) not in nets
+            }
+            nets |= {key: future.result() for key, future in futures.items()}
         except BaseException:
-            stop.set()
+            progress.stop.set()
             pool.shutdown(cancel_futures=True)
             raise
-    for stack in stacks:
-        if id(stack) not in nets:
-            nets[id(stack)] = _train_stack(stack, stop)
     return [nets[id(stack)] for stack in stacks]
 
 
-def _train_stack(stack: Stack, stop: Event) -> MixupNet:
+def _train_stack(stack: Stack, progress: Progress) -> MixupNet:
     with torch_threads(stack.threads):
         problem, runs = stack.shares[0].problem, stack.runs
         net = problem.net
@@ -311,7 +361,7 @@ def _train_stack(stack: Stack, stop: Event) -> MixupNet:
         else:
             net.set_params(**_training_params(stack.recipe))
         minibatches = Minibatches(runs, stack.recipe.plan, net.module_.inputs)
-        return net.train(minibatches, stop)
+        return net.train(minibatches, progress)
 
 
 def _new_net(problem: Problem, network: Network) -> MixupNet:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from threading import Event
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import skorch
@@ -18,6 +18,16 @@ from torch import Tensor
 from sk_mixup._epoch import Block, Minibatches, ValidationRows
 from sk_mixup._losses import Loss, SoftCrossEntropy
 from sk_mixup._modules import Batch, Network, Step
+
+
+class Progress(Protocol):
+    """Told of every epoch; may ask the training to stop."""
+
+    stop: Event
+
+    def epoch_done(self, n_runs: int) -> None:
+        """Note that so many runs have finished an epoch."""
+
 
 LR_SCHEDULES = {
     "constant": lambda progress: 1.0,
@@ -76,7 +86,7 @@ class MixupNet(skorch.NeuralNet):
         self.valid_losses_: list[NDArray[np.float32]] = []
         self.valid_errors_: list[NDArray[np.float32]] = []
 
-    def train(self, minibatches: Minibatches, stop: Event) -> MixupNet:
+    def train(self, minibatches: Minibatches, progress: Progress) -> MixupNet:
         """Train for ``max_epochs`` epochs, from where the net stands.
 
         Unlike :meth:`skorch.NeuralNet.partial_fit` it lets a KeyboardInterrupt of the
@@ -86,7 +96,7 @@ class MixupNet(skorch.NeuralNet):
         self._step_function: Step = self.module_.body.training_step(
             self.criterion_, [run.streams.dropout for run in runs]
         )
-        self._stop = stop
+        self._progress = progress
         self._steps_taken = 0
         self._steps_planned = max(1, self.max_epochs * minibatches.steps)
         try:
@@ -95,7 +105,7 @@ class MixupNet(skorch.NeuralNet):
                 self.fit_loop(minibatches)
             self.notify("on_train_end", X=minibatches, y=None)
         finally:
-            del self._step_function, self._stop
+            del self._step_function, self._progress
         return self
 
     def notify(self, method_name: str, **cb_kwargs: Any) -> None:
@@ -204,7 +214,8 @@ class MixupNet(skorch.NeuralNet):
         mean = (losses * mass).sum(1) / mass.sum(1)
         self.train_losses_.append(mean.cpu().numpy())
         self.history.record("train_loss", float(self.train_losses_[-1].mean()))
-        if self._stop.is_set() or not np.isfinite(self.train_losses_[-1]).any():
+        self._progress.epoch_done(len(mean))
+        if self._progress.stop.is_set() or not np.isfinite(self.train_losses_[-1]).any():
             raise EndOfTraining
 
     @torch.no_grad()

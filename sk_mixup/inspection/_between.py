@@ -1,0 +1,302 @@
+"""What a classifier does between its training rows (arXiv 1710.09412, Figure 2)."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import Bunch, check_consistent_length, check_scalar, column_or_1d
+
+from sk_mixup.inspection._canvas import axes_for
+from sk_mixup.inspection._gradients import TorchClassifier
+from sk_mixup.inspection._subject import (
+    as_rows,
+    in_form_of,
+    predict,
+    private_generator,
+    take_apart,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+YLABELS = {"miss_rate": "miss rate", "gradient_norm": "mean gradient norm"}
+
+
+def between_examples(
+    estimator: Any,
+    X: Any,
+    y: ArrayLike,
+    *,
+    lams: ArrayLike | None = None,
+    n_pairs: int = 1000,
+    gradient_of: Literal["proba", "log_proba"] = "proba",
+    scale: ArrayLike | None = None,
+    random_state: int | np.random.RandomState | None = None,
+) -> Bunch:
+    """Look at a classifier on the segments between pairs of rows.
+
+    Draws pairs (i, j) of different rows and goes through
+    ``x = lam * x_i + (1 - lam) * x_j`` (arXiv 1710.09412, Figure 2).
+
+    Parameters
+    ----------
+    estimator : object
+        A fitted classifier. Of a pipeline the last step is looked at, between rows
+        that the earlier steps have transformed.
+    X : array-like or sparse matrix of shape (n_samples, n_features)
+        Rows, usually those it was trained on; sparse ones are made dense.
+    y : array-like of shape (n_samples,)
+        Their classes.
+    lams : array-like of shape (n_lams,), default=None
+        Places on the segments, in [0, 1]; None takes 0, 0.1, ..., 1.
+    n_pairs : int, default=1000
+        Pairs of rows, drawn independently; the same for every ``lam``.
+    gradient_of : {"proba", "log_proba"}, default="proba"
+        Whose Jacobian is measured: that of the class probabilities or of their
+        logarithms.
+    scale : float or array-like of shape (n_features,), default=None
+        Unit of each feature that gradients are taken in; None takes the deviations
+        by which the estimator itself standardises its features.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the pairs: with the same one two classifiers are compared on the same
+        pairs.
+
+    Returns
+    -------
+    result : :class:`~sklearn.utils.Bunch`
+        Arrays of shape (n_lams,), ready for :class:`pandas.DataFrame`.
+
+        lam : ndarray
+            Weight of row i.
+        miss_rate : ndarray
+            Share of pairs whose predicted class is neither that of row i nor that of
+            row j.
+        gradient_norm : ndarray
+            Mean over the pairs of the Frobenius norm of the Jacobian; NaN for a
+            classifier without ``to_torch()``.
+
+    Raises
+    ------
+    TypeError
+        If the estimator is no classifier.
+    ValueError
+        If ``lams`` leaves [0, 1], if there are fewer than two rows, or if ``scale``
+        is not positive or is needed and not given.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sk_mixup import MixupClassifier
+    >>> from sk_mixup.inspection import between_examples
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = MixupClassifier(max_epochs=10, random_state=0).fit(X, y)
+    >>> between_examples(model, X, y, lams=[0, 0.5, 1], random_state=0).lam
+    array([0. , 0.5, 1. ])
+    """
+    places = _checked_lams(lams)
+    check_scalar(n_pairs, "n_pairs", Integral, min_val=1)
+    if gradient_of not in ("proba", "log_proba"):
+        raise ValueError(
+            f"gradient_of must be 'proba' or 'log_proba', got {gradient_of!r}."
+        )
+    labels = column_or_1d(y)
+    check_consistent_length(X, labels)
+    model, seen = take_apart(estimator, X)
+    rows = as_rows(seen, finite=hasattr(model, "to_torch"))
+    i, j = _draw_pairs(len(rows), n_pairs, private_generator(random_state))
+    torch_model = TorchClassifier(model, scale) if hasattr(model, "to_torch") else None
+    result = Bunch(
+        lam=places,
+        miss_rate=np.empty(len(places)),
+        gradient_norm=np.full(len(places), np.nan),
+    )
+    for place, lam in enumerate(places):
+        mixed = lam * rows[i] + (1 - lam) * rows[j]
+        predicted = predict(model, in_form_of(seen, mixed))
+        missed = (predicted != labels[i]) & (predicted != labels[j])
+        result.miss_rate[place] = missed.mean()
+        if torch_model is not None:
+            # NOTE[DIFF]: the paper does not say which output's gradient it takes, nor
+            # in which units; here all outputs, in units of the standardised features.
+            norms = torch_model.jacobian_norm(mixed, log=gradient_of == "log_proba")
+            result.gradient_norm[place] = norms.mean()
+    return result
+
+
+def _checked_lams(lams: ArrayLike | None) -> NDArray[np.float64]:
+    if lams is None:
+        return np.linspace(0, 1, 11)
+    places = np.array(lams, dtype=np.float64, ndmin=1)
+    if places.ndim > 1 or not ((places >= 0) & (places <= 1)).all():
+        raise ValueError("lams must be a sequence of numbers from 0 to 1.")
+    return places
+
+
+def _draw_pairs(
+    n_rows: int, n_pairs: int, generator: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    if n_rows < 2:
+        raise ValueError("between_examples needs at least 2 rows.")
+    first = generator.integers(n_rows, size=n_pairs)
+    step = generator.integers(1, n_rows, size=n_pairs)
+    return first, (first + step) % n_rows
+
+
+class BetweenExamplesDisplay:
+    """Miss rate or gradient norm along segments between rows (arXiv 1710.09412).
+
+    Made by :meth:`from_estimator`; draw two classifiers into one ``ax`` to compare
+    them.
+
+    Parameters
+    ----------
+    lam : ndarray of shape (n_lams,)
+        Weight of the first row of a pair.
+    miss_rate : ndarray of shape (n_lams,)
+        Share of pairs whose predicted class is that of neither row.
+    gradient_norm : ndarray of shape (n_lams,)
+        Mean norm of the gradient; NaN where there is none.
+    name : str, default=None
+        What the legend calls the classifier.
+
+    Attributes
+    ----------
+    line_ : matplotlib.lines.Line2D
+        The curve.
+    ax_ : matplotlib.axes.Axes
+        Where it was drawn.
+    figure_ : matplotlib.figure.Figure
+        The figure of the axes.
+
+    See Also
+    --------
+    between_examples : Computes the arrays.
+    """
+
+    def __init__(
+        self,
+        *,
+        lam: NDArray[np.float64],
+        miss_rate: NDArray[np.float64],
+        gradient_norm: NDArray[np.float64],
+        name: str | None = None,
+    ) -> None:
+        self.lam = lam
+        self.miss_rate = miss_rate
+        self.gradient_norm = gradient_norm
+        self.name = name
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: ArrayLike,
+        *,
+        lams: ArrayLike | None = None,
+        n_pairs: int = 1000,
+        gradient_of: Literal["proba", "log_proba"] = "proba",
+        scale: ArrayLike | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        kind: Literal["miss_rate", "gradient_norm"] = "miss_rate",
+        name: str | None = None,
+        ax: Axes | None = None,
+        **kwargs: Any,
+    ) -> BetweenExamplesDisplay:
+        """Compute by :func:`between_examples`, store and draw.
+
+        Parameters
+        ----------
+        estimator : object
+            A fitted classifier.
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,)
+            Their classes.
+        lams : array-like of shape (n_lams,), default=None
+            Places on the segments; None takes 0, 0.1, ..., 1.
+        n_pairs : int, default=1000
+            Pairs of rows.
+        gradient_of : {"proba", "log_proba"}, default="proba"
+            Whose Jacobian is measured.
+        scale : float or array-like of shape (n_features,), default=None
+            Unit of each feature; None takes the estimator's own.
+        random_state : int, RandomState instance or None, default=None
+            Seed of the pairs.
+        kind : {"miss_rate", "gradient_norm"}, default="miss_rate"
+            What is drawn.
+        name : str, default=None
+            What the legend says; None takes the name of the estimator's class.
+        ax : matplotlib.axes.Axes, default=None
+            Where to draw; None makes a figure.
+        **kwargs : dict
+            Passed on to :meth:`matplotlib.axes.Axes.plot`.
+
+        Returns
+        -------
+        display : BetweenExamplesDisplay
+            The display, drawn.
+        """
+        result = between_examples(
+            estimator,
+            X,
+            y,
+            lams=lams,
+            n_pairs=n_pairs,
+            gradient_of=gradient_of,
+            scale=scale,
+            random_state=random_state,
+        )
+        display = cls(**result, name=name or type(estimator).__name__)
+        return display.plot(ax, kind=kind, **kwargs)
+
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        kind: Literal["miss_rate", "gradient_norm"] = "miss_rate",
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> BetweenExamplesDisplay:
+        """Draw one of the curves.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, default=None
+            Where to draw; None makes a figure.
+        kind : {"miss_rate", "gradient_norm"}, default="miss_rate"
+            What is drawn.
+        name : str, default=None
+            What the legend says; None takes the stored name.
+        **kwargs : dict
+            Passed on to :meth:`matplotlib.axes.Axes.plot`.
+
+        Returns
+        -------
+        display : BetweenExamplesDisplay
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If ``kind`` is unknown, or if there are no gradient norms to draw.
+        """
+        if kind not in YLABELS:
+            raise ValueError(f"kind must be one of {list(YLABELS)}, got {kind!r}.")
+        values = getattr(self, kind)
+        if np.isnan(values).all():
+            raise ValueError(
+                "There are no gradient norms to draw: the classifier has no to_torch()."
+            )
+        self.ax_ = axes_for(self, ax)
+        self.figure_ = self.ax_.figure
+        style = {"marker": "o", "label": name or self.name, **kwargs}
+        (self.line_,) = self.ax_.plot(self.lam, values, **style)
+        self.ax_.set(xlabel="weight of the first row", ylabel=YLABELS[kind])
+        self.ax_.set_ylim(bottom=0)
+        if style["label"] is not None:
+            self.ax_.legend()
+        return self

@@ -1,0 +1,371 @@
+"""Calibration of the most probable class (arXiv 1706.04599)."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import (
+    Bunch,
+    check_array,
+    check_consistent_length,
+    check_scalar,
+    column_or_1d,
+)
+from sklearn.utils.validation import check_is_fitted
+
+from sk_mixup.inspection._canvas import axes_for
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def reliability_curve(
+    y_true: ArrayLike,
+    proba: ArrayLike,
+    *,
+    n_bins: int = 15,
+    strategy: Literal["uniform", "quantile"] = "uniform",
+    labels: ArrayLike | None = None,
+) -> Bunch:
+    """Return how often predictions of a given confidence are right.
+
+    The confidence of a row is the probability of its most probable class. For any
+    number of classes, unlike :func:`sklearn.calibration.calibration_curve`, which
+    judges the probability of one class in two.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        Real labels.
+    proba : array-like of shape (n_samples, n_classes) or (n_samples,)
+        Probabilities of the classes; one column is that of the second of two.
+    n_bins : int, default=15
+        Bins of confidence in [0, 1]; a confidence on an edge belongs to the bin
+        below.
+    strategy : {"uniform", "quantile"}, default="uniform"
+        Bins of equal width, or of equal numbers of rows.
+    labels : array-like of shape (n_classes,), default=None
+        Labels of the columns of ``proba``, usually ``classes_``; None takes the
+        sorted labels of ``y_true``, which must then hold all of them.
+
+    Returns
+    -------
+    curve : :class:`~sklearn.utils.Bunch`
+        Arrays of shape (n_bins,), ready for :class:`pandas.DataFrame`.
+
+        confidence : ndarray
+            Mean confidence of the bin's rows; NaN in an empty bin.
+        accuracy : ndarray
+            Share of the bin's rows whose most probable class is right; NaN in an
+            empty bin.
+        count : ndarray
+            Rows in the bin.
+
+    Raises
+    ------
+    ValueError
+        If ``proba`` does not hold probabilities, one column for each label, or if
+        ``strategy`` is unknown.
+    """
+    check_scalar(n_bins, "n_bins", Integral, min_val=1)
+    confidence, right = _top_label(y_true, proba, labels)
+    inner = _inner_edges(confidence, n_bins, strategy)
+    bins = np.searchsorted(inner, confidence)
+    count = np.bincount(bins, minlength=n_bins)
+    with np.errstate(invalid="ignore"):
+        return Bunch(
+            confidence=np.bincount(bins, confidence, n_bins) / count,
+            accuracy=np.bincount(bins, right, n_bins) / count,
+            count=count,
+        )
+
+
+def calibration_error(
+    y_true: ArrayLike,
+    proba: ArrayLike,
+    n_bins: int = 15,
+    strategy: Literal["uniform", "quantile"] = "uniform",
+    *,
+    labels: ArrayLike | None = None,
+) -> float:
+    """Return the expected calibration error of the most probable class.
+
+    The distance between confidence and accuracy, averaged over bins of confidence by
+    the numbers of their rows (arXiv 1706.04599, equation 3).
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        Real labels.
+    proba : array-like of shape (n_samples, n_classes) or (n_samples,)
+        Probabilities of the classes; one column is that of the second of two.
+    n_bins : int, default=15
+        Bins of confidence in [0, 1]; a confidence on an edge belongs to the bin
+        below.
+    strategy : {"uniform", "quantile"}, default="uniform"
+        Bins of equal width, or of equal numbers of rows.
+    labels : array-like of shape (n_classes,), default=None
+        Labels of the columns of ``proba``, usually ``classes_``; None takes the
+        sorted labels of ``y_true``, which must then hold all of them.
+
+    Returns
+    -------
+    error : float
+        In [0, 1]; 0 is perfect calibration.
+
+    Raises
+    ------
+    ValueError
+        If ``proba`` does not hold probabilities, one column for each label, or if
+        ``strategy`` is unknown.
+
+    Examples
+    --------
+    >>> from sk_mixup.inspection import calibration_error
+    >>> proba = [[0.8, 0.2], [0.8, 0.2], [0.8, 0.2], [0.2, 0.8]]
+    >>> round(calibration_error([0, 0, 1, 1], proba), 3)
+    0.05
+    """
+    curve = reliability_curve(
+        y_true, proba, n_bins=n_bins, strategy=strategy, labels=labels
+    )
+    return _expected_error(curve.confidence, curve.accuracy, curve.count)
+
+
+def _expected_error(
+    confidence: NDArray[np.float64],
+    accuracy: NDArray[np.float64],
+    count: NDArray[np.int64],
+) -> float:
+    gaps = np.abs(confidence - accuracy)
+    return float(np.nansum(gaps * count) / count.sum())
+
+
+def _top_label(
+    y_true: ArrayLike, proba: ArrayLike, labels: ArrayLike | None
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return confidence and correctness of each row, (n,)."""
+    y = column_or_1d(y_true)
+    classes = np.unique(y) if labels is None else np.asarray(labels)
+    columns = check_array(proba, dtype=np.float64, ensure_2d=False)
+    if columns.ndim == 1:
+        columns = np.column_stack([1 - columns, columns])
+    check_consistent_length(y, columns)
+    if columns.shape[1] != len(classes):
+        raise ValueError(
+            f"proba has {columns.shape[1]} columns for {len(classes)} labels; give the "
+            "labels of the columns as labels."
+        )
+    # Single precision allows rows that do not quite add up to 1.
+    if columns.min() < 0 or not np.allclose(columns.sum(1), 1, atol=1e-4):
+        raise ValueError("proba must hold probabilities: rows from 0 to 1 of sum 1.")
+    top = columns.argmax(axis=1)
+    return np.minimum(columns.max(axis=1), 1), classes[top] == y
+
+
+def _inner_edges(
+    confidence: NDArray[np.float64], n_bins: int, strategy: str
+) -> NDArray[np.float64]:
+    shares = np.linspace(0, 1, n_bins + 1)[1:-1]
+    if strategy == "uniform":
+        return shares
+    if strategy == "quantile":
+        return np.quantile(confidence, shares)
+    raise ValueError(f"strategy must be 'uniform' or 'quantile', got {strategy!r}.")
+
+
+class ReliabilityDisplay:
+    """Accuracy against confidence of the most probable class (arXiv 1706.04599).
+
+    Made by :meth:`from_estimator` or :meth:`from_predictions`. The area of a point is
+    proportional to the rows of its bin. For one class against the rest there is
+    :class:`sklearn.calibration.CalibrationDisplay`.
+
+    Parameters
+    ----------
+    confidence : ndarray of shape (n_bins,)
+        Mean confidence of each bin; NaN in an empty one.
+    accuracy : ndarray of shape (n_bins,)
+        Share of right predictions in each bin; NaN in an empty one.
+    count : ndarray of shape (n_bins,)
+        Rows of each bin.
+    name : str, default=None
+        What the legend calls the classifier.
+
+    Attributes
+    ----------
+    calibration_error : float
+        Expected calibration error.
+    line_ : matplotlib.lines.Line2D
+        The curve, without the empty bins.
+    points_ : matplotlib.collections.PathCollection
+        Its points.
+    ax_ : matplotlib.axes.Axes
+        Where it was drawn.
+    figure_ : matplotlib.figure.Figure
+        The figure of the axes.
+
+    See Also
+    --------
+    reliability_curve : Computes the arrays.
+    """
+
+    def __init__(
+        self,
+        *,
+        confidence: NDArray[np.float64],
+        accuracy: NDArray[np.float64],
+        count: NDArray[np.int64],
+        name: str | None = None,
+    ) -> None:
+        self.confidence = confidence
+        self.accuracy = accuracy
+        self.count = count
+        self.name = name
+
+    @property
+    def calibration_error(self) -> float:
+        """Expected calibration error."""
+        return _expected_error(self.confidence, self.accuracy, self.count)
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: ArrayLike,
+        *,
+        n_bins: int = 15,
+        strategy: Literal["uniform", "quantile"] = "uniform",
+        name: str | None = None,
+        ax: Axes | None = None,
+        **kwargs: Any,
+    ) -> ReliabilityDisplay:
+        """Predict probabilities, compute by :func:`reliability_curve` and draw.
+
+        Parameters
+        ----------
+        estimator : object
+            A fitted classifier with ``predict_proba``.
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Rows, usually of a test set.
+        y : array-like of shape (n_samples,)
+            Their classes.
+        n_bins : int, default=15
+            Bins of confidence.
+        strategy : {"uniform", "quantile"}, default="uniform"
+            Bins of equal width, or of equal numbers of rows.
+        name : str, default=None
+            What the legend says; None takes the name of the estimator's class.
+        ax : matplotlib.axes.Axes, default=None
+            Where to draw; None makes a figure.
+        **kwargs : dict
+            Passed on to :meth:`matplotlib.axes.Axes.plot`.
+
+        Returns
+        -------
+        display : ReliabilityDisplay
+            The display, drawn.
+
+        Raises
+        ------
+        TypeError
+            If the estimator has no ``predict_proba``.
+        """
+        check_is_fitted(estimator)
+        if not hasattr(estimator, "predict_proba"):
+            raise TypeError(
+                f"{type(estimator).__name__} has no predict_proba, so no confidence."
+            )
+        return cls.from_predictions(
+            y,
+            predict_proba(estimator, X),
+            n_bins=n_bins,
+            strategy=strategy,
+            labels=estimator.classes_,
+            name=name or type(estimator).__name__,
+            ax=ax,
+            **kwargs,
+        )
+
+    @classmethod
+    def from_predictions(
+        cls,
+        y_true: ArrayLike,
+        proba: ArrayLike,
+        *,
+        n_bins: int = 15,
+        strategy: Literal["uniform", "quantile"] = "uniform",
+        labels: ArrayLike | None = None,
+        name: str | None = None,
+        ax: Axes | None = None,
+        **kwargs: Any,
+    ) -> ReliabilityDisplay:
+        """Compute by :func:`reliability_curve`, store and draw.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n_samples,)
+            Real labels.
+        proba : array-like of shape (n_samples, n_classes) or (n_samples,)
+            Probabilities of the classes.
+        n_bins : int, default=15
+            Bins of confidence.
+        strategy : {"uniform", "quantile"}, default="uniform"
+            Bins of equal width, or of equal numbers of rows.
+        labels : array-like of shape (n_classes,), default=None
+            Labels of the columns of ``proba``.
+        name : str, default=None
+            What the legend says.
+        ax : matplotlib.axes.Axes, default=None
+            Where to draw; None makes a figure.
+        **kwargs : dict
+            Passed on to :meth:`matplotlib.axes.Axes.plot`.
+
+        Returns
+        -------
+        display : ReliabilityDisplay
+            The display, drawn.
+        """
+        curve = reliability_curve(
+            y_true, proba, n_bins=n_bins, strategy=strategy, labels=labels
+        )
+        return cls(**curve, name=name).plot(ax, **kwargs)
+
+    def plot(
+        self, ax: Axes | None = None, *, name: str | None = None, **kwargs: Any
+    ) -> ReliabilityDisplay:
+        """Draw the curve, and the diagonal of perfect calibration once in an axes.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, default=None
+            Where to draw; None makes a figure.
+        name : str, default=None
+            What the legend says; None takes the stored name.
+        **kwargs : dict
+            Passed on to :meth:`matplotlib.axes.Axes.plot`.
+
+        Returns
+        -------
+        display : ReliabilityDisplay
+            Itself.
+        """
+        self.ax_ = axes_for(self, ax)
+        self.figure_ = self.ax_.figure
+        label = f"calibration error {self.calibration_error:.3f}"
+        label = f"{name or self.name}: {label}" if name or self.name else label
+        if "perfect" not in self.ax_.get_legend_handles_labels()[1]:
+            self.ax_.plot([0, 1], [0, 1], "--", color="0.6", label="perfect")
+        used = self.count > 0
+        x, y = self.confidence[used], self.accuracy[used]
+        (self.line_,) = self.ax_.plot(x, y, **{"label": label, **kwargs})
+        areas = 400 * self.count[used] / self.count.sum()
+        self.points_ = self.ax_.scatter(x, y, s=areas, color=self.line_.get_color())
+        self.ax_.set(xlabel="confidence", ylabel="accuracy")
+        self.ax_.set(xlim=(0, 1.02), ylim=(-0.02, 1.02))
+        self.ax_.legend()
+        return self

@@ -1,0 +1,170 @@
+"""Gradients of a fitted classifier in its inputs, by ``torch.autograd.grad``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import gen_batches
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from sk_mixup._modules import Predictor
+
+CHUNK_ROWS = 1024
+
+
+class TorchClassifier:
+    """The torch module of a fitted classifier, and the unit of its features.
+
+    Works on a copy, so weights, flags and ``.grad`` of the classifier stay untouched.
+
+    Parameters
+    ----------
+    estimator : object
+        A fitted classifier with ``to_torch()``.
+    scale : float, array-like of shape (n_features,) or None
+        Unit of each feature; None takes that of the estimator's own standardisation.
+
+    Raises
+    ------
+    TypeError
+        If the estimator has no ``to_torch()``.
+    ValueError
+        If ``scale`` is not positive or cannot be had.
+    """
+
+    def __init__(self, estimator: Any, scale: ArrayLike | None) -> None:
+        name = type(estimator).__name__
+        if not hasattr(estimator, "to_torch"):
+            raise TypeError(
+                f"{name} gives no gradient: an estimator with to_torch() is needed, "
+                "such as sk_mixup.MixupClassifier."
+            )
+        self.classes = estimator.classes_
+        self.module = estimator.to_torch()
+        if isinstance(self.module, Predictor) and not _ends_in_softmax(self.module):
+            raise ValueError(
+                f"This {name} was trained on multilabel targets, but classes that "
+                "exclude each other are needed."
+            )
+        tensors = chain(self.module.parameters(), self.module.buffers())
+        dtypes = (tensor.dtype for tensor in tensors if tensor.is_floating_point())
+        self.dtype = next(dtypes, torch.float32)
+        self.scale = self._own_scale(name) if scale is None else _checked(scale)
+
+    def _own_scale(self, name: str) -> NDArray[np.float64]:
+        """Return the features' deviations, averaged over the members."""
+        if not isinstance(self.module, Predictor):
+            raise ValueError(
+                f"{name} does not standardise its features in a way known here: give "
+                "scale, the unit of each feature."
+            )
+        scales = [member[0].scale for member in self.module.members]
+        return torch.stack(scales).mean((0, 1)).double().numpy()
+
+    def unit(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the scale of every feature, of the shape of one row."""
+        shape = rows.shape[1:]
+        if self.scale.shape not in ((), shape):
+            raise ValueError(
+                f"scale has shape {self.scale.shape}, but a row has shape {shape}."
+            )
+        return np.broadcast_to(self.scale, shape).copy()
+
+    def log_proba(self, x: Tensor) -> Tensor:
+        """Return log-probabilities, (n, n_classes).
+
+        Those of this package's networks are computed from the logits: probabilities
+        near 1 are rounded to it, and their gradients are then lost.
+        """
+        if not isinstance(self.module, Predictor):
+            proba = self.module(x)
+            return proba.clamp_min(torch.finfo(proba.dtype).tiny).log()
+        members = self.module.members
+        logs = [F.log_softmax(member[:-1](x), -1) for member in members]
+        return torch.stack(logs).logsumexp(0) - math.log(len(members))
+
+    def loss_gradient(
+        self, rows: NDArray[np.float64], codes: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """Return the gradient of the cross-entropy of each row in that row."""
+        return self._per_chunk(
+            lambda x, y: _gradient(F.softplus(self._odds(x, y)).sum(), x),
+            rows,
+            codes,
+        )
+
+    def odds_gradient(
+        self, rows: NDArray[np.float64], codes: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """Return the gradient of the log-odds against class ``codes``.
+
+        The cross-entropy is a growing function of these log-odds, so the signs are
+        those of its gradient, also where that is too small for its dtype.
+        """
+        return self._per_chunk(
+            lambda x, y: _gradient(self._odds(x, y).sum(), x), rows, codes
+        )
+
+    def jacobian_norm(
+        self, rows: NDArray[np.float64], log: bool
+    ) -> NDArray[np.float64]:
+        """Return the Frobenius norm, (n,), of the Jacobian of the probabilities.
+
+        With respect to features in units of ``scale``; ``log`` takes that of the
+        log-probabilities.
+        """
+        unit = torch.from_numpy(self.unit(rows))
+
+        def norm(x: Tensor, _: Tensor) -> Tensor:
+            outputs = self.log_proba(x) if log else self.log_proba(x).exp()
+            squares = torch.zeros(len(x), dtype=torch.float64)
+            for output in outputs.sum(0):
+                gradient = _gradient(output, x).double() * unit
+                squares += gradient.square().flatten(1).sum(1)
+            return squares.sqrt()
+
+        return self._per_chunk(norm, rows, np.zeros(len(rows), dtype=np.int64))
+
+    def _odds(self, x: Tensor, codes: Tensor) -> Tensor:
+        log_proba, column = self.log_proba(x), codes.unsqueeze(1)
+        others = log_proba.scatter(1, column, -torch.inf).logsumexp(1)
+        return others - log_proba.gather(1, column).squeeze(1)
+
+    def _per_chunk(
+        self,
+        compute: Callable[[Tensor, Tensor], Tensor],
+        rows: NDArray[np.float64],
+        codes: NDArray[np.int64],
+    ) -> NDArray[np.float64]:
+        parts = []
+        with torch.enable_grad():
+            for chunk in gen_batches(len(rows), CHUNK_ROWS):
+                x = torch.tensor(rows[chunk], dtype=self.dtype, requires_grad=True)
+                part = compute(x, torch.from_numpy(codes[chunk]))
+                parts.append(part.detach().double().numpy())
+        return np.concatenate(parts)
+
+
+def _ends_in_softmax(module: Predictor) -> bool:
+    return all(isinstance(member[-1], nn.Softmax) for member in module.members)
+
+
+def _gradient(output: Tensor, x: Tensor) -> Tensor:
+    """Return the gradient of a sum over rows in each row."""
+    if not output.requires_grad:
+        raise ValueError("The torch module passes no gradient on to its inputs.")
+    return torch.autograd.grad(output, x, retain_graph=True)[0]
+
+
+def _checked(scale: ArrayLike) -> NDArray[np.float64]:
+    figures = np.asarray(scale, dtype=np.float64)
+    if not (np.isfinite(figures).all() and (figures > 0).all()):
+        raise ValueError("scale must be positive and finite for every feature.")
+    return figures

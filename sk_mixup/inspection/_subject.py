@@ -1,0 +1,80 @@
+"""What is inspected: the classifier itself, and its rows as it sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.pipeline import Pipeline
+from sklearn.utils import check_array, check_random_state, column_or_1d
+from sklearn.utils.validation import check_is_fitted
+from torch import nn
+
+
+def take_apart(estimator: Any, X: Any) -> tuple[Any, Any]:
+    """Return the classifier within ``estimator`` and the rows that it is given.
+
+    The rows are ``X`` itself unless a pipeline transforms them.
+    """
+    check_is_fitted(estimator)
+    if hasattr(estimator, "best_estimator_"):
+        return take_apart(estimator.best_estimator_, X)
+    if isinstance(estimator, Pipeline):
+        rows = estimator[:-1].transform(X) if len(estimator) > 1 else X
+        return take_apart(estimator[-1], rows)
+    if not hasattr(estimator, "classes_"):
+        raise TypeError(f"{type(estimator).__name__} is not a classifier.")
+    return estimator, X
+
+
+def as_rows(X: Any, finite: bool = True) -> NDArray[np.float64]:
+    """Return rows as a dense float64 array of shape (n, ...)."""
+    dense = X.toarray() if sparse.issparse(X) else X
+    return check_array(dense, dtype=np.float64, allow_nd=True, ensure_all_finite=finite)
+
+
+def in_form_of(X: Any, rows: NDArray[np.float64]) -> Any:
+    """Return rows as a data frame if ``X`` is one: its reader knows their names."""
+    if not hasattr(X, "columns"):
+        return rows
+    index = getattr(X, "index", None) if len(X) == len(rows) else None
+    return pd.DataFrame(rows, index=index, columns=list(X.columns))
+
+
+def predict(estimator: Any, rows: Any) -> NDArray[Any]:
+    """Return the predicted class of each row, (n,)."""
+    with _training_flags_kept(estimator):
+        return column_or_1d(estimator.predict(rows))
+
+
+def scores(estimator: Any, rows: Any) -> NDArray[Any]:
+    """Return a figure for each class, the most probable with the largest."""
+    with _training_flags_kept(estimator):
+        if hasattr(estimator, "predict_proba"):
+            return estimator.predict_proba(rows)
+        return estimator.decision_function(rows)
+
+
+@contextmanager
+def _training_flags_kept(estimator: Any) -> Iterator[None]:
+    """Undo what predicting does to the flags of a net's modules."""
+    module = getattr(getattr(estimator, "net_", estimator), "module_", None)
+    modules = list(module.modules()) if isinstance(module, nn.Module) else []
+    flags = [module.training for module in modules]
+    try:
+        yield
+    finally:
+        for module, flag in zip(modules, flags, strict=True):
+            module.training = flag
+
+
+def private_generator(random_state: Any) -> np.random.Generator:
+    """Return a generator; None seeds it from the system, never from a global one."""
+    if random_state is None:
+        return np.random.default_rng()
+    return np.random.default_rng(check_random_state(random_state).randint(2**31 - 1))

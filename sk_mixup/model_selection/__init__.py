@@ -1,0 +1,6 @@
+"""scikit-learn's searches and cross-validation, their networks trained as one program."""
+
+from sk_mixup.model_selection._search import GridSearchCV, RandomizedSearchCV
+from sk_mixup.model_selection._validation import cross_validate
+
+__all__ = ["GridSearchCV", "RandomizedSearchCV", "cross_validate"]

@@ -1,0 +1,248 @@
+"""Searches over parameters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn import model_selection
+
+from sk_mixup._many import MAX_MEMORY
+from sk_mixup.model_selection._together import together
+
+
+class GridSearchCV(model_selection.GridSearchCV):
+    """Exhaustive search over a grid, all networks trained as one program.
+
+    scikit-learn's :class:`~sklearn.model_selection.GridSearchCV` in signature,
+    attributes and results; only the networks of all candidates and splits are trained
+    side by side. The estimator is a :class:`~sk_mixup.MixupClassifier`, a
+    :class:`~sk_mixup.MixupRegressor` or a Pipeline that ends in one, whose earlier
+    steps are fitted for each candidate and split as scikit-learn does. Candidates with
+    any other estimator are run by scikit-learn's own code.
+
+    Parameters
+    ----------
+    estimator : estimator object
+        What is cloned and fitted.
+    param_grid : dict or list of dict
+        Values to try.
+    scoring : str, callable, list, tuple or dict, default=None
+        As in scikit-learn; several scores at once are fine.
+    n_jobs : int, default=None
+        Threads; None takes as many as torch does, -1 one for each core.
+    refit : bool, str or callable, default=True
+        Fit the best candidate on all rows; with several scores, the one to go by.
+    cv : int, splitter or iterable, default=None
+        Five folds by default, stratified for a classifier.
+    verbose : int, default=0
+        1 shows a progress bar, more prints a line for each fit.
+    pre_dispatch : int or str, default="2*n_jobs"
+        Taken for scikit-learn's sake: all networks are one job.
+    error_score : "raise" or numeric, default=numpy.nan
+        Score of a candidate that cannot be fitted.
+    return_train_score : bool, default=False
+        Score the training rows too.
+    max_memory : int, default=1_000_000_000
+        Bytes that training rows, and networks in training, may take at one time. The
+        result does not depend on it, beyond rounding.
+
+    Attributes
+    ----------
+    cv_results_ : dict of ndarray
+        Scores and times of every candidate, with scikit-learn's keys.
+    best_estimator_, best_params_, best_score_, best_index_
+        The best candidate, as in scikit-learn.
+
+    See Also
+    --------
+    sk_mixup.fit_many : Train many estimators on rows of their own.
+
+    Notes
+    -----
+    ``fit_time`` of a candidate is the time of its own earlier steps plus an equal share
+    of the time in which the networks were trained.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sk_mixup import MixupClassifier
+    >>> from sk_mixup.model_selection import GridSearchCV
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = MixupClassifier(max_epochs=20, random_state=0)
+    >>> search = GridSearchCV(model, {"alpha": [0, 0.2, 1]}, cv=3).fit(X, y)
+    >>> list(search.best_params_)
+    ['alpha']
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        param_grid: Any,
+        *,
+        scoring: Any = None,
+        n_jobs: int | None = None,
+        refit: Any = True,
+        cv: Any = None,
+        verbose: int = 0,
+        pre_dispatch: int | str = "2*n_jobs",
+        error_score: Any = np.nan,
+        return_train_score: bool = False,
+        max_memory: int = MAX_MEMORY,
+    ) -> None:
+        super().__init__(
+            estimator,
+            param_grid,
+            scoring=scoring,
+            n_jobs=n_jobs,
+            refit=refit,
+            cv=cv,
+            verbose=verbose,
+            pre_dispatch=pre_dispatch,
+            error_score=error_score,
+            return_train_score=return_train_score,
+        )
+        self.max_memory = max_memory
+
+    def fit(self, X: Any, y: Any = None, **params: Any) -> GridSearchCV:
+        """Fit all candidates on all splits.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            Targets.
+        **params : dict
+            Passed to ``fit``, the splitter and the scorer, as in scikit-learn:
+            ``sample_weight``, ``groups``.
+
+        Returns
+        -------
+        self : GridSearchCV
+            The fitted search.
+        """
+        with together(self.max_memory, self.verbose, self.n_jobs):
+            return super().fit(X, y, **params)
+
+
+class RandomizedSearchCV(model_selection.RandomizedSearchCV):
+    """Search over random candidates, all networks trained as one program.
+
+    scikit-learn's :class:`~sklearn.model_selection.RandomizedSearchCV` in signature,
+    attributes and results; the networks are trained as by :class:`GridSearchCV`.
+
+    Parameters
+    ----------
+    estimator : estimator object
+        What is cloned and fitted.
+    param_distributions : dict or list of dict
+        Distributions, or lists of values, to draw from.
+    n_iter : int, default=10
+        Candidates to draw.
+    scoring : str, callable, list, tuple or dict, default=None
+        As in scikit-learn; several scores at once are fine.
+    n_jobs : int, default=None
+        Threads; None takes as many as torch does, -1 one for each core.
+    refit : bool, str or callable, default=True
+        Fit the best candidate on all rows; with several scores, the one to go by.
+    cv : int, splitter or iterable, default=None
+        Five folds by default, stratified for a classifier.
+    verbose : int, default=0
+        1 shows a progress bar, more prints a line for each fit.
+    pre_dispatch : int or str, default="2*n_jobs"
+        Taken for scikit-learn's sake: all networks are one job.
+    error_score : "raise" or numeric, default=numpy.nan
+        Score of a candidate that cannot be fitted.
+    return_train_score : bool, default=False
+        Score the training rows too.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the candidates.
+    max_memory : int, default=1_000_000_000
+        Bytes that training rows, and networks in training, may take at one time. The
+        result does not depend on it, beyond rounding.
+
+    Attributes
+    ----------
+    cv_results_ : dict of ndarray
+        Scores and times of every candidate, with scikit-learn's keys.
+    best_estimator_, best_params_, best_score_, best_index_
+        The best candidate, as in scikit-learn.
+
+    See Also
+    --------
+    sk_mixup.fit_many : Train many estimators on rows of their own.
+
+    Notes
+    -----
+    ``fit_time`` of a candidate is the time of its own earlier steps plus an equal share
+    of the time in which the networks were trained.
+
+    Examples
+    --------
+    >>> from scipy.stats import loguniform
+    >>> from sklearn.datasets import load_iris
+    >>> from sk_mixup import MixupClassifier
+    >>> from sk_mixup.model_selection import RandomizedSearchCV
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = MixupClassifier(max_epochs=20, random_state=0)
+    >>> search = RandomizedSearchCV(
+    ...     model, {"alpha": loguniform(0.1, 10)}, n_iter=3, cv=3, random_state=0
+    ... ).fit(X, y)
+    >>> list(search.best_params_)
+    ['alpha']
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        param_distributions: Any,
+        *,
+        n_iter: int = 10,
+        scoring: Any = None,
+        n_jobs: int | None = None,
+        refit: Any = True,
+        cv: Any = None,
+        verbose: int = 0,
+        pre_dispatch: int | str = "2*n_jobs",
+        error_score: Any = np.nan,
+        return_train_score: bool = False,
+        random_state: Any = None,
+        max_memory: int = MAX_MEMORY,
+    ) -> None:
+        super().__init__(
+            estimator,
+            param_distributions,
+            n_iter=n_iter,
+            scoring=scoring,
+            n_jobs=n_jobs,
+            refit=refit,
+            cv=cv,
+            verbose=verbose,
+            pre_dispatch=pre_dispatch,
+            error_score=error_score,
+            return_train_score=return_train_score,
+            random_state=random_state,
+        )
+        self.max_memory = max_memory
+
+    def fit(self, X: Any, y: Any = None, **params: Any) -> RandomizedSearchCV:
+        """Fit all candidates on all splits.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            Targets.
+        **params : dict
+            Passed to ``fit``, the splitter and the scorer, as in scikit-learn:
+            ``sample_weight``, ``groups``.
+
+        Returns
+        -------
+        self : RandomizedSearchCV
+            The fitted search.
+        """
+        with together(self.max_memory, self.verbose, self.n_jobs):
+            return super().fit(X, y, **params)

@@ -1,0 +1,242 @@
+"""A joblib backend that trains the networks of scikit-learn's tasks together.
+
+scikit-learn's searches hand joblib one task for each candidate and split: clone, fit,
+score. This backend collects all of them, lets every estimator do its ``fit`` up to the
+training of its network, trains all networks as one program, and only then lets
+scikit-learn score. Splitting, cloning, routing, scoring, errors and results stay
+scikit-learn's own code.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from joblib import effective_n_jobs, parallel_config
+from joblib._parallel_backends import ParallelBackendBase
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+from sklearn.utils.metaestimators import _safe_split
+from sklearn.utils.validation import _check_method_params
+
+from sk_mixup._estimator import BaseMixup
+from sk_mixup._many import Attempt, Progress, deferred_fits, run_attempts
+from sk_mixup._net import torch_threads
+
+
+class Future:
+    """A task of joblib's that waits for all others."""
+
+    def __init__(self, calls: Any, callback: Any, backend: TogetherBackend) -> None:
+        self.calls, self.callback, self.backend = calls, callback, backend
+        self.outcome: Any = None
+        self.error: BaseException | None = None
+
+    def get(self) -> Any:
+        """Return the task's result; the first to be asked runs them all."""
+        self.backend.run()
+        if self.error is not None:
+            raise self.error
+        return self.outcome
+
+
+class TogetherBackend(ParallelBackendBase):
+    """Collect all tasks of a call and run them together.
+
+    Parameters
+    ----------
+    max_memory : int
+        Bytes that training rows and networks in training may take at one time.
+    verbose : int
+        Show a progress bar if positive.
+    """
+
+    supports_sharedmem = True
+    uses_threads = True
+
+    def __init__(self, max_memory: int, verbose: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.max_memory, self.verbose = max_memory, verbose
+        self.waiting: list[Future] = []
+
+    def effective_n_jobs(self, n_jobs: int | None) -> int:
+        """Return more than 1, because joblib runs one job itself."""
+        return 2
+
+    def submit(self, func: Any, callback: Any = None) -> Future:
+        """Note the task."""
+        self.waiting.append(Future(func, callback, self))
+        return self.waiting[-1]
+
+    def run(self) -> None:
+        """Run all tasks, after joblib has submitted the last of them."""
+        if not self.waiting:
+            return
+        for future in self.waiting:  # which grows: each call makes joblib submit more
+            future.callback(None)
+        futures, self.waiting = self.waiting, []
+        with parallel_config(backend="sequential"):
+            tasks = [Task(future) for future in futures]
+            run_together(tasks, self.max_memory, self.verbose)
+
+
+class Task:
+    """One candidate on one split: scikit-learn's ``_fit_and_score`` in two stages."""
+
+    def __init__(self, future: Future) -> None:
+        self.future = future
+        (self.function, self.args, self.kwargs), *others = future.calls.items
+        name = getattr(self.function, "__name__", "")
+        self.estimator = None
+        if name == "_fit_and_score" and not others:
+            estimator, *_ = self.args
+            parameters = self.kwargs["parameters"] or {}
+            self.estimator = estimator.set_params(**clone(parameters, safe=False))
+        self.attempt: Attempt | None = None
+        self.error: Exception | None = None
+        self.seconds = 0.0
+
+    @property
+    def is_stackable(self) -> bool:
+        """Whether the estimator is one of ours, or a pipeline that ends in one."""
+        last = self.estimator
+        while isinstance(last, Pipeline) and last.steps:
+            last = last.steps[-1][1]
+        return isinstance(last, BaseMixup)
+
+    @property
+    def split(self) -> int:
+        return id(self.kwargs["train"])
+
+    def prepare(self, rows: TrainingRows) -> int:
+        """Fit the estimator up to its network's training; return the rows' bytes."""
+        start = time.perf_counter()
+        X, y, fit_params = rows.of(self)
+        try:
+            with deferred_fits() as attempts:
+                self.estimator.fit(X, y, **fit_params)
+            (self.attempt,) = attempts
+        except Exception as error:
+            self.error = error
+        self.seconds += time.perf_counter() - start
+        return 0 if self.attempt is None else _n_bytes(self.attempt.data[0])
+
+    def finish(self) -> None:
+        """Let scikit-learn score what was trained, or run the task as it is."""
+        try:
+            if self.estimator is None or not self.is_stackable:
+                self.future.outcome = self.future.calls()
+                return
+            if self.attempt is not None:
+                self.error = self.error or self.attempt.error
+            trained = Trained(self.estimator, self.error)
+            result = self.function(trained, *self.args[1:], **self.kwargs)
+            if "fit_time" in result:
+                result["fit_time"] += self.seconds
+            if "estimator" in result:
+                result["estimator"] = self.estimator
+            self.future.outcome = [result]
+        except BaseException as error:
+            self.future.error = error
+
+
+class Trained:
+    """An estimator whose ``fit`` has happened already, or has failed already."""
+
+    def __init__(self, estimator: Any, error: Exception | None) -> None:
+        self._estimator, self._error = estimator, error
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._estimator, name)
+
+    def set_params(self, **params: Any) -> Trained:
+        """Leave the parameters, which were set before the fit."""
+        return self
+
+    def fit(self, X: Any, y: Any = None, **fit_params: Any) -> Trained:
+        """Report how the fit went."""
+        if self._error is not None:
+            raise self._error
+        return self
+
+
+class TrainingRows:
+    """The rows of each split, cut out once for all candidates."""
+
+    def __init__(self) -> None:
+        self._split: int | None = None
+        self._cut: dict[int, tuple[Any, Any, dict[str, Any]]] = {}
+
+    def of(self, task: Task) -> tuple[Any, Any, dict[str, Any]]:
+        """Return X, y and the parameters of ``fit`` for the task's training rows."""
+        if task.split not in self._cut:
+            _, X, y = task.args
+            train = task.kwargs["train"]
+            X_train, y_train = _safe_split(task.estimator, X, y, train)
+            params = task.kwargs["fit_params"] or {}
+            fit_params = _check_method_params(X, params=params, indices=train)
+            self._cut[task.split] = X_train, y_train, fit_params
+        return self._cut[task.split]
+
+
+def run_together(tasks: Sequence[Task], max_memory: int, verbose: int) -> None:
+    """Run all tasks, as many together as fit into memory."""
+    stackable = [task for task in tasks if task.estimator and task.is_stackable]
+    splits = list(dict.fromkeys(task.split for task in stackable))
+    split_by_split = sorted(stackable, key=lambda task: splits.index(task.split))
+    with Progress(verbose > 0) as progress:
+        for batch in _batches(split_by_split, max_memory):
+            _train(batch, max_memory, progress)
+            for task in batch:
+                task.finish()
+    done = set(map(id, stackable))
+    for task in tasks:
+        if id(task) not in done:
+            task.finish()
+
+
+def _batches(tasks: Sequence[Task], max_memory: int) -> Iterator[list[Task]]:
+    """Prepare tasks and yield them, at most ``max_memory`` bytes of rows at a time."""
+    batch: list[Task] = []
+    rows, used, seen = TrainingRows(), 0, set()
+    for task in tasks:
+        n_bytes = task.prepare(rows)
+        source = id(task.attempt.data[0]) if task.attempt else None
+        if source not in seen:
+            seen.add(source)
+            used += n_bytes
+        batch.append(task)
+        if used > max_memory:
+            yield batch
+            batch, rows, used, seen = [], TrainingRows(), 0, set()
+    yield batch
+
+
+def _train(batch: Sequence[Task], max_memory: int, progress: Progress) -> None:
+    attempts = [task.attempt for task in batch if task.attempt is not None]
+    start = time.perf_counter()
+    run_attempts(attempts, max_memory, keep_errors=True, progress=progress)
+    for task in batch:
+        task.seconds += (time.perf_counter() - start) / len(batch)
+
+
+def _n_bytes(X: Any) -> int:
+    data = getattr(X, "data", X)
+    return int(getattr(X, "nbytes", getattr(data, "nbytes", 0)))
+
+
+@contextmanager
+def together(max_memory: int, verbose: int, n_jobs: int | None) -> Iterator[None]:
+    """Train the networks of scikit-learn's tasks together, while inside.
+
+    ``n_jobs`` is the number of torch's threads, None for as many as it has.
+    """
+    threads = torch.get_num_threads()
+    if n_jobs is not None:
+        threads = effective_n_jobs(n_jobs)
+    backend = TogetherBackend(max_memory, verbose)
+    with torch_threads(threads), parallel_config(backend=backend):
+        yield

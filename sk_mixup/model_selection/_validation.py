@@ -1,0 +1,101 @@
+"""Cross-validation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn import model_selection
+
+from sk_mixup._many import MAX_MEMORY
+from sk_mixup.model_selection._together import together
+
+
+def cross_validate(
+    estimator: Any,
+    X: Any,
+    y: Any = None,
+    *,
+    groups: Any = None,
+    scoring: Any = None,
+    cv: Any = None,
+    n_jobs: int | None = None,
+    verbose: int = 0,
+    params: dict[str, Any] | None = None,
+    pre_dispatch: int | str = "2*n_jobs",
+    return_train_score: bool = False,
+    return_estimator: bool = False,
+    return_indices: bool = False,
+    error_score: Any = np.nan,
+    max_memory: int = MAX_MEMORY,
+) -> dict[str, Any]:
+    """Evaluate an estimator on every split, all networks trained as one program.
+
+    scikit-learn's :func:`~sklearn.model_selection.cross_validate` in signature and
+    results.
+
+    Parameters
+    ----------
+    estimator : estimator object
+        A :class:`~sk_mixup.MixupClassifier`, a :class:`~sk_mixup.MixupRegressor` or a
+        Pipeline that ends in one; any other is run by scikit-learn's own code.
+    X : array-like of shape (n_samples, n_features)
+        Rows.
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+        Targets.
+    groups : array-like of shape (n_samples,), default=None
+        Groups for the splitter.
+    scoring : str, callable, list, tuple or dict, default=None
+        As in scikit-learn; several scores at once are fine.
+    cv : int, splitter or iterable, default=None
+        Five folds by default, stratified for a classifier.
+    n_jobs : int, default=None
+        Threads; None takes as many as torch does, -1 one for each core.
+    verbose : int, default=0
+        1 shows a progress bar, more prints a line for each fit.
+    params : dict, default=None
+        Passed to ``fit``, the splitter and the scorer.
+    pre_dispatch : int or str, default="2*n_jobs"
+        Taken for scikit-learn's sake: all networks are one job.
+    return_train_score : bool, default=False
+        Score the training rows too.
+    return_estimator : bool, default=False
+        Return the fitted estimators.
+    return_indices : bool, default=False
+        Return the rows of each split.
+    error_score : "raise" or numeric, default=numpy.nan
+        Score of a split that cannot be fitted.
+    max_memory : int, default=1_000_000_000
+        Bytes that training rows, and networks in training, may take at one time.
+
+    Returns
+    -------
+    scores : dict of ndarray of shape (n_splits,)
+        With scikit-learn's keys. ``fit_time`` holds the time of the earlier steps plus
+        an equal share of the time in which the networks were trained.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sk_mixup import MixupClassifier
+    >>> from sk_mixup.model_selection import cross_validate
+    >>> X, y = load_iris(return_X_y=True)
+    >>> cross_validate(MixupClassifier(max_epochs=20), X, y)["test_score"].shape
+    (5,)
+    """
+    with together(max_memory, verbose, n_jobs):
+        return model_selection.cross_validate(
+            estimator,
+            X,
+            y,
+            groups=groups,
+            scoring=scoring,
+            cv=cv,
+            verbose=verbose,
+            params=params,
+            pre_dispatch=pre_dispatch,
+            return_train_score=return_train_score,
+            return_estimator=return_estimator,
+            return_indices=return_indices,
+            error_score=error_score,
+        )
