@@ -28,6 +28,9 @@ html_theme_options = {
 }
 html_sidebars = {"installation": [], "api": [], "development": []}
 
+autodoc_typehints = "none"  # the parameters' descriptions say it better
+python_maximum_signature_line_length = 88
+
 autosummary_generate = True
 autosummary_ignore_module_all = False  # __all__ is what is public
 autosummary_imported_members = True  # and it lists names from private files

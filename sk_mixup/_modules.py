@@ -246,7 +246,7 @@ class MLPStep:
                     gradient = batch.mixture.spread(gradient)
                 if batch.dropout:
                     gradient.mul_(batch.dropout[depth - 1][:, : x.shape[1]])
-                gradient.masked_fill_(x == 0, 0.0)
+                gradient.mul_(x.sign())  # 0 or 1 after a ReLU; many times faster than a mask
 
 
 class StackedCopies(nn.Module):

@@ -1,5 +1,6 @@
-"""Every public docstring of sk_mixup passes numpydoc's validation."""
+"""Every public docstring of sk_mixup is valid and agrees with the code."""
 
+import ast
 import importlib
 import inspect
 import pkgutil
@@ -7,6 +8,7 @@ from functools import cached_property
 from types import FunctionType
 
 import pytest
+from numpydoc.docscrape import get_doc_object
 from numpydoc.validate import validate
 from sklearn.base import BaseEstimator
 
@@ -19,12 +21,6 @@ IGNORED = {
     "SA01",  # see-also is asked of the estimators only, below
     "EX01",  # and so are examples
 }
-ESTIMATORS = [
-    name
-    for name in sk_mixup.__all__
-    if inspect.isclass(getattr(sk_mixup, name))
-    and issubclass(getattr(sk_mixup, name), BaseEstimator)
-]
 MEMBERS = (FunctionType, classmethod, staticmethod, property, cached_property)
 SECTIONS = ["Parameters", "Attributes", "See Also", "References", "Examples"]
 
@@ -34,6 +30,16 @@ def public_modules():
     names = [m.name for m in pkgutil.walk_packages(sk_mixup.__path__, "sk_mixup.")]
     modules = [importlib.import_module(name) for name in names if "._" not in name]
     return [sk_mixup, *(module for module in modules if hasattr(module, "__all__"))]
+
+
+def public_objects():
+    """Map dotted names to the public functions and classes."""
+    return {
+        f"{module.__name__}.{name}": getattr(module, name)
+        for module in public_modules()
+        for name in module.__all__
+        if isinstance(getattr(module, name), (FunctionType, type))
+    }
 
 
 def home(cls, name):
@@ -58,17 +64,14 @@ def own_members(cls):
     }
 
 
-def public_names():
-    """List the dotted names of public functions, classes and their members."""
-    found = set()
-    for module in public_modules():
-        for name in module.__all__:
-            value = getattr(module, name)
-            if inspect.isfunction(value) or inspect.isclass(value):
-                found.add(f"{module.__name__}.{name}")
-            if inspect.isclass(value):
-                found.update(own_members(value))
-    return sorted(found)
+OBJECTS = public_objects()
+CLASSES = [value for value in OBJECTS.values() if isinstance(value, type)]
+DOCUMENTED = sorted(OBJECTS.keys() | set().union(*map(own_members, CLASSES)))
+ESTIMATORS = [
+    name
+    for name, value in OBJECTS.items()
+    if name.count(".") == 1 and value in CLASSES and issubclass(value, BaseEstimator)
+]
 
 
 def test_every_public_name_exists():
@@ -76,13 +79,23 @@ def test_every_public_name_exists():
         assert all(hasattr(module, name) for name in module.__all__)
 
 
-@pytest.mark.parametrize("name", public_names())
+@pytest.mark.parametrize("name", DOCUMENTED)
 def test_docstring_is_valid(name):
     assert not [error for error in validate(name)["errors"] if error[0] not in IGNORED]
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_documented_defaults_are_those_of_the_code(name):
+    documented = {
+        entry.name: entry.type.rpartition("default=")[2]
+        for entry in get_doc_object(OBJECTS[name])["Parameters"]
+    }
+    for parameter in inspect.signature(OBJECTS[name]).parameters.values():
+        if parameter.default is not parameter.empty:
+            assert ast.literal_eval(documented[parameter.name]) == parameter.default
 
 
 @pytest.mark.parametrize("section", SECTIONS)
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_estimator_docstring_has_section(name, section):
-    docstring = inspect.getdoc(getattr(sk_mixup, name))
-    assert f"{section}\n{'-' * len(section)}\n" in docstring
+    assert f"{section}\n{'-' * len(section)}\n" in inspect.getdoc(OBJECTS[name])

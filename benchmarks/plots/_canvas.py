@@ -49,7 +49,7 @@ def method_styles(methods: Iterable[object]) -> dict[str, Style]:
     styles: dict[str, Style] = {
         name: {
             "color": COLOURS[i % len(COLOURS)],
-            "marker": MARKERS[(i + i // len(COLOURS)) % len(MARKERS)],
+            "marker": MARKERS[(i % len(COLOURS) + i // len(COLOURS)) % len(MARKERS)],
         }
         for i, name in enumerate(others)
     }

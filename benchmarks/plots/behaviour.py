@@ -130,10 +130,10 @@ def between(frame: pd.DataFrame) -> Figure:
             axes[2 * i : 2 * i + 2], ("miss_rate", "gradient_norm"), strict=True
         ):
             shown = quantity(metric)
-            means = on_set.groupby(["method", "lam"])[metric].mean() * shown.scale
-            for method, style in styles.items():
-                curve = means.xs(method, level="method")
-                ax.plot(curve.index, curve, **{**POINTS, **style}, label=method)
+            for method, rows in on_set.groupby("method", sort=False):
+                curve = rows.groupby("lam")[metric].mean() * shown.scale
+                style = {**POINTS, **styles[str(method)]}
+                ax.plot(curve.index, curve, **style, label=str(method))
             ax.set_ylim(bottom=0)
             dress(ax, title=name, xlabel="lam", ylabel=shown.label)
     method_legend(figure, styles)

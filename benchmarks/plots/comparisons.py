@@ -224,8 +224,8 @@ def speed_ratios(frame: pd.DataFrame, title: str = "") -> Figure:
         rows = frame[frame["peer"] == peer]
         y = [cases.index(case) + offset for case in rows["case"]]
         bars = [rows["ratio"] - rows["low"], rows["high"] - rows["ratio"]]
-        ax.errorbar(rows["ratio"], y, xerr=bars, fmt="none", ecolor=style["color"])
-        ax.plot(rows["ratio"], y, linestyle="", markersize=5, **style, label=peer)
+        dots = {**POINTS, **style, "linestyle": ""}
+        ax.errorbar(rows["ratio"], y, xerr=bars, **dots, label=peer)
         if "target" in frame:
             mark = {"marker": "|", "markersize": 11, "color": style["color"]}
             ax.plot(rows["target"], y, linestyle="", markeredgewidth=1.5, **mark)
@@ -237,10 +237,10 @@ def speed_ratios(frame: pd.DataFrame, title: str = "") -> Figure:
     ax.set_yticks(range(len(cases)), cases)
     ax.invert_yaxis()
     dress(ax, title=title, xlabel="time / peer's time", grid="x")
-    dots = {name: {**style, "linestyle": ""} for name, style in styles.items()}
+    entries = {name: {**style, "linestyle": ""} for name, style in styles.items()}
     if "target" in frame:
-        dots["target"] = {"color": INK, "marker": "|", "linestyle": ""}
-    method_legend(figure, dots)
+        entries["target"] = {"color": INK, "marker": "|", "linestyle": ""}
+    method_legend(figure, entries)
     return figure
 
 

@@ -55,4 +55,4 @@ def holm(p: pd.Series[float]) -> pd.Series[float]:
 
 def gain_sign(metric: str) -> int:
     """Return 1 if more of `metric` is better, else -1."""
-    return -1
+    return 1 if quantity(metric).higher_is_better else -1

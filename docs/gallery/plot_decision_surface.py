@@ -20,7 +20,7 @@ figure, axes = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
 for ax, alpha in zip(axes, [0, 1], strict=True):
     model = MixupClassifier(alpha=alpha, max_epochs=100, random_state=0).fit(X, y)
     DecisionBoundaryDisplay.from_estimator(
-        model, X, response_method="predict_proba", cmap="RdBu", ax=ax
+        model, X, response_method="predict_proba", cmap="RdBu", alpha=0.6, ax=ax
     )
     ax.scatter(*X.T, c=y, cmap="RdBu", edgecolor="k", s=15)
     ax.set_title("ERM (alpha = 0)" if alpha == 0 else f"mixup (alpha = {alpha})")

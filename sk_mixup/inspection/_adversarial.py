@@ -154,9 +154,10 @@ def iterated_fgsm(
         know.
     """
     check_scalar(n_iter, "n_iter", Integral, min_val=1)
-    step_size = _checked_size("epsilon", epsilon) / n_iter if step_size is None else (
-        _checked_size("step_size", step_size)
-    )
+    step_size = epsilon / n_iter if step_size is None else step_size
+    for name, size in (("epsilon", epsilon), ("step_size", step_size)):
+        if not 0 <= size < np.inf:
+            raise ValueError(f"{name} must be finite and at least 0, got {size}.")
     model, seen = take_apart(estimator, X)
     start = as_rows(seen)
     torch_model = TorchClassifier(model, scale)
@@ -246,6 +247,7 @@ def adversarial_error(
         raise ValueError(f"method must be 'fgsm' or 'iterated_fgsm', got {method!r}.")
     maker, seen = take_apart(estimator if source is None else source, X)
     judge = maker if source is None else _judge(estimator, X, seen)
+    check_scalar(top_k, "top_k", Integral, min_val=1, max_val=len(judge.classes_) - 1)
     steps = n_iter if method == "iterated_fgsm" else 1
     examples = iterated_fgsm(maker, seen, y, epsilon, steps, scale=scale)
     return _error(judge, examples, column_or_1d(y), top_k)
@@ -253,9 +255,9 @@ def adversarial_error(
 
 def _judge(estimator: Any, X: Any, seen: Any) -> Any:
     """Return what of ``estimator`` is given rows like ``seen``."""
+    judge, own = take_apart(estimator, X)
     if seen is X:
         return estimator
-    judge, own = take_apart(estimator, X)
     rows, own = as_rows(seen), as_rows(own)
     if rows.shape != own.shape or not np.allclose(rows, own):
         raise ValueError(
@@ -266,8 +268,6 @@ def _judge(estimator: Any, X: Any, seen: Any) -> Any:
 
 
 def _error(judge: Any, rows: Any, y: NDArray[Any], top_k: int) -> float:
-    n_classes = len(take_apart(judge, rows)[0].classes_)
-    check_scalar(top_k, "top_k", Integral, min_val=1, max_val=n_classes - 1)
     if top_k == 1:
         return float(np.mean(predict(judge, rows) != y))
     figures = scores(judge, rows)
@@ -288,9 +288,3 @@ def _codes(
             f"{torch_model.classes} of the classifier."
         )
     return codes.astype(np.int64)
-
-
-def _checked_size(name: str, value: float) -> float:
-    if not 0 <= value < np.inf:
-        raise ValueError(f"{name} must be a finite number of at least 0, got {value}.")
-    return value

@@ -14,9 +14,9 @@ from sklearn.utils import (
     check_scalar,
     column_or_1d,
 )
-from sklearn.utils.validation import check_is_fitted
 
 from sk_mixup.inspection._canvas import axes_for
+from sk_mixup.inspection._subject import scores, take_apart
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -275,17 +275,17 @@ class ReliabilityDisplay:
         TypeError
             If the estimator has no ``predict_proba``.
         """
-        check_is_fitted(estimator)
-        if not hasattr(estimator, "predict_proba"):
+        model, rows = take_apart(estimator, X)
+        if not hasattr(model, "predict_proba"):
             raise TypeError(
-                f"{type(estimator).__name__} has no predict_proba, so no confidence."
+                f"{type(model).__name__} has no predict_proba, so no confidence."
             )
         return cls.from_predictions(
             y,
-            predict_proba(estimator, X),
+            scores(model, rows),
             n_bins=n_bins,
             strategy=strategy,
-            labels=estimator.classes_,
+            labels=model.classes_,
             name=name or type(estimator).__name__,
             ax=ax,
             **kwargs,

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import check_is_fitted
 
 from sk_mixup.inspection._canvas import axes_for
+from sk_mixup.inspection._subject import innermost
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -140,11 +139,7 @@ class HistoryDisplay:
 
 
 def _curves(estimator: Any) -> dict[str, NDArray[np.float64]]:
-    check_is_fitted(estimator)
-    if hasattr(estimator, "best_estimator_"):
-        return _curves(estimator.best_estimator_)
-    if isinstance(estimator, Pipeline):
-        return _curves(estimator[-1])
+    estimator, _ = innermost(estimator)
     if hasattr(estimator, "history_"):
         return _columns(list(estimator.history_))
     if hasattr(estimator, "loss_curve_"):

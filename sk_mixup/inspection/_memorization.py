@@ -102,13 +102,13 @@ def memorization_error(
     ValueError
         If ``y_real`` and ``y_given`` differ outside of ``mask``.
     """
-    take_apart(estimator, X)
+    model, rows = take_apart(estimator, X)
     real, given = column_or_1d(y_real), column_or_1d(y_given)
     replaced = column_or_1d(mask).astype(bool)
     check_consistent_length(X, real, given, replaced)
     if (real != given)[~replaced].any():
         raise ValueError("y_real and y_given differ on rows that mask leaves out.")
-    predicted = predict(estimator, X)
+    predicted = predict(model, rows)
     return Bunch(
         real=_share((predicted != real)[~replaced]),
         corrupted=_share((predicted != given)[replaced]),

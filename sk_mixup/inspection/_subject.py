@@ -16,20 +16,32 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 
+def innermost(estimator: Any) -> tuple[Any, list[Pipeline]]:
+    """Return the best of a search, the last of a pipeline, and what comes before."""
+    check_is_fitted(estimator)
+    earlier: list[Pipeline] = []
+    while True:
+        if hasattr(estimator, "best_estimator_"):
+            estimator = estimator.best_estimator_
+        elif isinstance(estimator, Pipeline):
+            if len(estimator) > 1:
+                earlier.append(estimator[:-1])
+            estimator = estimator[-1]
+        else:
+            return estimator, earlier
+
+
 def take_apart(estimator: Any, X: Any) -> tuple[Any, Any]:
     """Return the classifier within ``estimator`` and the rows that it is given.
 
     The rows are ``X`` itself unless a pipeline transforms them.
     """
-    check_is_fitted(estimator)
-    if hasattr(estimator, "best_estimator_"):
-        return take_apart(estimator.best_estimator_, X)
-    if isinstance(estimator, Pipeline):
-        rows = estimator[:-1].transform(X) if len(estimator) > 1 else X
-        return take_apart(estimator[-1], rows)
-    if not hasattr(estimator, "classes_"):
-        raise TypeError(f"{type(estimator).__name__} is not a classifier.")
-    return estimator, X
+    classifier, earlier = innermost(estimator)
+    if not hasattr(classifier, "classes_"):
+        raise TypeError(f"{type(classifier).__name__} is not a classifier.")
+    for steps in earlier:
+        X = steps.transform(X)
+    return classifier, X
 
 
 def as_rows(X: Any, finite: bool = True) -> NDArray[np.float64]:
@@ -63,7 +75,8 @@ def scores(estimator: Any, rows: Any) -> NDArray[Any]:
 @contextmanager
 def _training_flags_kept(estimator: Any) -> Iterator[None]:
     """Undo what predicting does to the flags of a net's modules."""
-    module = getattr(getattr(estimator, "net_", estimator), "module_", None)
+    inner, _ = innermost(estimator)
+    module = getattr(getattr(inner, "net_", inner), "module_", None)
     modules = list(module.modules()) if isinstance(module, nn.Module) else []
     flags = [module.training for module in modules]
     try:

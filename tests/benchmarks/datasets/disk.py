@@ -17,10 +17,14 @@ _PATHS = {"os.mkdir": 1, "os.remove": 1, "os.rmdir": 1, "os.rename": 2}
 _refusals: list[Refusal] = []
 
 
-def photograph(root: Path) -> dict[str, bytes | None]:
-    """Everything below a folder: the bytes of files, None for folders."""
+def photograph(root: Path) -> dict[str, object]:
+    """Everything below a folder: of files their bytes, age and place on the disk."""
     return {
-        str(path.relative_to(root)): path.read_bytes() if path.is_file() else None
+        str(path.relative_to(root)): (
+            (path.read_bytes(), path.stat().st_mtime_ns, path.stat().st_ino)
+            if path.is_file()
+            else None
+        )
         for path in sorted(root.rglob("*"))
     }
 

@@ -50,7 +50,7 @@ def complaint(
 ) -> str:
     """The message of a failing load, held to what every message keeps."""
     with pytest.raises(datasets.DatasetUnavailable) as caught:
-        datasets.load(name, timeout=options.pop("timeout", 5), **options)
+        datasets.load(name, timeout=options.pop("timeout", 10), **options)
     message = str(caught.value)
     assert message.startswith(f"{title} cannot be loaded: ")
     assert message.endswith(".")

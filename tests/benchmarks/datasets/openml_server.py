@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import arff
 import pandas as pd
-
 
 #: Seconds that a silent server lasts: a client without a time-out fails its test.
 PATIENCE = 20.0
@@ -71,7 +71,8 @@ class OpenMLServer:
         self.describe(data_id, md5, **tags)
         self.answers[f"/file/{data_id}"] = Answer(body)
 
-    def change(self, path: str, **changes: object) -> None:
+    def change(self, path: str, **changes: Any) -> None:
+        """Change the answer for a path."""
         self.answers[path] = replace(self.answers[path], **changes)
 
 

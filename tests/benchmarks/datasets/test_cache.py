@@ -73,6 +73,12 @@ def test_a_full_temporary_folder_is_named(server, cache, tmp_path, monkeypatch):
     assert photograph(cache) == before
 
 
+def test_files_are_moved_into_place_and_never_written_there(server, cache):
+    with refusing(shelf_in(cache), errno.ENOSPC):  # no new bytes; moving is free
+        datasets.load("iris", cache)
+    assert {"dataset.arff", "description.xml"} < set(photograph(shelf_in(cache)))
+
+
 @pytest.mark.parametrize("disk", DISKS)
 def test_a_set_in_a_read_only_cache_is_loaded(disk, server, cache):
     datasets.load("iris", cache)
@@ -117,6 +123,16 @@ def test_a_damaged_file_of_the_cache_is_one_sentence(
     assert photograph(cache) == before
 
 
+def test_a_cached_file_with_a_row_less_is_not_believed(server, cache):
+    datasets.load("iris", cache)
+    arff = shelf_in(cache) / "dataset.arff"
+    rows = arff.read_text().splitlines(keepends=True)
+    arff.write_text("".join(rows[:40] + rows[41:]))
+    before = photograph(cache)
+    assert f"delete the folder {shelf_in(cache)}" in complaint(cache=cache)
+    assert photograph(cache) == before
+
+
 def test_an_old_description_is_told_from_a_bad_answer(server, cache):
     (shelf_in(cache) / "description.xml").write_bytes(server.answers[ABOUT].body)
     server.serve(IRIS, to_arff(flowers(40)))
@@ -149,18 +165,18 @@ def loading(server, tmp_path, cache, *names):
 
 
 def test_processes_share_a_cache(server, tmp_path):
-    names = [f"openml_{i}" for i in range(1, 31)]
-    for i in range(1, 31):
+    names = [f"openml_{i}" for i in range(1, 16)]
+    for i in range(1, 16):
         server.serve(i, to_arff(flowers(i + 9)), default_target_attribute="class")
     orders = (names, names[::-1])
     cache = tmp_path / "cache"
     processes = [loading(server, tmp_path, cache, *order) for order in orders]
-    outputs = [process.communicate(timeout=60)[0] for process in processes]
-    expected = {f"openml_{i} ({i + 9}, 8)" for i in range(1, 31)}
+    outputs = [process.communicate(timeout=120)[0] for process in processes]
+    expected = {f"openml_{i} ({i + 9}, 8)" for i in range(1, 16)}
     for output in outputs:
         assert set(output.splitlines()) == expected
     assert list(cache.iterdir()) == [cache / shelf_in(Path()).parts[0]]
-    for i in range(1, 31):
+    for i in range(1, 16):
         arff = shelf_in(cache, i) / "dataset.arff"
         assert arff.read_bytes() == server.answers[f"/file/{i}"].body
         assert len(photograph(arff.parent)) == 2
@@ -171,7 +187,7 @@ def test_a_killed_process_leaves_no_half_set(server, tmp_path):
     server.change(FILE, body=whole.body[:200], announced=len(whole.body), silent=True)
     cache = tmp_path / "cache"
     with loading(server, tmp_path, cache, "iris") as process:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while FILE not in server.asked and time.monotonic() < deadline:
             time.sleep(0.01)
         process.kill()

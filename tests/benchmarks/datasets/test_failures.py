@@ -90,7 +90,7 @@ def test_a_fault_of_the_server_is_one_sentence_and_no_harm(
     misbehave(server)
     before, settings_before = photograph(cache), configuration()
     impatient = any(answer.silent for answer in server.answers.values())
-    message = complaint(cache=cache, timeout=0.3 if impatient else 5)
+    message = complaint(cache=cache, timeout=1 if impatient else 10)
     assert re.search(words, message)
     assert photograph(cache) == before
     assert configuration() == settings_before

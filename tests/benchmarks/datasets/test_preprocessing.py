@@ -21,6 +21,7 @@ def mixed_frame(n: int, seed: int) -> pd.DataFrame:
     """Columns of every kind that the openml client gives."""
     rng = np.random.default_rng(seed)
     kinds = pd.Categorical(rng.choice(["low", "high", "none"], n), ordered=True)
+    flags = pd.Categorical(rng.random(n) < 0.5, [True, False], ordered=True)
     return pd.DataFrame(
         {
             "real": rng.normal(1e3, 1, n),
@@ -29,7 +30,7 @@ def mixed_frame(n: int, seed: int) -> pd.DataFrame:
             "constant": np.ones(n, dtype="uint8"),
             "nothing": np.full(n, np.nan),
             "kinds": pd.Series(kinds).where(rng.random(n) < 0.8),
-            "flags": pd.Categorical(rng.random(n) < 0.5, [True, False], ordered=True),
+            "flags": pd.Series(flags).where(rng.random(n) < 0.8),
             "bools": rng.random(n) < 0.5,
             "words": pd.Series(rng.choice(["a", "b"], n)).where(rng.random(n) < 0.8),
         }
@@ -49,6 +50,8 @@ def test_preprocessing_learns_from_the_training_rows_only(n, share, seed):
         assert isinstance(matrix, np.ndarray)
         assert matrix.shape == (len(rows), len(fitted.get_feature_names_out()))
         assert np.isfinite(matrix).all()
+    blocks = {name.partition("_")[0] for name in fitted.get_feature_names_out()}
+    assert blocks == set(frame)  # no column is lost
     got = pd.DataFrame(fitted.transform(test), columns=fitted.get_feature_names_out())
     for name in ("real", "bytes", "constant"):
         assert np.array_equal(got[name], test[name].astype("float32"))
