@@ -370,7 +370,7 @@ class Minibatches:
         shape = (len(parts), stop - start, batch_rows)
         inputs, targets, mass, weights = zip(*parts, strict=True)
         inputs, targets, mass = map(torch.stack, (inputs, targets, mass))
-        inputs = self._noisy(self.standardize(inputs))
+        inputs = self._noisy(self.standardize(inputs), first)
         mass = mass.view(*shape, 1)
         step_mass = mass.sum(2, keepdim=True)
         block = Block(
@@ -378,7 +378,7 @@ class Minibatches:
             targets.view(*shape, -1),
             mass / step_mass,
             step_mass.view(shape[:2]),
-            dropout=self._dropout_masks(shape),
+            dropout=self._dropout_masks(first, shape),
         )
         if self.plan.mix_layer is None:
             return block
@@ -416,29 +416,41 @@ class Minibatches:
             inputs = _mixed_inputs(inputs, weights_)
         return inputs, targets, mass, weights_
 
-    def _noisy(self, inputs: Tensor) -> Tensor:
+    def _noisy(self, inputs: Tensor, first: int) -> Tensor:
         for run, x in zip(self.runs, inputs, strict=True):
             if run.vicinity.noise_std:
-                noise = run.streams.noise.standard_normal(x.shape, dtype=np.float32)
+                own = x[: self._n_own(run, first)]
+                noise = run.streams.noise.standard_normal(own.shape, dtype=np.float32)
                 noise *= run.vicinity.noise_std
-                x += torch.from_numpy(noise).to(self.device)
+                own += torch.from_numpy(noise).to(self.device)
         return inputs
 
-    def _dropout_masks(self, shape: tuple[int, int, int]) -> tuple[Tensor, ...]:
+    def _dropout_masks(
+        self, first: int, shape: tuple[int, int, int]
+    ) -> tuple[Tensor, ...]:
         if not self.plan.dropout:
             return ()
-        copies = 1 if self.plan.mix_layer is None else self.plan.n_mixed
-        n_rows, keep = shape[2] * copies, 1 - self.plan.dropout
-        width = sum(self.plan.hidden_sizes)
-        kept = np.stack(
-            [
-                run.streams.dropout.random((shape[1], n_rows, width), dtype=np.float32)
-                < keep
-                for run in self.runs
-            ]
-        )
+        runs, steps, n_rows = shape[0], shape[1], shape[2] * self._copies
+        keep, width = 1 - self.plan.dropout, sum(self.plan.hidden_sizes)
+        kept = np.zeros((runs, steps * n_rows, width), dtype=bool)
+        for run, own in zip(self.runs, kept, strict=True):
+            own = own[: self._n_own(run, first)]
+            np.less(run.streams.dropout.random(own.shape, np.float32), keep, out=own)
         masks = torch.from_numpy(kept).to(self.device, self.dtype) / keep
+        masks = masks.view(runs, steps, n_rows, width)
         return masks.split(self.plan.hidden_sizes, dim=-1)
+
+    def _n_own(self, run: Run, first: int) -> int:
+        """Return how many rows from ``first`` on are the run's, not padding.
+
+        Nothing is drawn for padding, or a run's streams would depend on its neighbours.
+        """
+        return (len(run.training) - first) * self._copies
+
+    @property
+    def _copies(self) -> int:
+        """How many rows enter the network for each virtual example."""
+        return 1 if self.plan.mix_layer is None else self.plan.n_mixed
 
     def _draw_layers(self, steps: int) -> list[int | str]:
         if self.plan.mix_layer != "random":

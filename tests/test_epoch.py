@@ -1,0 +1,409 @@
+"""What an epoch draws, and the minibatches that it becomes."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import sparse
+
+from sk_mixup import _epoch
+from sk_mixup._epoch import (
+    Classes,
+    DenseTable,
+    EpochDraw,
+    Minibatches,
+    Plan,
+    Portion,
+    Run,
+    SparseTable,
+    Streams,
+    ValidationRows,
+    Values,
+)
+from sk_mixup._modules import Standardize
+from sk_mixup.vicinity import (
+    Neighbors,
+    Pairing,
+    RandomPairs,
+    SameClass,
+    TrainingRows,
+    Vicinity,
+)
+
+CPU = torch.device("cpu")
+ERM, MIXUP = Vicinity(alpha=0), Vicinity(alpha=1)
+VICINITIES = [
+    ERM,
+    MIXUP,
+    replace(MIXUP, n_mixed=3, weights_per="example"),
+    replace(MIXUP, pairing=SameClass(), mix_target="dominant"),
+    replace(MIXUP, pairing=Neighbors(5), noise_std=0.3, label_smoothing=0.1),
+]
+
+
+def rows_of(n_rows):
+    return np.random.default_rng(n_rows).normal(size=(n_rows, 4)).astype(np.float32)
+
+
+def make_portion(n_rows, weights=None, table=DenseTable):
+    X = rows_of(n_rows)
+    X = sparse.csr_matrix(X) if table is SparseTable else X
+    weights = None if weights is None else torch.as_tensor(weights).float()
+    targets = Classes(torch.arange(n_rows) % 3, 3)
+    return Portion(table(X, CPU), targets, None, weights)
+
+
+def make_run(n_rows, vicinity=MIXUP, member=0, weights=None, table=DenseTable):
+    portion = make_portion(n_rows, weights, table)
+    rows = TrainingRows(lambda: rows_of(n_rows), portion.targets.codes.numpy())
+    draw = vicinity.pairing.fit(rows)
+    return Run(portion, vicinity, draw, Streams(5, member))
+
+
+def make_minibatches(*runs, shift=0.0, scale=1.0, **plan):
+    plan = Plan(**{"batch_size": 8, "max_epochs": 3, "n_mixed": 3} | plan)
+    figures = (
+        torch.full((len(runs), 1, 4), float(figure)) for figure in (shift, scale)
+    )
+    return Minibatches(runs, plan, Standardize(*figures))
+
+
+def parts(batch, run):
+    """List what one run gets of a minibatch, its padding left out."""
+    real = batch.mass[run, :, 0] > 0
+    copies = batch.inputs.shape[1] // batch.targets.shape[1]
+    kept = real.repeat_interleave(copies)
+    masks = [mask[run][kept[: mask.shape[1]]] for mask in batch.dropout]
+    weights = [] if batch.mixture is None else [batch.mixture.weights[run][real]]
+    return [
+        batch.inputs[run][kept],
+        batch.targets[run][real],
+        batch.mass[run][real],
+        *masks,
+        *weights,
+    ]
+
+
+def epochs(minibatches, run, n_epochs=3):
+    """List what one run gets of some epochs."""
+    return [parts(batch, run) for _ in range(n_epochs) for batch in minibatches]
+
+
+# Streams.
+
+
+def test_streams_of_one_run_are_independent():
+    streams = Streams(5, 0)
+    draws = [getattr(streams, name).integers(2**63) for name in Streams.NAMES]
+    assert len(set(draws)) == len(draws)
+
+
+@pytest.mark.parametrize("name", Streams.NAMES)
+def test_streams_depend_on_seed_and_member_alone(name):
+    one, same, other_member, other_seed = (
+        getattr(Streams(*key), name).integers(2**63)
+        for key in ((5, 1), (5, 1), (5, 2), (6, 1))
+    )
+    assert one == same
+    assert len({one, other_member, other_seed}) == 3
+
+
+# Draws.
+
+
+@pytest.mark.parametrize("vicinity", VICINITIES)
+def test_first_column_of_a_draw_is_the_row_itself(vicinity):
+    draw = EpochDraw(make_run(30, vicinity), 8, mixed=True)
+    order = Streams(5, 0).order.permutation(30)
+    np.testing.assert_array_equal(draw.rows[:, 0], order)
+    assert draw.rows.shape == draw.weights.shape == (30, vicinity.n_examples)
+
+
+def test_erm_and_mixup_visit_rows_in_one_order():
+    erm, mixup = make_run(30, ERM), make_run(30, MIXUP)
+    for _ in range(3):
+        orders = [EpochDraw(run, 8, mixed=True).rows[:, 0] for run in (erm, mixup)]
+        np.testing.assert_array_equal(*orders)
+
+
+def test_an_unmixed_epoch_is_one_of_erm():
+    draw = EpochDraw(make_run(30, replace(MIXUP, n_mixed=3)), 8, mixed=False)
+    np.testing.assert_array_equal(draw.weights, np.ones((30, 1)))
+    assert draw.rows.shape == (30, 1)
+
+
+@pytest.mark.parametrize(
+    ("max_epochs", "warmup", "clean", "mixed"),
+    [(5, 0, 0, "11111"), (5, 2, 0, "00111"), (5, 0, 1, "11110"), (5, 3, 2, "00000")],
+)
+def test_warm_up_comes_first_and_clean_epochs_last(max_epochs, warmup, clean, mixed):
+    plan = Plan(8, max_epochs, warmup_epochs=warmup, clean_epochs=clean)
+    assert [plan.mixes_in(e) for e in range(max_epochs)] == [m == "1" for m in mixed]
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (lambda order: order[:, None] + 1, "drew row 1 to 30, but .* 0 to 29"),
+        (lambda order: order[:, None] - 1, "drew row -1 to 28"),
+        (lambda order: order, r"shape \(30,\), but \(30, 1\)"),
+        (lambda order: order[1:, None], r"shape \(29, 1\), but \(30, 1\)"),
+    ],
+)
+def test_partners_outside_the_table_are_refused(answer, message):
+    class Wrong(Pairing):
+        def __repr__(self):
+            return "Wrong()"
+
+        def fit(self, rows):
+            return lambda order, batch_size, n_partners, generator: answer(order)
+
+    with pytest.raises(
+        ValueError, match=r"Wrong\(\) drew .*" + message.lstrip("drew ")
+    ):
+        EpochDraw(make_run(30, replace(MIXUP, pairing=Wrong())), 8, mixed=True)
+
+
+# Minibatches.
+
+
+@given(n_rows=st.integers(1, 40), batch_size=st.integers(1, 50))
+def test_an_epoch_of_erm_visits_every_row_once(n_rows, batch_size):
+    run = make_run(n_rows, ERM)
+    minibatches = make_minibatches(run, batch_size=batch_size)
+    batches = list(minibatches)
+    order = Streams(5, 0).order.permutation(n_rows)
+    seen = torch.cat([batch.inputs[0] for batch in batches])
+    assert torch.equal(seen, torch.from_numpy(rows_of(n_rows)[order]))
+    labels = torch.cat([batch.targets[0] for batch in batches]).argmax(1)
+    np.testing.assert_array_equal(labels, order % 3)
+    assert len(batches) == minibatches.steps == -(-n_rows // batch_size)
+    assert {len(b.inputs[0]) for b in batches[:-1]} <= {batch_size}
+
+
+@pytest.mark.parametrize("weights_per", ["batch", "example"])
+@pytest.mark.parametrize("n_mixed", [2, 3])
+def test_rows_and_targets_are_mixed_as_drawn(n_mixed, weights_per):
+    vicinity = replace(MIXUP, n_mixed=n_mixed, weights_per=weights_per)
+    draw = EpochDraw(make_run(21, vicinity), 8, mixed=True)
+    batches = list(make_minibatches(make_run(21, vicinity)))
+    X, one_hot = torch.from_numpy(rows_of(21)), torch.eye(3)[torch.arange(21) % 3]
+    rows, weights = torch.from_numpy(draw.rows), torch.from_numpy(draw.weights)
+    for values, name in ((X, "inputs"), (one_hot, "targets")):
+        expected = torch.einsum("ref,re->rf", values[rows], weights)
+        mixed = torch.cat([getattr(batch, name)[0] for batch in batches])
+        torch.testing.assert_close(mixed, expected)
+
+
+def test_hidden_mixing_carries_the_same_rows_along():
+    at_input = list(make_minibatches(make_run(21)))
+    within = list(make_minibatches(make_run(21), mix_layer=1, n_mixed=2))
+    for one, other in zip(at_input, within, strict=True):
+        assert other.inputs.shape[1] == 2 * one.inputs.shape[1]
+        torch.testing.assert_close(other.mixture(other.inputs), one.inputs)
+        assert torch.equal(other.targets, one.targets)
+
+
+def test_a_virtual_example_weighs_what_its_rows_weigh():
+    weights = np.arange(1, 22) / 11
+    vicinity = replace(MIXUP, n_mixed=3, weights_per="example")
+    draw = EpochDraw(make_run(21, vicinity), 8, mixed=True)
+    shares = draw.weights * weights[draw.rows]
+    blocks = list(make_minibatches(make_run(21, vicinity, weights=weights)).blocks())
+    targets = torch.cat([block.targets[0].flatten(0, 1) for block in blocks])
+    mass = [(b.mass * b.step_mass[..., None, None])[0].flatten() for b in blocks]
+    np.testing.assert_allclose(torch.cat(mass), shares.sum(axis=1), rtol=1e-5)
+    expected = (shares[..., None] * np.eye(3)[draw.rows % 3]).sum(axis=1)
+    expected /= shares.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(targets, expected, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("vicinity", VICINITIES)
+def test_mass_of_every_step_sums_to_one(vicinity):
+    weights = np.random.default_rng(0).random(21) + 0.1
+    for batch in make_minibatches(make_run(21, vicinity, weights=weights)):
+        torch.testing.assert_close(batch.mass.sum(1), torch.ones(1, 1))
+        torch.testing.assert_close(
+            batch.targets.sum(-1), torch.ones(batch.targets.shape[:2])
+        )
+
+
+def test_the_dominant_target_is_a_plain_label():
+    vicinity = replace(MIXUP, mix_target="dominant", weights_per="example")
+    draw = EpochDraw(make_run(21, vicinity), 8, mixed=True)
+    heaviest = draw.rows[np.arange(21), draw.weights.argmax(axis=1)]
+    batches = make_minibatches(make_run(21, vicinity))
+    targets = torch.cat([batch.targets[0] for batch in batches])
+    assert torch.equal(targets, torch.eye(3)[torch.from_numpy(heaviest % 3)])
+
+
+@pytest.mark.parametrize("mix_target", ["interpolate", "dominant"])
+def test_smoothing_commutes_with_mixing(mix_target):
+    """Mixing smoothed labels and smoothing mixed ones give the same targets."""
+    plain = replace(MIXUP, mix_target=mix_target)
+    smooth = replace(plain, label_smoothing=0.3)
+    draw = EpochDraw(make_run(21, plain), 8, mixed=True)
+    labels = np.full((21, 3), 0.3 / 3) + 0.7 * np.eye(3)[np.arange(21) % 3]
+    shares = plain.target_weights(draw.weights)
+    expected = (shares[..., None] * labels[draw.rows]).sum(axis=1)
+    batches = list(make_minibatches(make_run(21, smooth)))
+    targets = torch.cat([batch.targets[0] for batch in batches])
+    np.testing.assert_allclose(targets, expected, rtol=1e-5)
+
+
+def test_smoothing_gives_each_wrong_class_its_share():
+    batches = make_minibatches(make_run(21, replace(ERM, label_smoothing=0.3)))
+    targets = torch.cat([batch.targets[0] for batch in batches]).sort(-1).values
+    torch.testing.assert_close(targets, torch.tensor([0.1, 0.1, 0.8]).expand(21, 3))
+
+
+@pytest.mark.parametrize("scale", [1.0, 7.0])
+@pytest.mark.parametrize("vicinity", [ERM, MIXUP])
+def test_noise_has_the_stated_deviation_in_standardised_units(vicinity, scale):
+    noisy = replace(vicinity, noise_std=0.25)
+    clean, with_noise = (
+        torch.cat([b.inputs[0] for b in make_minibatches(run, scale=scale)])
+        for run in (make_run(20_000, vicinity), make_run(20_000, noisy))
+    )
+    noise = (with_noise - clean).flatten()
+    n = len(noise)
+    assert abs(noise.mean()) < 5 * 0.25 / n**0.5
+    assert abs(noise.std() - 0.25) < 5 * 0.25 / (2 * n) ** 0.5
+
+
+def test_mixing_comes_before_standardising_and_commutes_with_it():
+    plain = list(make_minibatches(make_run(21)))
+    scaled = list(make_minibatches(make_run(21), shift=3, scale=2))
+    for one, other in zip(plain, scaled, strict=True):
+        torch.testing.assert_close(other.inputs, (one.inputs - 3) / 2)
+
+
+@pytest.mark.parametrize("mix_layer", [None, 1])
+@pytest.mark.parametrize("dropout", [0.0, 0.2])
+@pytest.mark.parametrize("vicinity", VICINITIES)
+def test_draws_do_not_depend_on_the_size_of_blocks(
+    vicinity, dropout, mix_layer, monkeypatch
+):
+    plan = {"dropout": dropout, "hidden_sizes": (3, 2), "mix_layer": mix_layer}
+    large = epochs(make_minibatches(make_run(43, vicinity), **plan), 0)
+    monkeypatch.setattr(_epoch, "BLOCK_BYTES", 1)
+    small = epochs(make_minibatches(make_run(43, vicinity), **plan), 0)
+    torch.testing.assert_close(small, large, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("mix_layer", [None, 1])
+@pytest.mark.parametrize("dropout", [0.0, 0.2])
+@pytest.mark.parametrize("vicinity", VICINITIES)
+def test_a_run_draws_the_same_beside_others(vicinity, dropout, mix_layer):
+    """Others may have more or fewer rows, as folds have, or another vicinity."""
+    plan = {"dropout": dropout, "hidden_sizes": (3, 2), "mix_layer": mix_layer}
+    alone = epochs(make_minibatches(make_run(42, vicinity), **plan), 0)
+    others = [make_run(45, MIXUP, 1), make_run(41, VICINITIES[-1], 2)]
+    runs = [others[0], make_run(42, vicinity), others[1]]
+    beside = epochs(make_minibatches(*runs, **plan), 1)
+    torch.testing.assert_close(beside, alone, rtol=0, atol=1e-6)
+
+
+def test_padding_has_no_mass_and_no_weight():
+    runs = [make_run(45), make_run(41)]
+    last = list(make_minibatches(*runs, mix_layer=1, n_mixed=2))[-1]
+    assert last.mass[1, :, 0].tolist() == [1, 0, 0, 0, 0]
+    assert not last.mixture.weights[1, 1:].any()
+    assert not last.targets[1, 1:].any()
+
+
+@pytest.mark.parametrize("vicinity", VICINITIES)
+def test_sparse_tables_make_the_minibatches_of_dense_ones(vicinity):
+    dense, thin = (
+        epochs(make_minibatches(make_run(21, vicinity, table=table)), 0)
+        for table in (DenseTable, SparseTable)
+    )
+    torch.testing.assert_close(thin, dense)
+
+
+def test_sparse_rows_scaled_for_neighbours_keep_their_distances():
+    figures = Standardize(torch.randn(1, 1, 4), torch.rand(1, 1, 4) + 0.5)
+    dense, thin = (
+        make_portion(20, table=table).table.standardized(np.arange(3, 15), figures)
+        for table in (DenseTable, SparseTable)
+    )
+    thin = thin.toarray()
+    for X in (dense, thin):
+        X -= X.mean(axis=0)
+    np.testing.assert_allclose(thin, dense, rtol=1e-4, atol=1e-6)
+
+
+def test_dropout_keeps_the_mean_and_drops_the_share():
+    plan = {"dropout": 0.25, "hidden_sizes": (50, 30)}
+    batches = list(make_minibatches(make_run(400, ERM), **plan))
+    for layer, width in enumerate((50, 30)):
+        mask = torch.cat([batch.dropout[layer][0] for batch in batches])
+        assert mask.shape == (400, width)
+        dropped = (mask == 0).float().mean().item()
+        assert dropped == pytest.approx(0.25, abs=5 * 0.44 / mask.numel() ** 0.5)
+        np.testing.assert_allclose(mask[mask > 0], 1 / 0.75)
+
+
+def test_random_layers_are_all_drawn_and_are_shared_by_the_runs():
+    plan = {"mix_layer": "random", "hidden_sizes": (3, 2), "layer_entropy": 5}
+    alone = make_minibatches(make_run(43), **plan)
+    layers = [batch.mixture.layer for _ in range(20) for batch in alone]
+    assert set(layers) == {0, 1, 2}
+    beside = make_minibatches(make_run(43), make_run(45, member=1), **plan)
+    assert layers == [batch.mixture.layer for _ in range(20) for batch in beside]
+
+
+# Rows that are judged.
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 100])
+def test_validation_rows_are_weighted_and_padded(chunk):
+    weights = np.arange(1.0, 8.0)
+    portions = [make_portion(7, weights), make_portion(5)]
+    runs = [replace(make_run(9), validation=portion) for portion in portions]
+    blocks = list(ValidationRows(runs).blocks(chunk))
+    inputs, targets, mass = (torch.cat(part, 1) for part in zip(*blocks, strict=True))
+    assert inputs.shape == (2, 7, 4)
+    np.testing.assert_allclose(mass[0, :, 0], weights / weights.sum(), rtol=1e-6)
+    np.testing.assert_allclose(mass[1, :, 0], [0.2] * 5 + [0] * 2)
+    assert torch.equal(inputs[0], torch.from_numpy(rows_of(7)))
+    assert torch.equal(inputs[1, :5], torch.from_numpy(rows_of(5)))
+    assert targets[0].argmax(1).tolist() == [0, 1, 2, 0, 1, 2, 0]
+
+
+def test_runs_without_validation_have_no_rows_to_judge():
+    assert len(ValidationRows([make_run(9)])) == 0
+
+
+# Portions and targets.
+
+
+def test_a_portion_numbers_its_own_rows():
+    whole = make_portion(9)
+    rows = torch.tensor([8, 2, 5])
+    portion = Portion(whole.table, whole.targets.subset(rows), rows)
+    numbers = torch.tensor([1, 0])
+    assert torch.equal(portion.inputs(numbers), whole.inputs(torch.tensor([2, 8])))
+    assert portion.targets.take(numbers).argmax(1).tolist() == [2, 2]
+    assert portion.mass(numbers).tolist() == [1, 1]
+    assert len(portion) == 3
+
+
+def test_targets_are_taken_by_row():
+    values = Values(torch.arange(6.0).view(3, 2))
+    numbers = torch.tensor([[2, 0]])
+    assert values.take(numbers).tolist() == [[[4, 5], [0, 1]]]
+    assert values.subset(torch.tensor([1])).values.tolist() == [[2, 3]]
+    assert Classes(torch.tensor([1, 0]), 3).take(numbers[:, 1:]).tolist() == [
+        [[0, 1, 0]]
+    ]
+
+
+def test_random_pairs_stay_in_the_minibatch():
+    draw = EpochDraw(make_run(43, replace(MIXUP, pairing=RandomPairs())), 8, mixed=True)
+    for start in range(0, 43, 8):
+        own, partner = draw.rows[start : start + 8].T
+        assert set(own) == set(partner)
