@@ -1,0 +1,356 @@
+"""Training: against plain torch loops, and what callbacks and the history see."""
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import log_loss, mean_squared_error
+from sklearn.model_selection import train_test_split
+from skorch.callbacks import (
+    Callback,
+    EarlyStopping,
+    GradientNormClipping,
+    LRScheduler,
+    PassthroughScoring,
+)
+from torch import nn
+from torch.nn import functional as F
+
+from sk_mixup import MixupClassifier, MixupRegressor
+from sk_mixup._epoch import Streams
+
+SMALL = {
+    "hidden_layer_sizes": (8, 6),
+    "max_epochs": 4,
+    "batch_size": 16,
+    "random_state": 3,
+}
+CONSTANT = {**SMALL, "lr_schedule": "constant"}
+
+
+def streams(member=0):
+    """Make the streams of one network of an estimator with SMALL's seed."""
+    entropy = np.random.RandomState(SMALL["random_state"]).randint(2**31 - 1)
+    return Streams(int(entropy), member)
+
+
+def initial_layers(sizes, generator):
+    """Draw weights and biases as ``nn.Linear`` does, each with a leading axis."""
+    layers = []
+    for n_in, n_out in pairwise(sizes):
+        uniform = generator.random((n_in + 1, n_out), dtype=np.float32)
+        both = torch.from_numpy((2 * uniform - 1) / np.float32(math.sqrt(n_in)))[None]
+        layers.append((both[:, :-1].clone(), both[:, -1:].clone()))
+    return layers
+
+
+def erm_by_primitives(X, y, sizes, n_epochs, batch_size):
+    """Train by plain empirical risk minimisation and return the probabilities."""
+    own, X, one_hot = streams(), torch.from_numpy(X), torch.eye(sizes[-1])[y]
+    layers = initial_layers(sizes, own.initial)
+    adam = torch.optim.Adam([p for layer in layers for p in layer], fused=True)
+
+    def forward(x):
+        entered = [x[None]]
+        for weight, bias in layers:
+            x = torch.baddbmm(bias, entered[-1], weight)
+            entered.append(x.relu())
+        return entered[:-1], x
+
+    for _ in range(n_epochs):
+        for rows in torch.from_numpy(own.order.permutation(len(X))).split(batch_size):
+            entered, logits = forward(X[rows])
+            gradient = (logits.softmax(-1) - one_hot[rows]) * (1 / len(rows))
+            for (weight, bias), x in zip(layers[::-1], entered[::-1], strict=True):
+                weight.grad = x.mT.bmm(gradient)
+                bias.grad = gradient.sum(1, keepdim=True)
+                gradient = gradient.bmm(weight.mT) * (x > 0)
+            adam.step()
+    return forward(X)[1].softmax(-1)[0].numpy()
+
+
+def erm_by_autograd(X, y, sizes, n_epochs, batch_size):
+    """Do the same with the layers, the loss and the gradients of torch."""
+    own, X, y = streams(), torch.from_numpy(X), torch.from_numpy(y)
+    parts = []
+    for weight, bias in initial_layers(sizes, own.initial):
+        linear = nn.Linear(*weight.shape[1:])
+        linear.weight.data, linear.bias.data = weight[0].T.clone(), bias.flatten()
+        parts += [linear, nn.ReLU()]
+    module = nn.Sequential(*parts[:-1])
+    adam = torch.optim.Adam(module.parameters())
+    for _ in range(n_epochs):
+        for rows in torch.from_numpy(own.order.permutation(len(X))).split(batch_size):
+            adam.zero_grad()
+            F.cross_entropy(module(X[rows]), y[rows]).backward()
+            adam.step()
+    return module(X).softmax(-1).detach().numpy()
+
+
+@pytest.mark.parametrize("n_rows", [90, 89, 81, 7])  # full, odd, one-row, few rows
+def test_alpha_0_is_a_plain_loop_of_erm(n_rows, blobs):
+    X, y = blobs[0][:n_rows].astype(np.float32) / 10, blobs[1][:n_rows]
+    model = MixupClassifier(0, standardize=False, **CONSTANT).fit(X, y)
+    arguments = X, y, (4, 8, 6, 3), 4, 16
+    proba = model.predict_proba(X)
+    np.testing.assert_array_equal(proba, erm_by_primitives(*arguments))
+    np.testing.assert_allclose(proba, erm_by_autograd(*arguments), rtol=1e-5)
+
+
+# Losses and history.
+
+
+def test_train_loss_is_the_mean_loss_of_the_rows(blobs, rng):
+    """With a vanishing rate the networks stay as they are during the epoch."""
+    X, y = blobs
+    weights = rng.random(90) + 0.1
+    model = MixupClassifier(0, **{**SMALL, "lr": 1e-30}).fit(X, y, weights)
+    expected = log_loss(y, model.predict_proba(X), sample_weight=weights)
+    np.testing.assert_allclose(model.loss_curve_, expected, rtol=1e-5)
+
+
+def test_train_loss_of_real_targets_is_half_the_squared_error(line):
+    X, y = line
+    model = MixupRegressor(0, **{**SMALL, "lr": 1e-30}).fit(X, y)
+    expected = mean_squared_error(y, model.predict(X)) / 2 / y.var()
+    np.testing.assert_allclose(model.loss_curve_, expected, rtol=1e-5)
+
+
+def test_an_unmixed_epoch_has_the_loss_of_erm(blobs):
+    lazy = {**SMALL, "lr": 1e-30}
+    erm = MixupClassifier(0, **lazy).fit(*blobs).loss_curve_
+    curve = MixupClassifier(1, warmup_epochs=1, clean_epochs=2, **lazy).fit(*blobs)
+    unmixed = np.isclose(curve.loss_curve_, erm, rtol=1e-5)
+    assert unmixed.tolist() == [True, False, True, True]
+
+
+def test_history_has_an_entry_an_epoch(blobs):
+    model = MixupClassifier(early_stopping=True, n_estimators=2, **SMALL).fit(*blobs)
+    assert model.n_iter_ == len(model.history_) == len(model.loss_curve_) == 4
+    for key in ("train_loss", "valid_loss", "valid_error", "dur"):
+        assert len(model.history_[:, key]) == 4
+    np.testing.assert_allclose(
+        -model.validation_scores_.mean(axis=1), model.history_[:, "valid_loss"]
+    )
+    per_run = np.array(model.net_.train_losses_)
+    assert per_run.shape == model.validation_scores_.shape == (4, 2)
+    np.testing.assert_allclose(per_run.mean(axis=1), model.loss_curve_, rtol=1e-6)
+
+
+# The learning rate.
+
+
+class Rates(Callback):
+    """Note the learning rate of every step."""
+
+    def on_train_begin(self, net, **kwargs):
+        self.seen = []
+
+    def on_grad_computed(self, net, **kwargs):
+        self.seen += [group["lr"] for group in net.optimizer_.param_groups]
+
+
+def test_cosine_rate_falls_from_lr_to_zero(blobs):
+    rates = Rates()
+    MixupClassifier(lr=0.01, callbacks=[rates], **SMALL).fit(*blobs)
+    n = 4 * 6
+    expected = [0.01 * (1 + math.cos(math.pi * step / n)) / 2 for step in range(n)]
+    np.testing.assert_allclose(rates.seen, expected)
+
+
+def test_constant_rate_stays(blobs):
+    rates = Rates()
+    MixupClassifier(lr=0.01, callbacks=[rates], **CONSTANT).fit(*blobs)
+    assert rates.seen == [0.01] * 24
+
+
+# Callbacks of the user's.
+
+
+class Listener(Callback):
+    """Note what is told, and how large the gradients are."""
+
+    def __init__(self):
+        self.calls = []
+        self.norms = []
+
+    def on_batch_begin(self, net, batch, training, **kwargs):
+        self.calls.append("begin")
+
+    def on_grad_computed(self, net, named_parameters, **kwargs):
+        self.calls.append("gradient")
+        squares = sum(p.grad.square().sum() for _, p in named_parameters)
+        self.norms.append(float(squares) ** 0.5)
+
+    def on_batch_end(self, net, batch, training, loss, y_pred, **kwargs):
+        self.calls.append("end")
+        assert loss.shape == (net.module_.runs,)
+        assert y_pred.shape == batch.targets.shape
+
+    def on_epoch_end(self, net, **kwargs):
+        self.calls.append("epoch")
+
+
+def small_module(n_features=4, n_classes=3):
+    return nn.Sequential(nn.Linear(n_features, 5), nn.ReLU(), nn.Linear(5, n_classes))
+
+
+@pytest.mark.parametrize("module", [None, small_module])
+def test_listening_to_batches_changes_nothing(module, blobs):
+    listener = Listener()
+    common = {**SMALL, "module": module, "n_estimators": 2, "dropout": 0.1}
+    quiet = MixupClassifier(1, **common).fit(*blobs)
+    heard = MixupClassifier(1, callbacks=[listener], **common).fit(*blobs)
+    assert listener.calls == (["begin", "gradient", "end"] * 6 + ["epoch"]) * 4
+    assert heard.loss_curve_ == quiet.loss_curve_
+    np.testing.assert_array_equal(
+        heard.predict_proba(blobs[0]), quiet.predict_proba(blobs[0])
+    )
+
+
+def test_batch_records_reach_the_history(blobs):
+    class Record(Callback):
+        def on_batch_end(self, net, loss, **kwargs):
+            net.history.record_batch("batch_loss", loss.mean().item())
+
+    scoring = PassthroughScoring("batch_loss", on_train=True)
+    model = MixupClassifier(callbacks=[Record(), scoring], **SMALL).fit(*blobs)
+    assert [len(epoch["batches"]) for epoch in model.history_] == [6] * 4
+    np.testing.assert_allclose(
+        model.history_[:, "batch_loss"], model.loss_curve_, rtol=1e-5
+    )
+
+
+def test_gradients_are_clipped(blobs):
+    clipping, listener = GradientNormClipping(0.01), Listener()
+    MixupClassifier(callbacks=[clipping, listener], **SMALL).fit(*blobs)
+    assert max(listener.norms) <= 0.01 * (1 + 1e-5)
+
+
+def test_skorch_early_stopping_ends_the_training(blobs):
+    stopping = EarlyStopping(monitor="train_loss", patience=2, threshold=10.0)
+    model = MixupClassifier(callbacks=[stopping], **{**SMALL, "max_epochs": 30})
+    assert model.fit(*blobs).n_iter_ == 1 + 2
+    assert model.predict(blobs[0]).shape == (90,)
+
+
+def test_skorch_early_stopping_may_watch_the_validation_rows(blobs):
+    stopping = EarlyStopping(monitor="valid_loss", patience=2, threshold=10.0)
+    model = MixupClassifier(early_stopping=True, callbacks=[stopping], **SMALL)
+    assert model.fit(*blobs).n_iter_ == 1 + 2
+
+
+def test_skorch_schedule_sets_the_rate(blobs):
+    schedule = LRScheduler(torch.optim.lr_scheduler.ExponentialLR, gamma=0.1)
+    rates = Rates()
+    MixupClassifier(lr=0.01, callbacks=[schedule, rates], **CONSTANT).fit(*blobs)
+    np.testing.assert_allclose(rates.seen[::6], [1e-2, 1e-3, 1e-4, 1e-5])
+
+
+class Interrupt(nn.Linear):
+    """A module during whose forward pass the user presses Ctrl-C."""
+
+    def forward(self, x):
+        if self.training:
+            raise KeyboardInterrupt
+        return super().forward(x)
+
+
+def test_keyboard_interrupt_gets_through_and_leaves_nothing(blobs):
+    model = MixupClassifier(
+        module=Interrupt, module_params={"in_features": 4, "out_features": 3}, **SMALL
+    )
+    before = dict(vars(model))
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(*blobs)
+    assert vars(model) == before
+
+
+# Output.
+
+
+@pytest.mark.parametrize("make", [MixupClassifier, MixupRegressor])
+def test_silence_is_the_default(make, blobs, capfd):
+    make(**SMALL).fit(*blobs)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_verbose_1_prints_a_line_an_epoch(blobs, capfd):
+    MixupClassifier(verbose=1, early_stopping=True, **SMALL).fit(*blobs)
+    printed = capfd.readouterr()
+    assert len(printed.out.splitlines()) == 2 + 4
+    assert printed.out.split()[:5] == [
+        "epoch",
+        "train_loss",
+        "valid_error",
+        "valid_loss",
+        "dur",
+    ]
+    assert printed.err == ""
+
+
+def test_verbose_2_shows_a_progress_bar_too(blobs, capfd):
+    MixupClassifier(verbose=2, **SMALL).fit(*blobs)
+    printed = capfd.readouterr()
+    assert len(printed.out.splitlines()) >= 2 + 4
+    assert "0/6" in printed.err
+
+
+# Early stopping.
+
+
+STOPPING = {
+    **CONSTANT,
+    "early_stopping": True,
+    "validation_fraction": 0.3,
+    "lr": 0.1,
+    "max_epochs": 12,
+    "n_iter_no_change": 12,
+}
+
+
+def validation_rows(y, member):
+    seed = int(streams(member).split.integers(2**31))
+    return train_test_split(
+        np.arange(len(y)), test_size=0.3, stratify=y, random_state=seed
+    )[1]
+
+
+def test_each_member_is_judged_on_clean_rows_at_its_best_epoch(blobs):
+    X, y = blobs
+    model = MixupClassifier(1, n_estimators=3, **STOPPING).fit(X, y)
+    best = model.validation_scores_.argmax(axis=0)
+    assert len(set(best)) > 1
+    for member, module in enumerate(model.to_torch().members):
+        rows = validation_rows(y, member)
+        proba = module(torch.from_numpy(X[rows]).float()).double().numpy()
+        expected = -log_loss(y[rows], proba / proba.sum(axis=1, keepdims=True))
+        reached = model.validation_scores_[best[member], member]
+        assert reached == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_best_epochs_weights_are_those_of_a_training_that_ends_there(blobs):
+    X, y = blobs
+    long = MixupClassifier(1, **STOPPING).fit(X, y)
+    best = int(long.validation_scores_.argmax()) + 1
+    assert 1 < best < 12
+    short = MixupClassifier(1, **{**STOPPING, "max_epochs": best}).fit(X, y)
+    np.testing.assert_array_equal(long.predict_proba(X), short.predict_proba(X))
+
+
+def test_training_waits_n_iter_no_change_epochs_for_a_better_one(blobs):
+    patient = {**STOPPING, "max_epochs": 100, "n_iter_no_change": 3}
+    model = MixupClassifier(1, **patient).fit(*blobs)
+    assert model.n_iter_ == model.validation_scores_.argmax() + 1 + 3
+
+
+def test_real_targets_are_judged_too(line):
+    model = MixupRegressor(1, **STOPPING).fit(*line)
+    assert model.validation_scores_.shape == (12, 1)
+    assert "valid_error" not in model.history_[-1]
+
+
+def test_no_early_stopping_has_no_scores(blobs):
+    assert MixupClassifier(**SMALL).fit(*blobs).validation_scores_ is None
