@@ -191,5 +191,3 @@ def optimizer_arguments(
     if "fused" in known and device.type in ("cpu", "cuda"):
         arguments["fused"] = True
     return arguments | (params or {})
-
-

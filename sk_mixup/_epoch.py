@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -249,11 +249,40 @@ class EpochDraw:
             self.rows = np.concatenate([self.rows, partners], axis=1)
         self.weights = vicinity.draw_weights(n_rows, batch_size, streams.weights)
 
-    def widened(self, examples: int) -> tuple[Rows, NDArray[np.float32]]:
-        """Return rows and weights with as many examples, the added ones weightless."""
-        missing = examples - self.rows.shape[1]
-        rows = np.concatenate([self.rows, self.rows[:, :1].repeat(missing, 1)], axis=1)
-        return rows, np.pad(self.weights, ((0, 0), (0, missing)))
+    def take(self, first: int, n_rows: int, examples: int | None) -> Drawn:
+        """Return ``n_rows`` rows from ``first`` on, padded with rows of no weight.
+
+        ``examples``, if given, is how many there are to be for each row.
+        """
+        at = slice(first, first + n_rows)
+        rows, weights = self.rows[at], self.weights[at]
+        missing = 0 if examples is None else examples - rows.shape[1]
+        rows = np.concatenate([rows, rows[:, :1].repeat(missing, axis=1)], axis=1)
+        weights = np.pad(weights, ((0, 0), (0, missing)))
+        shares = self.vicinity.target_weights(weights)
+        padding = ((0, n_rows - len(rows)), (0, 0))
+        return Drawn(
+            torch.from_numpy(np.pad(rows, padding)),
+            torch.from_numpy(np.pad(weights, padding)),
+            torch.from_numpy(np.pad(shares, padding)),
+        )
+
+
+class Drawn(NamedTuple):
+    """Row numbers, and their weights in inputs and targets: ``(rows, examples)``."""
+
+    numbers: Tensor
+    weights: Tensor
+    shares: Tensor
+
+
+class Part(NamedTuple):
+    """One run's rows of a block; ``inputs`` are mixed unless a hidden layer is to."""
+
+    inputs: Tensor
+    targets: Tensor
+    mass: Tensor
+    weights: Tensor
 
 
 def _check_partners(partners: Rows, n_rows: int, vicinity: Vicinity) -> None:
@@ -364,57 +393,38 @@ class Minibatches:
         first = start * self.plan.batch_size
         n_rows = (stop - start) * batch_rows
         parts = [
-            self._run_part(run, draw, slice(first, first + n_rows), n_rows)
+            self._part(run, draw.take(first, n_rows, self._examples))
             for run, draw in zip(self.runs, draws, strict=True)
         ]
         shape = (len(parts), stop - start, batch_rows)
-        inputs, targets, mass, weights = zip(*parts, strict=True)
-        inputs, targets, mass = map(torch.stack, (inputs, targets, mass))
+        inputs = torch.stack([part.inputs for part in parts])
         inputs = self._noisy(self.standardize(inputs), first)
-        mass = mass.view(*shape, 1)
+        mass = torch.stack([part.mass for part in parts]).view(*shape, 1)
         step_mass = mass.sum(2, keepdim=True)
         block = Block(
-            inputs.reshape(*shape[:2], -1, *inputs.shape[2:]),
-            targets.view(*shape, -1),
-            mass / step_mass,
-            step_mass.view(shape[:2]),
+            inputs=inputs.reshape(*shape[:2], -1, *inputs.shape[2:]),
+            targets=torch.stack([part.targets for part in parts]).view(*shape, -1),
+            mass=mass / step_mass,
+            step_mass=step_mass.view(shape[:2]),
             dropout=self._dropout_masks(first, shape),
         )
         if self.plan.mix_layer is None:
             return block
         return replace(
             block,
-            weights=torch.stack(weights).view(*shape, -1),
+            weights=torch.stack([part.weights for part in parts]).view(*shape, -1),
             layers=self._draw_layers(shape[1]),
         )
 
-    def _run_part(
-        self, run: Run, draw: EpochDraw, at: slice, n_rows: int
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return inputs, targets, mass and weights of one run's rows ``at``."""
-        if self.plan.mix_layer is None:
-            rows, weights = draw.rows[at], draw.weights[at]
-        else:
-            rows, weights = (part[at] for part in draw.widened(self.plan.n_mixed))
-        shares = draw.vicinity.target_weights(weights)
-        missing = n_rows - len(rows)
-        if missing:
-            rows, weights, shares = (
-                np.pad(part, ((0, missing), (0, 0))) for part in (rows, weights, shares)
-            )
-        numbers, weights_, shares_ = (
-            torch.from_numpy(np.ascontiguousarray(part)).to(self.device, dtype)
-            for part, dtype in (
-                (rows, torch.int64),
-                (weights, self.dtype),
-                (shares, self.dtype),
-            )
-        )
-        targets, mass = _mixed_targets(run, numbers, shares_)
+    def _part(self, run: Run, drawn: Drawn) -> Part:
+        numbers = drawn.numbers.to(self.device)
+        weights = drawn.weights.to(self.device, self.dtype)
+        shares = drawn.shares.to(self.device, self.dtype)
+        targets, mass = _mixed_targets(run, numbers, shares)
         inputs = run.training.inputs(numbers.view(-1))
         if self.plan.mix_layer is None:
-            inputs = _mixed_inputs(inputs, weights_)
-        return inputs, targets, mass, weights_
+            inputs = _mixed_inputs(inputs, weights)
+        return Part(inputs, targets, mass, weights)
 
     def _noisy(self, inputs: Tensor, first: int) -> Tensor:
         for run, x in zip(self.runs, inputs, strict=True):
@@ -448,15 +458,20 @@ class Minibatches:
         return (len(run.training) - first) * self._copies
 
     @property
+    def _examples(self) -> int | None:
+        """How many rows are mixed, where it must be the same for all runs."""
+        return None if self.plan.mix_layer is None else self.plan.n_mixed
+
+    @property
     def _copies(self) -> int:
         """How many rows enter the network for each virtual example."""
-        return 1 if self.plan.mix_layer is None else self.plan.n_mixed
+        return self._examples or 1
 
-    def _draw_layers(self, steps: int) -> list[int | str]:
-        if self.plan.mix_layer != "random":
-            return [self.plan.mix_layer] * steps
-        n_layers = len(self.plan.hidden_sizes) + 1
-        return self.layer_stream.integers(n_layers, size=steps).tolist()
+    def _draw_layers(self, steps: int) -> Sequence[int | str]:
+        if self.plan.mix_layer == "random":
+            n_layers = len(self.plan.hidden_sizes) + 1
+            return [int(n) for n in self.layer_stream.integers(n_layers, size=steps)]
+        return [self.plan.mix_layer or 0] * steps
 
 
 def _mixed_inputs(inputs: Tensor, weights: Tensor) -> Tensor:

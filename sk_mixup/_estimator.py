@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from abc import ABCMeta, abstractmethod
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -37,7 +37,7 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
     the form of the predictions are theirs.
     """
 
-    _parameter_constraints: dict[str, list[Any]] = {
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "alpha": [Interval(Real, 0, None, closed="both")],
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
         "n_mixed": [Interval(Integral, 2, None, closed="left")],
@@ -72,7 +72,7 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         "verbose": ["verbose"],
         "random_state": ["random_state"],
     }
-    _pairings: dict[str, type[Pairing]]
+    _pairings: ClassVar[dict[str, type[Pairing]]]
 
     # What the twins say for themselves.
 
@@ -219,7 +219,7 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
     @property
     def _hidden_sizes(self) -> tuple[int, ...]:
         sizes = self.hidden_layer_sizes
-        return (sizes,) if isinstance(sizes, Integral) else tuple(sizes)
+        return (int(sizes),) if isinstance(sizes, Integral) else tuple(sizes)
 
     def to_torch(self) -> nn.Module:
         """Return the fitted ensemble as a plain torch module.

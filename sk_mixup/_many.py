@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -240,7 +240,7 @@ def run_attempts(
             except forgiven as error:
                 attempt.put_back(error)
         prepared = [attempt for attempt in attempts if attempt.problem is not None]
-        problems = [attempt.problem for attempt in prepared]
+        problems = [attempt.problem for attempt in prepared if attempt.problem]
         nets = train_problems(problems, max_memory, progress or Progress())
         for attempt, net in zip(prepared, nets, strict=True):
             try:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import RLock
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,7 +37,7 @@ class Mixture:
         return mixed.reshape(runs, rows, *hidden.shape[2:])
 
     def spread(self, gradient: Tensor) -> Tensor:
-        """Carry a gradient back: ``(runs, rows, n)`` to ``(runs, rows * examples, n)``."""
+        """Carry a gradient back to ``(runs, rows * examples, n)``."""
         runs, rows, examples = self.weights.shape
         spread = gradient.unsqueeze(2) * self.weights.unsqueeze(-1)
         return spread.reshape(runs, rows * examples, -1)
@@ -197,7 +200,7 @@ class StackedMLP(nn.Module):
 
 
 def _pairs(sizes: Sequence[int]) -> list[tuple[int, int]]:
-    return list(zip(sizes[:-1], sizes[1:], strict=True))
+    return list(itertools.pairwise(sizes))
 
 
 class MLPStep:
@@ -237,16 +240,19 @@ class MLPStep:
     def _backward(self, entered: list[Tensor], gradient: Tensor, batch: Batch) -> None:
         for depth in reversed(range(len(self.layers))):
             layer, x = self.layers[depth], entered[depth]
-            mixed_here = batch.mixture is not None and batch.mixture.layer == depth
-            used = batch.mixture(x) if mixed_here else x
+            mixture = batch.mixture
+            if mixture is not None and mixture.layer != depth:
+                mixture = None
+            used = x if mixture is None else mixture(x)
             layer.accumulate(used, gradient, self.gradients[depth])
             if depth:
                 gradient = layer.backward(gradient)
-                if mixed_here:
-                    gradient = batch.mixture.spread(gradient)
+                if mixture is not None:
+                    gradient = mixture.spread(gradient)
                 if batch.dropout:
                     gradient.mul_(batch.dropout[depth - 1][:, : x.shape[1]])
-                gradient.mul_(x.sign())  # 0 or 1 after a ReLU; many times faster than a mask
+                # The sign is 0 or 1 after a ReLU, and far faster than a mask.
+                gradient.mul_(x.sign())
 
 
 class StackedCopies(nn.Module):
@@ -365,11 +371,14 @@ def _mix_run(mixture: Mixture, run: int, hidden: Tensor) -> Tensor:
     return Mixture(mixture.weights[run, None], mixture.layer)(hidden[None])[0]
 
 
+_global_generators = RLock()  # stacks are trained on several threads
+
+
 @contextmanager
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
     """Seed torch's global generators for a while and put them back as they were."""
     cuda = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=cuda):
+    with _global_generators, torch.random.fork_rng(devices=cuda):
         torch.default_generator.manual_seed(seed)
         for _ in cuda:
             torch.cuda.manual_seed(seed)
@@ -385,7 +394,8 @@ class Standardize(nn.Module):
     Shape
     -----
     - shift, scale: ``(runs, 1, *features)``
-    - input: ``(..., runs or 1, rows, *features)``, output: ``(..., runs, rows, *features)``
+    - input: ``(..., runs or 1, rows, *features)``
+    - output: ``(..., runs, rows, *features)``
     """
 
     shift: Tensor
@@ -464,7 +474,8 @@ class Network(nn.Module):
     def concatenate(networks: Sequence[Network]) -> Network:
         """Return one network of all runs of ``networks``."""
         inputs = Standardize.concatenate([n.inputs for n in networks])
-        body = networks[0].body.concatenate([n.body for n in networks])
+        bodies: list[Any] = [n.body for n in networks]
+        body = bodies[0].concatenate(bodies)
         return Network(inputs, body)
 
 

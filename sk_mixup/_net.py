@@ -158,7 +158,9 @@ class MixupNet(skorch.NeuralNet):
 
     def _block_loss(self, outputs: Sequence[Tensor], block: Block) -> Tensor:
         """Return the losses of a block's steps, ``(runs, steps)``."""
-        return self.criterion_(torch.stack(list(outputs), 1), block.targets, block.mass)
+        stacked = torch.stack(list(outputs), 1)
+        loss: Tensor = self.criterion_(stacked, block.targets, block.mass)
+        return loss
 
     def _quiet_step(self, batch: Batch) -> Tensor:
         self._schedule_lr()
@@ -215,7 +217,8 @@ class MixupNet(skorch.NeuralNet):
         self.train_losses_.append(mean.cpu().numpy())
         self.history.record("train_loss", float(self.train_losses_[-1].mean()))
         self._progress.epoch_done(len(mean))
-        if self._progress.stop.is_set() or not np.isfinite(self.train_losses_[-1]).any():
+        nothing_left = not np.isfinite(self.train_losses_[-1]).any()
+        if nothing_left or self._progress.stop.is_set():
             raise EndOfTraining
 
     @torch.no_grad()
@@ -226,10 +229,10 @@ class MixupNet(skorch.NeuralNet):
             outputs = self.module_(inputs)
             losses.append(self.criterion_(outputs, targets, mass))
             errors.append(self._share_wrong(outputs, targets, mass))
-        self.valid_losses_.append(sum(losses).cpu().numpy())
+        self.valid_losses_.append(torch.stack(losses).sum(0).cpu().numpy())
         self.history.record("valid_loss", float(self.valid_losses_[-1].mean()))
         if isinstance(self.criterion_, SoftCrossEntropy):
-            self.valid_errors_.append(sum(errors).cpu().numpy())
+            self.valid_errors_.append(torch.stack(errors).sum(0).cpu().numpy())
             self.history.record("valid_error", float(self.valid_errors_[-1].mean()))
 
     @staticmethod
@@ -283,7 +286,9 @@ class MixupNet(skorch.NeuralNet):
 
     def _take_optimizer_state(self, parts: Sequence[tuple[MixupNet, range]]) -> None:
         """Gather the state of elementwise optimisers, whose tensors have a run axis."""
-        states = [next(iter(net.optimizer_.state.values()), {}) for net, _ in parts]
+        states: list[dict[str, Any]] = [
+            next(iter(net.optimizer_.state.values()), {}) for net, _ in parts
+        ]
         parameter = self.optimizer_.param_groups[0]["params"][0]
         for name, value in states[0].items():
             if torch.is_tensor(value) and value.ndim:

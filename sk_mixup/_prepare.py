@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from skorch.callbacks import ProgressBar
 from sklearn.utils.validation import (
     _check_sample_weight,
     check_random_state,
     validate_data,
 )
+from skorch.callbacks import ProgressBar
 
 from sk_mixup import _data
 from sk_mixup._architecture import Architecture, MLPArchitecture, ModuleArchitecture
@@ -96,7 +96,7 @@ class Preparation:
         layers = ["input", "random", *range(len(est._hidden_sizes) + 1)]
         if est.module is None and est.mix_layer not in layers:
             raise ValueError(
-                f"mix_layer={est.mix_layer!r} does not exist; this network has {layers}."
+                f"mix_layer={est.mix_layer!r} does not exist; the layers are {layers}."
             )
         if est.warmup_epochs + est.clean_epochs > est.max_epochs:
             raise ValueError(
@@ -144,11 +144,13 @@ class Preparation:
             return Portion(table, targets.to(self.device))
         kept = np.flatnonzero(weights)
         weights = weights[kept] / weights[kept].mean()
+        targets = self.estimator._targets(encoded[kept], weights, self.first)
+        dtype = torch.get_default_dtype()
         return Portion(
             table,
-            self.estimator._targets(encoded[kept], weights, self.first).to(self.device),
+            targets.to(self.device),
             torch.from_numpy(kept).to(self.device),
-            torch.as_tensor(weights, dtype=torch.get_default_dtype(), device=self.device),
+            torch.as_tensor(weights, dtype=dtype, device=self.device),
         )
 
     def _weights(self, encoded: NDArray[Any], sample_weight: Any) -> Any:

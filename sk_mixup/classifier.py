@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from numbers import Real
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -208,13 +208,13 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
     (3, 3)
     """
 
-    _parameter_constraints = {
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseMixup._parameter_constraints,
         "mix_target": [StrOptions({"interpolate", "dominant"})],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
-    _pairings = {
+    _pairings: ClassVar[dict[str, type[Pairing]]] = {
         "random": RandomPairs,
         "same_class": SameClass,
         "neighbors": Neighbors,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from numbers import Real
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -123,7 +123,8 @@ class MixupRegressor(RegressorMixin, BaseMixup):
 
     early_stopping : bool, default=False
         Set clean validation rows aside; stop after ``n_iter_no_change`` epochs without
-        a lower loss on them, and take the weights of the best epoch. Each member has its own validation rows.
+        a lower loss on them, and take the weights of the best epoch. Each member has
+        its own validation rows.
 
     validation_fraction : float, default=0.1
         Share of the rows set aside.
@@ -206,12 +207,16 @@ class MixupRegressor(RegressorMixin, BaseMixup):
     (3,)
     """
 
-    _parameter_constraints = {
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseMixup._parameter_constraints,
         "loss": [StrOptions(set(LOSSES))],
         "bandwidth": [Interval(Real, 0, None, closed="neither")],
     }
-    _pairings = {"random": RandomPairs, "neighbors": Neighbors, "similar": Similar}
+    _pairings: ClassVar[dict[str, type[Pairing]]] = {
+        "random": RandomPairs,
+        "neighbors": Neighbors,
+        "similar": Similar,
+    }
 
     def __init__(
         self,
@@ -326,7 +331,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         """
         standardized = self._predict_raw(X)
         mean, scale = self._scaling
-        predicted = standardized * scale + mean
+        predicted: NDArray[np.floating] = standardized * scale + mean
         return predicted[:, 0] if self._flat else predicted
 
     def __sklearn_tags__(self) -> Any:
@@ -384,10 +389,10 @@ class MixupRegressor(RegressorMixin, BaseMixup):
 
     def _adopt(self, net: MixupNet, problem: Problem) -> None:
         super()._adopt(net, problem)
-        targets = problem.runs[0].training.targets
-        self._scaling = targets.mean, targets.scale
+        targets: Any = problem.runs[0].training.targets
+        self._scaling: tuple[Any, Any] = targets.mean, targets.scale
 
-    def _groups(self, targets: Classes | Values) -> NDArray[Any]:
+    def _groups(self, targets: Any) -> NDArray[Any]:
         return targets.values.cpu().numpy()
 
     def _strata(self, targets: Classes | Values) -> None:

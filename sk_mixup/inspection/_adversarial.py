@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import top_k_accuracy_score
 from sklearn.utils import check_consistent_length, check_scalar, column_or_1d
+from sklearn.utils.validation import validate_data
 
 from sk_mixup.inspection._gradients import TorchClassifier
 from sk_mixup.inspection._subject import (
@@ -49,10 +50,8 @@ def loss_gradient(estimator: Any, X: Any, y: ArrayLike) -> NDArray[np.float64]:
     ValueError
         If ``y`` holds labels that the classifier does not know.
     """
-    model, seen = take_apart(estimator, X)
-    rows = as_rows(seen)
-    torch_model = TorchClassifier(model, scale=1.0)
-    return torch_model.loss_gradient(rows, _codes(torch_model, rows, y))
+    torch_model, _, rows, codes = _target(estimator, X, y, scale=1.0)
+    return torch_model.loss_gradient(rows, codes)
 
 
 def fgsm(
@@ -158,10 +157,7 @@ def iterated_fgsm(
     for name, size in (("epsilon", epsilon), ("step_size", step_size)):
         if not 0 <= size < np.inf:
             raise ValueError(f"{name} must be finite and at least 0, got {size}.")
-    model, seen = take_apart(estimator, X)
-    start = as_rows(seen)
-    torch_model = TorchClassifier(model, scale)
-    codes = _codes(torch_model, start, y)
+    torch_model, seen, start, codes = _target(estimator, X, y, scale)
     unit = torch_model.unit(start)
     low, high = start - epsilon * unit, start + epsilon * unit
     rows = start
@@ -246,25 +242,37 @@ def adversarial_error(
     if method not in ("fgsm", "iterated_fgsm"):
         raise ValueError(f"method must be 'fgsm' or 'iterated_fgsm', got {method!r}.")
     maker, seen = take_apart(estimator if source is None else source, X)
-    judge = maker if source is None else _judge(estimator, X, seen)
+    judge, form = (maker, seen) if source is None else _judge(estimator, X, seen)
     check_scalar(top_k, "top_k", Integral, min_val=1, max_val=len(judge.classes_) - 1)
     steps = n_iter if method == "iterated_fgsm" else 1
     examples = iterated_fgsm(maker, seen, y, epsilon, steps, scale=scale)
-    return _error(judge, examples, column_or_1d(y), top_k)
+    rows = in_form_of(form, np.asarray(examples))
+    return _error(judge, rows, column_or_1d(y), top_k)
 
 
-def _judge(estimator: Any, X: Any, seen: Any) -> Any:
-    """Return what of ``estimator`` is given rows like ``seen``."""
+def _target(
+    estimator: Any, X: Any, y: ArrayLike, scale: ArrayLike | None
+) -> tuple[TorchClassifier, Any, NDArray[np.float64], NDArray[np.int64]]:
+    """Return what is attacked, its rows as given and as an array, and their classes."""
+    model, seen = take_apart(estimator, X)
+    torch_model = TorchClassifier(model, scale)
+    validate_data(model, seen, reset=False, skip_check_array=True)
+    rows = as_rows(seen)
+    return torch_model, seen, rows, _codes(torch_model, rows, y)
+
+
+def _judge(estimator: Any, X: Any, seen: Any) -> tuple[Any, Any]:
+    """Return what of ``estimator`` is given rows like ``seen``, and its own rows."""
     judge, own = take_apart(estimator, X)
     if seen is X:
-        return estimator
-    rows, own = as_rows(seen), as_rows(own)
-    if rows.shape != own.shape or not np.allclose(rows, own):
+        return estimator, X
+    rows, own_rows = as_rows(seen), as_rows(own)
+    if rows.shape != own_rows.shape or not np.allclose(rows, own_rows):
         raise ValueError(
             "estimator and source see different rows: the steps before the last of "
             "their pipelines must transform X alike."
         )
-    return judge
+    return judge, own
 
 
 def _error(judge: Any, rows: Any, y: NDArray[Any], top_k: int) -> float:

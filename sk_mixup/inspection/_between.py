@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -32,7 +33,7 @@ def between_examples(
     *,
     lams: ArrayLike | None = None,
     n_pairs: int = 1000,
-    gradient_of: Literal["proba", "log_proba"] = "proba",
+    gradient_of: Literal["log_proba", "proba"] = "log_proba",
     scale: ArrayLike | None = None,
     random_state: int | np.random.RandomState | None = None,
 ) -> Bunch:
@@ -54,9 +55,10 @@ def between_examples(
         Places on the segments, in [0, 1]; None takes 0, 0.1, ..., 1.
     n_pairs : int, default=1000
         Pairs of rows, drawn independently; the same for every ``lam``.
-    gradient_of : {"proba", "log_proba"}, default="proba"
-        Whose Jacobian is measured: that of the class probabilities or of their
-        logarithms.
+    gradient_of : {"log_proba", "proba"}, default="log_proba"
+        Whose Jacobian is measured: that of the logarithms of the class probabilities
+        or of the probabilities, which hardly change where the classifier is certain,
+        however steep its logits are.
     scale : float or array-like of shape (n_features,), default=None
         Unit of each feature that gradients are taken in; None takes the deviations
         by which the estimator itself standardises its features.
@@ -83,8 +85,9 @@ def between_examples(
     TypeError
         If the estimator is no classifier.
     ValueError
-        If ``lams`` leaves [0, 1], if there are fewer than two rows, or if ``scale``
-        is not positive or is needed and not given.
+        If ``lams`` is empty or leaves [0, 1], if there are fewer than two rows, if
+        ``gradient_of`` is unknown, or if ``scale`` is not positive or is needed and
+        not given.
 
     Examples
     --------
@@ -98,41 +101,47 @@ def between_examples(
     """
     places = _checked_lams(lams)
     check_scalar(n_pairs, "n_pairs", Integral, min_val=1)
-    if gradient_of not in ("proba", "log_proba"):
-        raise ValueError(
-            f"gradient_of must be 'proba' or 'log_proba', got {gradient_of!r}."
-        )
     labels = column_or_1d(y)
     check_consistent_length(X, labels)
     model, seen = take_apart(estimator, X)
     rows = as_rows(seen, finite=hasattr(model, "to_torch"))
     i, j = _draw_pairs(len(rows), n_pairs, private_generator(random_state))
-    torch_model = TorchClassifier(model, scale) if hasattr(model, "to_torch") else None
-    result = Bunch(
-        lam=places,
-        miss_rate=np.empty(len(places)),
-        gradient_norm=np.full(len(places), np.nan),
-    )
-    for place, lam in enumerate(places):
+    gradient_norm = _mean_gradient_norm(model, gradient_of, scale)
+    found = []
+    for lam in places:
         mixed = lam * rows[i] + (1 - lam) * rows[j]
         predicted = predict(model, in_form_of(seen, mixed))
         missed = (predicted != labels[i]) & (predicted != labels[j])
-        result.miss_rate[place] = missed.mean()
-        if torch_model is not None:
-            # NOTE[DIFF]: the paper does not say which output's gradient it takes, nor
-            # in which units; here all outputs, in units of the standardised features.
-            norms = torch_model.jacobian_norm(mixed, log=gradient_of == "log_proba")
-            result.gradient_norm[place] = norms.mean()
-    return result
+        found.append((missed.mean(), gradient_norm(mixed)))
+    misses, norms = np.array(found).T
+    return Bunch(lam=places, miss_rate=misses, gradient_norm=norms)
 
 
 def _checked_lams(lams: ArrayLike | None) -> NDArray[np.float64]:
     if lams is None:
         return np.linspace(0, 1, 11)
     places = np.array(lams, dtype=np.float64, ndmin=1)
-    if places.ndim > 1 or not ((places >= 0) & (places <= 1)).all():
+    in_range = ((places >= 0) & (places <= 1)).all()
+    if places.ndim > 1 or not len(places) or not in_range:
         raise ValueError("lams must be a sequence of numbers from 0 to 1.")
     return places
+
+
+def _mean_gradient_norm(
+    model: Any, gradient_of: str, scale: ArrayLike | None
+) -> Callable[[NDArray[np.float64]], float]:
+    """Return the function of rows, which gives NaN where there are no gradients."""
+    if gradient_of not in ("log_proba", "proba"):
+        raise ValueError(
+            f"gradient_of must be 'log_proba' or 'proba', got {gradient_of!r}."
+        )
+    if not hasattr(model, "to_torch"):
+        return lambda rows: np.nan
+    # NOTE[DIFF]: the paper does not say of which output it takes the gradient; here of
+    # all of them, in units of the standardised features.
+    torch_model = TorchClassifier(model, scale)
+    log = gradient_of == "log_proba"
+    return lambda rows: float(torch_model.jacobian_norm(rows, log).mean())
 
 
 def _draw_pairs(
@@ -198,7 +207,7 @@ class BetweenExamplesDisplay:
         *,
         lams: ArrayLike | None = None,
         n_pairs: int = 1000,
-        gradient_of: Literal["proba", "log_proba"] = "proba",
+        gradient_of: Literal["log_proba", "proba"] = "log_proba",
         scale: ArrayLike | None = None,
         random_state: int | np.random.RandomState | None = None,
         kind: Literal["miss_rate", "gradient_norm"] = "miss_rate",
@@ -220,7 +229,7 @@ class BetweenExamplesDisplay:
             Places on the segments; None takes 0, 0.1, ..., 1.
         n_pairs : int, default=1000
             Pairs of rows.
-        gradient_of : {"proba", "log_proba"}, default="proba"
+        gradient_of : {"log_proba", "proba"}, default="log_proba"
             Whose Jacobian is measured.
         scale : float or array-like of shape (n_features,), default=None
             Unit of each feature; None takes the estimator's own.
@@ -296,7 +305,7 @@ class BetweenExamplesDisplay:
         style = {"marker": "o", "label": name or self.name, **kwargs}
         (self.line_,) = self.ax_.plot(self.lam, values, **style)
         self.ax_.set(xlabel="weight of the first row", ylabel=YLABELS[kind])
-        self.ax_.set_ylim(bottom=0)
+        self.ax_.set_ylim(bottom=0, auto=True)  # the next curve may be higher
         if style["label"] is not None:
             self.ax_.legend()
         return self

@@ -173,7 +173,7 @@ def _inner_edges(
     if strategy == "uniform":
         return shares
     if strategy == "quantile":
-        return np.quantile(confidence, shares)
+        return np.percentile(confidence, 100 * shares)  # as calibration_curve
     raise ValueError(f"strategy must be 'uniform' or 'quantile', got {strategy!r}.")
 
 
@@ -364,7 +364,9 @@ class ReliabilityDisplay:
         x, y = self.confidence[used], self.accuracy[used]
         (self.line_,) = self.ax_.plot(x, y, **{"label": label, **kwargs})
         areas = 400 * self.count[used] / self.count.sum()
-        self.points_ = self.ax_.scatter(x, y, s=areas, color=self.line_.get_color())
+        self.points_ = self.ax_.scatter(
+            x, y, s=areas, color=self.line_.get_color(), alpha=0.6, clip_on=False
+        )
         self.ax_.set(xlabel="confidence", ylabel="accuracy")
         self.ax_.set(xlim=(0, 1.02), ylim=(-0.02, 1.02))
         self.ax_.legend()

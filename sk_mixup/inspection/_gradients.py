@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from itertools import chain
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from sklearn.utils import gen_batches
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sk_mixup._modules import Predictor
+from sk_mixup._modules import Predictor, Standardize
 
 CHUNK_ROWS = 1024
 
@@ -47,7 +47,8 @@ class TorchClassifier:
                 "such as sk_mixup.MixupClassifier."
             )
         self.classes = estimator.classes_
-        self.module = estimator.to_torch()
+        with torch.random.fork_rng(devices=[]):  # layers may be initialised in passing
+            self.module = estimator.to_torch()
         if isinstance(self.module, Predictor) and not _ends_in_softmax(self.module):
             raise ValueError(
                 f"This {name} was trained on multilabel targets, but classes that "
@@ -65,8 +66,9 @@ class TorchClassifier:
                 f"{name} does not standardise its features in a way known here: give "
                 "scale, the unit of each feature."
             )
-        scales = [member[0].scale for member in self.module.members]
-        return torch.stack(scales).mean((0, 1)).double().numpy()
+        standardizers = (cast(Standardize, m[0]) for m in _members(self.module))
+        scales = torch.stack([standardize.scale for standardize in standardizers])
+        return scales.double().mean((0, 1)).numpy()
 
     def unit(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the scale of every feature, of the shape of one row."""
@@ -86,7 +88,7 @@ class TorchClassifier:
         if not isinstance(self.module, Predictor):
             proba = self.module(x)
             return proba.clamp_min(torch.finfo(proba.dtype).tiny).log()
-        members = self.module.members
+        members = _members(self.module)
         logs = [F.log_softmax(member[:-1](x), -1) for member in members]
         return torch.stack(logs).logsumexp(0) - math.log(len(members))
 
@@ -152,8 +154,13 @@ class TorchClassifier:
         return np.concatenate(parts)
 
 
+def _members(module: Predictor) -> list[nn.Sequential]:
+    """Return the networks: standardisation, layers, then what gives probabilities."""
+    return [cast(nn.Sequential, member) for member in module.members]
+
+
 def _ends_in_softmax(module: Predictor) -> bool:
-    return all(isinstance(member[-1], nn.Softmax) for member in module.members)
+    return all(isinstance(member[-1], nn.Softmax) for member in _members(module))
 
 
 def _gradient(output: Tensor, x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""scikit-learn's searches and cross-validation, their networks trained as one program."""
+"""Cross-validation and searches whose networks are trained as one program."""
 
 from sk_mixup.model_selection._search import GridSearchCV, RandomizedSearchCV
 from sk_mixup.model_selection._validation import cross_validate

@@ -90,7 +90,7 @@ class Task:
         self.future = future
         (self.function, self.args, self.kwargs), *others = future.calls.items
         name = getattr(self.function, "__name__", "")
-        self.estimator = None
+        self.estimator: Any = None
         if name == "_fit_and_score" and not others:
             estimator, *_ = self.args
             parameters = self.kwargs["parameters"] or {}
