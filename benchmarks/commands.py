@@ -1,0 +1,297 @@
+"""What ``python -m benchmarks`` does: run an experiment, list, tell the status."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import joblib
+import pandas as pd
+from rich.console import Console
+
+from benchmarks import datasets
+from benchmarks.console import print_table, watching
+from benchmarks.experiment import Experiment, Options, options_from_dict
+from benchmarks.jobs import Job
+from benchmarks.runner import Workers, run
+from benchmarks.store import Record, Store
+from benchmarks.tables import plain_table
+from benchmarks.work import Runtime
+
+#: Share of repeated rows that a reader is told of.
+SHARE_WORTH_A_NOTE = 0.01
+
+PACKAGES = ("sk_mixup", "torch", "scikit-learn", "skorch", "numpy", "pandas")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a command reads, writes and speaks.
+
+    Parameters
+    ----------
+    store : Store
+        Results.
+    out : Path
+        Folder of tables and reports.
+    console : Console
+        Standard output.
+    errors : Console
+        Standard error.
+    """
+
+    store: Store
+    out: Path
+    console: Console
+    errors: Console
+
+
+def run_experiment(
+    experiment: Experiment,
+    options: Options,
+    place: Place,
+    runtime: Runtime,
+    workers: Workers,
+    command: str,
+) -> bool:
+    """Do what is not done of an experiment and show all that was asked for.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        The experiment.
+    options : Options
+        What is asked of it.
+    place : Place
+        Where to read, write and speak.
+    runtime : Runtime
+        Device and cache.
+    workers : Workers
+        Over what to spread the jobs.
+    command : str
+        The command line, for the report.
+
+    Returns
+    -------
+    bool
+        Whether every job is done.
+    """
+    jobs = experiment.jobs(options)
+    note = _Note(place.store, experiment, options, command, runtime.device)
+    note.begin(sum(not place.store.is_done(job) for job in jobs))
+    with watching(place.console, jobs) as watcher:
+        run(jobs, experiment.work, place.store, runtime, workers, watcher)
+    note.end()
+    frame = place.store.frame(jobs)
+    if len(frame):
+        _show(experiment, options, frame, place)
+    failures = place.store.failures(jobs)
+    _say_failures(failures, place.errors)
+    return not failures
+
+
+class _Note:
+    """What was asked for, by which command, and what it took."""
+
+    def __init__(
+        self,
+        store: Store,
+        experiment: Experiment,
+        options: Options,
+        command: str,
+        device: str,
+    ) -> None:
+        self.store, self.experiment = store, experiment.name
+        self.name = f"{time.time_ns()}-{os.getpid()}"
+        self.content: Record = {"options": asdict(options), "command": command}
+        self.content |= {"device": device} | machine()
+
+    def begin(self, n_jobs: int) -> None:
+        """Write the note, unless there is nothing to do."""
+        self.content["jobs"] = n_jobs
+        self.start = time.monotonic()
+        if n_jobs:
+            self.store.note(self.experiment, self.name, self.content)
+
+    def end(self) -> None:
+        """Add the seconds."""
+        self.content["seconds"] = time.monotonic() - self.start
+        if self.content["jobs"]:
+            self.store.note(self.experiment, self.name, self.content)
+
+
+def machine() -> Record:
+    """Describe this machine and what runs on it."""
+    return {
+        "date": time.strftime("%Y-%m-%d"),
+        "system": platform.platform(terse=True),
+        "processor": platform.machine(),
+        "cores": joblib.cpu_count(),
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in PACKAGES},
+    }
+
+
+def _show(
+    experiment: Experiment, options: Options, frame: pd.DataFrame, place: Place
+) -> None:
+    """Write one row per record to a file and print the tables."""
+    place.out.mkdir(parents=True, exist_ok=True)
+    path = place.out / f"{experiment.name}-{options.protocol}.csv"
+    flat = [name for name in frame if not frame[name].map(_is_nested).any()]
+    frame[flat].to_csv(path, index=False)
+    for table in experiment.show(named(frame)):
+        print_table(place.console, table)
+    for note in data_notes(named(frame)):
+        place.console.print(note, highlight=False, soft_wrap=True)
+    place.console.print(f"Every fold: {path}", highlight=False, soft_wrap=True)
+
+
+def named(frame: pd.DataFrame) -> pd.DataFrame:
+    """Call data sets by the names that readers know, without their origin."""
+    return frame.assign(dataset=frame["dataset"].str.removeprefix("sklearn_"))
+
+
+def data_notes(frame: pd.DataFrame) -> list[str]:
+    """Say what a reader must know of the data sets of a results frame."""
+    if not {"rare_classes", "n_duplicates"} <= set(frame.columns):
+        return []
+    notes = []
+    for name, rows in frame.groupby("dataset", sort=False):
+        row = rows.iloc[0]
+        if row["rare_classes"]:
+            notes.append(
+                f"{name}: {row['rare_classes']:.0f} of {row['n_classes']:.0f} classes "
+                f"have fewer than {row['folds']} rows, so that some folds lack them."
+            )
+        share = row["n_duplicates"] / (row["n_train"] + row["n_test"])
+        if share >= SHARE_WORTH_A_NOTE:
+            notes.append(
+                f"{name}: {row['n_duplicates']:.0f} rows ({share:.0%}) repeat an "
+                "earlier row, so that test rows may have been trained on."
+            )
+    return notes
+
+
+def _is_nested(value: Any) -> bool:
+    return isinstance(value, list | tuple | dict)
+
+
+def _say_failures(failures: Mapping[Job, str], errors: Console) -> None:
+    """Print every reason once for each data set, with the number of its jobs."""
+    counts = Counter((job.dataset, reason) for job, reason in failures.items())
+    for (dataset, reason), count in counts.items():
+        text = f"{dataset}: {count} jobs failed: {reason}"
+        errors.print(text, style="red", highlight=False, markup=False, soft_wrap=True)
+
+
+def list_everything(experiments: Mapping[str, Experiment], place: Place) -> None:
+    """Print the experiments and the data sets.
+
+    Parameters
+    ----------
+    experiments : mapping of str to Experiment
+        All experiments.
+    place : Place
+        Where to speak.
+    """
+    rows = [
+        {
+            "experiment": name,
+            "what it is": each.summary,
+            "data sets": each.group,
+            "jobs": len(each.jobs(each.options())),
+        }
+        for name, each in experiments.items()
+    ]
+    print_table(place.console, plain_table(pd.DataFrame(rows), "Experiments"))
+    place.console.print("Data sets", style="italic")
+    for name in datasets.groups():
+        text = f"  {name}: {', '.join(datasets.group(name))}"
+        place.console.print(text, highlight=False)
+
+
+def list_jobs(experiment: Experiment, options: Options, place: Place) -> None:
+    """Print what an experiment would do, and what is done of it.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        The experiment.
+    options : Options
+        What would be asked of it.
+    place : Place
+        Where to read and speak.
+    """
+    jobs = experiment.jobs(options)
+    methods = dict.fromkeys(job.method.name for job in jobs)
+    counts = [
+        {
+            "dataset": name,
+            **_counts(place.store, [j for j in jobs if j.dataset == name]),
+        }
+        for name in options.datasets or ()
+    ]
+    print_table(place.console, plain_table(pd.DataFrame(counts), experiment.summary))
+    asked = f"{options.protocol} protocol, {options.all_epochs} epochs"
+    text = f"{asked}. Methods: {', '.join(methods)}."
+    place.console.print(text, highlight=False)
+
+
+def tell_status(experiments: Mapping[str, Experiment], place: Place) -> None:
+    """Print what is done, failed and open of all that was asked for so far.
+
+    Parameters
+    ----------
+    experiments : mapping of str to Experiment
+        The experiments to tell of.
+    place : Place
+        Where to read and speak.
+    """
+    rows = [
+        {"experiment": name, **_counts(place.store, asked_for(each, place.store))}
+        for name, each in experiments.items()
+    ]
+    title = f"Asked for in {place.store.root}"
+    print_table(place.console, plain_table(pd.DataFrame(rows), title))
+    for each in experiments.values():
+        jobs = asked_for(each, place.store)
+        _say_failures(place.store.failures(jobs), place.console)
+
+
+def asked_for(experiment: Experiment, store: Store) -> list[Job]:
+    """List the jobs that were asked for so far, each once.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        The experiment.
+    store : Store
+        Its store.
+
+    Returns
+    -------
+    list of Job
+        In the order in which they were asked for.
+    """
+    notes = store.notes(experiment.name)
+    each = (experiment.jobs(options_from_dict(note["options"])) for note in notes)
+    return list(dict.fromkeys(job for jobs in each for job in jobs))
+
+
+def _counts(store: Store, jobs: Sequence[Job]) -> dict[str, int]:
+    done = sum(map(store.is_done, jobs))
+    failed = len(store.failures(jobs))
+    return {
+        "jobs": len(jobs),
+        "done": done,
+        "failed": failed,
+        "open": len(jobs) - done - failed,
+    }

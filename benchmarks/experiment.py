@@ -1,0 +1,154 @@
+"""What an experiment states: data sets, methods, jobs, how they are done and shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import pandas as pd
+
+from benchmarks import datasets
+from benchmarks.estimators import PROTOCOLS
+from benchmarks.jobs import Items, Job, Method
+from benchmarks.report import Section
+from benchmarks.tables import Table
+from benchmarks.work import Training, Work
+
+
+@dataclass(frozen=True)
+class Options:
+    """What may be asked of an experiment; None is what it does not know.
+
+    Parameters
+    ----------
+    datasets : tuple of str, default=None
+        Names as `benchmarks.datasets.load` takes them.
+    alphas : tuple of float, default=None
+        Values of alpha to compare; 0 is ERM.
+    folds, repeats : int, default=None
+        Folds of a cross-validation, and how often it is repeated.
+    epochs : int, default=None
+        Epochs of training; None takes the protocol's.
+    protocol : str, default="paper"
+        One of `benchmarks.estimators.PROTOCOLS`.
+    """
+
+    datasets: tuple[str, ...] | None = None
+    alphas: tuple[float, ...] | None = None
+    folds: int | None = None
+    repeats: int | None = None
+    epochs: int | None = None
+    protocol: str = "paper"
+
+    @property
+    def all_epochs(self) -> int:
+        """Epochs of training, the protocol's if none are given."""
+        return self.epochs or PROTOCOLS[self.protocol].epochs
+
+
+def no_extras(options: Options) -> Sequence[Items]:
+    """State one condition, of which there is nothing to say."""
+    return ((),)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One table or figure of the paper, or one comparison, as a list of jobs.
+
+    Parameters
+    ----------
+    name : str
+        What the command line calls it.
+    summary : str
+        What it is, in one line.
+    group : str
+        The group of data sets that it chooses from (see `benchmarks.datasets`).
+    defaults : Options
+        What is asked if nothing else is; ``datasets=None`` is the whole group.
+    methods : callable
+        From the options to the methods that are compared.
+    show : callable
+        From a results frame to the tables that are printed.
+    report : callable
+        From a results frame to the experiment's section of the report.
+    conditions : callable, default=no_extras
+        From the options to the extras of jobs: every method runs under each.
+    work : Work, default=Training()
+        How jobs are done.
+    """
+
+    name: str
+    summary: str
+    group: str
+    defaults: Options
+    methods: Callable[[Options], Sequence[Method]]
+    show: Callable[[pd.DataFrame], list[Table]]
+    report: Callable[[pd.DataFrame], Section]
+    conditions: Callable[[Options], Sequence[Items]] = no_extras
+    work: Work = Training()  # noqa: RUF009 - a frozen value
+
+    def options(self, **given: Any) -> Options:
+        """Complete what was asked for by the defaults.
+
+        Parameters
+        ----------
+        **given : object
+            Values of `Options`; None is not given. ``datasets`` may hold short names.
+
+        Returns
+        -------
+        Options
+            With the names of data sets in full.
+
+        Raises
+        ------
+        ValueError
+            If a data set is unknown, or an option means nothing here.
+        """
+        asked = {name: value for name, value in given.items() if value is not None}
+        open_to_all = {"datasets", "epochs", "protocol"}
+        for name in asked.keys() - open_to_all:
+            if getattr(self.defaults, name) is None:
+                raise ValueError(f"--{name} means nothing to '{self.name}'")
+        options = replace(self.defaults, **asked)
+        names = datasets.select(self.group, options.datasets)
+        return replace(options, datasets=tuple(names))
+
+    def jobs(self, options: Options) -> list[Job]:
+        """State what is to be done, set by set and fold by fold.
+
+        All methods share the folds and the seed of a fold, so that comparisons are
+        paired: same rows, same initial weights, same order of rows.
+        """
+        folds, repeats = options.folds or 1, options.repeats or 1
+        return [
+            Job(
+                experiment=self.name,
+                dataset=dataset,
+                protocol=options.protocol,
+                method=method,
+                repeat=repeat,
+                fold=fold,
+                folds=folds,
+                seed=repeat * folds + fold,
+                epochs=options.all_epochs,
+                extras=extras,
+            )
+            for dataset in options.datasets or ()
+            for repeat in range(repeats)
+            for fold in range(folds)
+            for extras in self.conditions(options)
+            for method in self.methods(options)
+        ]
+
+
+def options_from_dict(values: dict[str, Any]) -> Options:
+    """Read options from what JSON made of them; what is no longer known is left out."""
+    known = {field.name for field in fields(Options)}
+    kept: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in values.items()
+        if name in known
+    }
+    return Options(**kept)

@@ -1,0 +1,192 @@
+"""What is to be done, as values: methods, jobs, and jobs that go together."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, NamedTuple
+
+Value = str | int | float | bool | None
+Items = tuple[tuple[str, Any], ...]
+
+
+def items(values: Mapping[str, Any]) -> Items:
+    """Freeze a mapping: its items in the order of their names, lists as tuples."""
+    return tuple(sorted((name, _frozen(value)) for name, value in values.items()))
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value
+
+
+@dataclass(frozen=True)
+class Method:
+    """A named way to learn: an estimator and its parameters.
+
+    Parameters
+    ----------
+    name : str
+        What tables call it: "ERM", "mixup 0.4".
+    params : tuple of (str, value), default=()
+        Parameters of the estimator that differ from the protocol's, as `items`
+        freezes them.
+    estimator : str, default="mixup"
+        One of `benchmarks.estimators.names`.
+    """
+
+    name: str
+    params: Items = ()
+    estimator: str = "mixup"
+
+    @classmethod
+    def mixup(cls, name: str, **params: Any) -> Method:
+        """Name a `sk_mixup.MixupClassifier` with these parameters."""
+        return cls(name, items(params))
+
+
+def alpha_methods(alphas: Iterable[float]) -> tuple[Method, ...]:
+    """Name the classifier at each alpha; 0 is ERM.
+
+    Examples
+    --------
+    >>> [method.name for method in alpha_methods([0, 0.4, 1])]
+    ['ERM', 'mixup 0.4', 'mixup 1']
+    """
+    return tuple(
+        Method.mixup(f"mixup {alpha:g}" if alpha else "ERM", alpha=float(alpha))
+        for alpha in dict.fromkeys(alphas)
+    )
+
+
+class Unit(NamedTuple):
+    """What one process claims at a time: the jobs on one fold of one set."""
+
+    experiment: str
+    dataset: str
+    protocol: str
+    folds: int
+    repeat: int
+    fold: int
+
+    def __str__(self) -> str:
+        of = f"r{self.repeat}_f{self.fold}of{self.folds}"
+        return f"{self.dataset}_{self.protocol}_{of}"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One method on one fold of one data set: all that decides the result.
+
+    Jobs are equal by value, and two equal jobs have one result. The device is not
+    part of it: it changes the seconds, and the rest within rounding.
+
+    Parameters
+    ----------
+    experiment : str
+        Name of the experiment.
+    dataset : str
+        Name as `benchmarks.datasets.load` takes it.
+    protocol : str
+        One of `benchmarks.estimators.PROTOCOLS`.
+    method : Method
+        What learns.
+    repeat, fold, folds : int
+        Which of ``folds`` stratified folds is tested, in which shuffle of the rows.
+    seed : int
+        ``random_state`` of whatever learns.
+    epochs : int
+        Epochs of training, for methods that have some.
+    extras : tuple of (str, value), default=()
+        What else distinguishes jobs of this experiment, such as ("noise", 0.2).
+    """
+
+    experiment: str
+    dataset: str
+    protocol: str
+    method: Method
+    repeat: int
+    fold: int
+    folds: int
+    seed: int
+    epochs: int
+    extras: Items = ()
+
+    @property
+    def unit(self) -> Unit:
+        """What a process claims in order to do this job."""
+        return Unit(
+            self.experiment,
+            self.dataset,
+            self.protocol,
+            self.folds,
+            self.repeat,
+            self.fold,
+        )
+
+    @property
+    def key(self) -> str:
+        """Name of the job's file: readable, and one for each value."""
+        text = json.dumps(asdict(self), sort_keys=True)
+        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+        method = re.sub(r"[^\w.+-]+", "-", self.method.name).strip("-")
+        return f"{self.unit}_{method[:60]}_{digest}"
+
+    def extra(self, name: str) -> Any:
+        """Look up one of the extras."""
+        return dict(self.extras)[name]
+
+    def with_method(self, method: Method, **changes: Any) -> Job:
+        """Return the job that has another method on the same fold."""
+        return replace(self, method=method, **changes)
+
+    def columns(self) -> dict[str, Any]:
+        """Return the job as the first columns of its rows in a results frame."""
+        columns = asdict(self) | {"method": self.method.name}
+        del columns["extras"]
+        return dict(self.method.params) | columns | dict(self.extras)
+
+
+def job_from_dict(fields: Mapping[str, Any]) -> Job:
+    """Read a job from what ``dataclasses.asdict`` (and JSON) made of it."""
+    method = fields["method"]
+    return Job(
+        **{
+            **fields,
+            "method": Method(**{**method, "params": items(dict(method["params"]))}),
+            "extras": items(dict(fields["extras"])),
+        }
+    )
+
+
+def in_groups(jobs: Iterable[Job], size: int) -> list[tuple[Job, ...]]:
+    """Gather whole units of one data set into groups that train together.
+
+    Parameters
+    ----------
+    jobs : iterable of Job
+        What is to be done.
+    size : int
+        Jobs of a group: units are added until there are so many. A group is one
+        unit at least.
+
+    Returns
+    -------
+    list of tuple of Job
+        In the order of the jobs; each unit in one group.
+    """
+    units: dict[Unit, list[Job]] = defaultdict(list)
+    for job in jobs:
+        units[job.unit].append(job)
+    groups: list[list[Job]] = []
+    last = None
+    for unit, members in units.items():
+        together = (unit.experiment, unit.dataset, unit.protocol, unit.repeat)
+        if together != last or len(groups[-1]) + len(members) > size:
+            groups.append([])
+        groups[-1] += members
+        last = together
+    return [tuple(group) for group in groups]

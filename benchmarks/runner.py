@@ -1,0 +1,243 @@
+"""Doing what is not done yet: groups of jobs, spread over processes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import joblib
+
+from benchmarks.jobs import Job, in_groups
+from benchmarks.store import Store
+from benchmarks.work import Failure, Result, Runtime, Work
+
+#: Networks that one thread trains side by side.
+STACK = 16
+#: Networks that a GPU trains side by side.
+GPU_GROUP = 256
+#: Seconds between two looks at what other processes are doing.
+PATIENCE = 0.2
+#: Seconds to wait for a Dask scheduler and for its workers.
+CONNECTING = 10
+
+
+class WorkersLost(RuntimeError):  # noqa: N818 - says more than "...Error"
+    """Worker processes cannot be had or died; the message is one sentence."""
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Over what groups of jobs are spread.
+
+    Parameters
+    ----------
+    jobs : int, default=1
+        Processes of this machine, one thread each; 1 stays in this process, with all
+        threads.
+    dask : str or None, default=None
+        Address of a Dask scheduler whose workers share the store's folder.
+    """
+
+    jobs: int = 1
+    dask: str | None = None
+
+    def backend(self) -> AbstractContextManager[Any]:
+        """Make joblib use them."""
+        if self.dask is not None:
+            return _dask(self.dask)
+        return _loky(self.jobs) if self.jobs > 1 else nullcontext()
+
+    @property
+    def threads(self) -> int:
+        """Threads that one group can use."""
+        alone = self.dask is None and self.jobs == 1
+        return int(joblib.cpu_count()) if alone else 1
+
+
+class Watcher(Protocol):
+    """Whoever is told how it goes."""
+
+    def settled(self, jobs: Sequence[Job]) -> None:
+        """Learn that these jobs are done or have failed."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a group.
+
+    Parameters
+    ----------
+    settled : tuple of Job
+        Jobs that are done or have failed by now, whoever did them.
+    no_data : Failure or None, default=None
+        Why the group's data set cannot be had, if it cannot.
+    """
+
+    settled: tuple[Job, ...]
+    no_data: Failure | None = None
+
+
+def run(
+    jobs: Sequence[Job],
+    work: Work,
+    store: Store,
+    runtime: Runtime,
+    workers: Workers,
+    watcher: Watcher,
+) -> None:
+    """Do the jobs that are not done, those that failed before included.
+
+    Returns when every job is done or has failed, in this process or in another that
+    shares the store.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+        What is to be done.
+    work : Work
+        How.
+    store : Store
+        Where results and reasons of failures go.
+    runtime : Runtime
+        Device and cache.
+    workers : Workers
+        Over what to spread it.
+    watcher : Watcher
+        Is told of the jobs that are settled, those that were done before first.
+
+    Raises
+    ------
+    benchmarks.store.StoreError
+        If the store cannot be used.
+    WorkersLost
+        If worker processes cannot be had or died.
+    """
+    store.forget_failures(jobs)
+    watcher.settled([job for job in jobs if store.is_done(job)])
+    waiting = [job for job in jobs if not store.is_done(job)]
+    size = GPU_GROUP if runtime.on_gpu else STACK * workers.threads
+    with workers.backend():
+        while waiting:
+            settled: set[Job] = set()
+            for outcome in _one_pass(waiting, size, work, store, runtime):
+                settled.update(outcome.settled)
+                watcher.settled(outcome.settled)
+            waiting = [job for job in waiting if job not in settled]
+            if waiting:  # other processes have claimed them
+                time.sleep(PATIENCE)
+
+
+def _one_pass(
+    jobs: Sequence[Job], size: int, work: Work, store: Store, runtime: Runtime
+) -> Iterator[Outcome]:
+    """Try every group once; a set that cannot be had is not asked for again."""
+    groups = in_groups(jobs, size)
+    missing: dict[str, Failure] = {}
+    tasks = (
+        joblib.delayed(do_group)(group, work, store, runtime)
+        for group in groups
+        if group[0].dataset not in missing
+    )
+    for group, outcome in joblib.Parallel(return_as="generator_unordered")(tasks):
+        if outcome.no_data:
+            missing[group[0].dataset] = outcome.no_data
+        yield outcome
+    for group in groups:
+        if group[0].dataset in missing:
+            yield _give_up(group, store, missing[group[0].dataset])
+
+
+def do_group(
+    group: tuple[Job, ...], work: Work, store: Store, runtime: Runtime
+) -> tuple[tuple[Job, ...], Outcome]:
+    """Do what is open of a group and not claimed by another process.
+
+    Parameters
+    ----------
+    group : tuple of Job
+        Jobs on one data set.
+    work : Work
+        How they are done.
+    store : Store
+        Where results and reasons of failures go.
+    runtime : Runtime
+        Device and cache.
+
+    Returns
+    -------
+    group : tuple of Job
+        As given.
+    outcome : Outcome
+        What became of it.
+    """
+    no_data = None
+    with store.claim({job.unit for job in group}) as mine:
+        todo = [j for j in group if j.unit in mine and not store.is_settled(j)]
+        for job, result in _safely(work, todo, runtime):
+            if isinstance(result, Failure):
+                store.save_failure(job, result.reason, result.details)
+                no_data = result if result.no_data else no_data
+            else:
+                store.save(job, result)
+    return group, Outcome(tuple(filter(store.is_settled, group)), no_data)
+
+
+def _safely(
+    work: Work, jobs: Sequence[Job], runtime: Runtime
+) -> Iterator[tuple[Job, Result]]:
+    """Do jobs; what breaks off the work is the failure of all jobs left."""
+    left = dict.fromkeys(jobs)
+    try:
+        if left:
+            for job, result in work.do(jobs, runtime):
+                del left[job]
+                yield job, result
+    except Exception as error:
+        failure = Failure.of(error)
+        yield from ((job, failure) for job in left)
+
+
+def _give_up(group: tuple[Job, ...], store: Store, failure: Failure) -> Outcome:
+    """Record why the jobs of a group cannot be done."""
+    with store.claim({job.unit for job in group}) as mine:
+        for job in group:
+            if job.unit in mine and not store.is_settled(job):
+                store.save_failure(job, failure.reason)
+    return Outcome(tuple(filter(store.is_settled, group)))
+
+
+@contextmanager
+def _loky(n_jobs: int) -> Iterator[None]:
+    """Spread over processes of this machine."""
+    try:
+        with joblib.parallel_config("loky", n_jobs=n_jobs, inner_max_num_threads=1):
+            yield
+    except BrokenProcessPool as error:
+        raise WorkersLost(
+            "A worker process died, perhaps for want of memory: run the same command "
+            "again, with a smaller --jobs, to go on where it stopped."
+        ) from error
+
+
+@contextmanager
+def _dask(address: str) -> Iterator[None]:
+    """Spread over the workers of a Dask cluster."""
+    import distributed
+
+    try:
+        with (
+            distributed.Client(address, timeout=CONNECTING, set_as_default=False) as c,
+            joblib.parallel_config(
+                "dask", client=c, wait_for_workers_timeout=CONNECTING
+            ),
+        ):
+            yield
+    except OSError as error:  # time-outs and broken connections too
+        raise WorkersLost(
+            f"The Dask cluster at {address} cannot be used ({error}): see whether its "
+            "scheduler and workers are up."
+        ) from error

@@ -1,0 +1,125 @@
+"""Stratified folds of a data set, as matrices."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, field, replace
+from functools import cache, lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedKFold
+
+from benchmarks import datasets
+from benchmarks.datasets import Dataset
+from benchmarks.estimators import PROTOCOLS
+from benchmarks.jobs import Job
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """The training and the test rows of one fold, preprocessed.
+
+    Parameters
+    ----------
+    X_train, X_test : ndarray of shape (n, n_features)
+        float32 matrices; what they were made with was learnt from the training rows.
+    y_train, y_test : ndarray of shape (n,)
+        Labels.
+    facts : dict
+        What a result says of its data: ``n_train``, ``n_test``, ``n_classes``,
+        ``rare_classes`` (with fewer rows than there are folds) and ``n_duplicates``
+        (rows of the set that repeat another).
+    """
+
+    X_train: NDArray[np.float32]
+    y_train: NDArray[Any]
+    X_test: NDArray[np.float32]
+    y_test: NDArray[Any]
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def with_labels(self, y_train: NDArray[Any], **facts: Any) -> Split:
+        """Return the split with other training labels; the matrices are shared."""
+        return replace(self, y_train=y_train, facts=self.facts | facts)
+
+
+def split(job: Job, root: str | None = None) -> Split:
+    """Make the split that a job is about.
+
+    Jobs on one fold get the same object, so that what is trained together shares its
+    matrices.
+
+    Parameters
+    ----------
+    job : Job
+        The job.
+    root : str or None, default=None
+        Root of the openml client's cache.
+
+    Returns
+    -------
+    Split
+        The fold.
+
+    Raises
+    ------
+    benchmarks.datasets.DatasetUnavailable
+        If the data set cannot be had.
+    ValueError
+        If it has no class with a row for each fold.
+    """
+    return _split(job.dataset, job.protocol, job.folds, job.repeat, job.fold, root)
+
+
+def bytes_of(part: Split) -> int:
+    """Return the bytes that a split's matrices take."""
+    return int(part.X_train.nbytes + part.X_test.nbytes)
+
+
+def forget() -> None:
+    """Let the splits go: they take memory."""
+    _split.cache_clear()
+
+
+@lru_cache(maxsize=2)
+def _dataset(name: str, root: str | None) -> Dataset:
+    return datasets.load(name, root)
+
+
+@cache
+def _split(
+    dataset: str, protocol: str, folds: int, repeat: int, fold: int, root: str | None
+) -> Split:
+    data = _dataset(dataset, root)
+    train, test = _folds(data, folds, repeat)[fold]
+    preprocessing = PROTOCOLS[protocol].preprocessing()
+    return Split(
+        preprocessing.fit_transform(data.X.iloc[train]),
+        data.y[train],
+        preprocessing.transform(data.X.iloc[test]),
+        data.y[test],
+        {"n_train": len(train), "n_test": len(test)} | _facts(data, folds),
+    )
+
+
+@lru_cache(maxsize=16)
+def _folds(
+    data: Dataset, folds: int, repeat: int
+) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Deal the rows out; the same folds for every method of a repeat."""
+    shuffled = StratifiedKFold(folds, shuffle=True, random_state=repeat)
+    with warnings.catch_warnings():
+        # A class may have fewer rows than there are folds (abalone has a class of one
+        # row): it is then absent from some folds. `rare_classes` says so instead.
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        return list(shuffled.split(np.zeros(len(data.y)), data.y))
+
+
+def _facts(data: Dataset, folds: int) -> dict[str, int]:
+    counts = np.unique(data.y, return_counts=True)[1]
+    return {
+        "n_classes": len(counts),
+        "rare_classes": int((counts < folds).sum()),
+        "n_duplicates": data.n_duplicates,
+    }

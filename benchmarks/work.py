@@ -1,0 +1,243 @@
+"""How jobs are done: networks trained together, other estimators one by one."""
+
+from __future__ import annotations
+
+import itertools
+import time
+import traceback
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+
+from benchmarks import splits
+from benchmarks.datasets import DatasetUnavailable
+from benchmarks.estimators import build, trains_together
+from benchmarks.jobs import Job, Unit
+from benchmarks.measures import Fitted, scores
+from benchmarks.splits import Split
+from benchmarks.store import Record
+from sk_mixup import fit_many
+
+#: Bytes of matrices that are held at a time.
+MAX_BYTES = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Where jobs are done; none of it changes what comes out but for rounding.
+
+    Parameters
+    ----------
+    device : str, default="cpu"
+        Device of the networks: "cpu", "cuda", "auto".
+    cache : str or None, default=None
+        Root of the openml client's cache.
+    """
+
+    device: str = "cpu"
+    cache: str | None = None
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether networks train on a GPU."""
+        return self.device.startswith("cuda") or (
+            self.device == "auto" and torch.cuda.is_available()
+        )
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a job could not be done.
+
+    Parameters
+    ----------
+    reason : str
+        One line.
+    details : str, default=""
+        The traceback.
+    no_data : bool, default=False
+        Whether the data set cannot be had, so that no job on it can be done.
+    """
+
+    reason: str
+    details: str = ""
+    no_data: bool = False
+
+    @classmethod
+    def of(cls, error: BaseException) -> Failure:
+        """Describe an exception."""
+        no_data = isinstance(error, DatasetUnavailable)
+        reason = " ".join(str(error).split())
+        if not no_data:
+            reason = f"{type(error).__name__}: {reason}"
+        details = "".join(traceback.format_exception(error))
+        return cls(reason, details, no_data)
+
+
+Result = list[Record] | Failure
+
+
+class Work(Protocol):
+    """The way in which an experiment's jobs are done."""
+
+    def do(self, jobs: Sequence[Job], runtime: Runtime) -> Iterator[tuple[Job, Result]]:
+        """Do jobs that go together, and give each one's records or its failure."""
+
+
+@dataclass(frozen=True)
+class Alone:
+    """Do every job by itself.
+
+    Parameters
+    ----------
+    function : callable
+        From a job and the runtime to the job's records.
+    """
+
+    function: Callable[[Job, Runtime], list[Record]]
+
+    def do(self, jobs: Sequence[Job], runtime: Runtime) -> Iterator[tuple[Job, Result]]:
+        """Do one job after the other."""
+        for job in jobs:
+            yield job, _attempt(self.function, job, runtime)
+
+
+def unchanged(job: Job, split: Split) -> Split:
+    """Train on the split as it is."""
+    return split
+
+
+def nothing_else(job: Job) -> tuple[Job, ...]:
+    """Need no other model."""
+    return ()
+
+
+def scored(job: Job, models: Sequence[Fitted], split: Split) -> list[Record]:
+    """Score the job's model on the test rows."""
+    return [scores(models[0], split)]
+
+
+@dataclass(frozen=True)
+class Training:
+    """Train each job's estimator on its fold, then measure it.
+
+    All networks of this package are trained by one call of `sk_mixup.fit_many`, the
+    other estimators one by one.
+
+    Parameters
+    ----------
+    measure : callable, default=scored
+        From a job, its fitted models and its split to the job's records. The first
+        model is the job's own, the others are those that `beside` asked for.
+    prepare : callable, default=unchanged
+        From a job and the fold to what the job is trained on and measured with.
+    beside : callable, default=nothing_else
+        From a job to jobs on the same fold whose models measuring needs. Those that
+        several jobs of a group share are trained once.
+    """
+
+    measure: Callable[[Job, Sequence[Fitted], Split], list[Record]] = scored
+    prepare: Callable[[Job, Split], Split] = unchanged
+    beside: Callable[[Job], tuple[Job, ...]] = nothing_else
+
+    def do(self, jobs: Sequence[Job], runtime: Runtime) -> Iterator[tuple[Job, Result]]:
+        """Train and measure, as many folds at a time as memory allows."""
+        for part in _within_memory(jobs, runtime.cache):
+            yield from self._train_and_measure(part, runtime)
+            splits.forget()
+
+    def _train_and_measure(
+        self, jobs: Sequence[Job], runtime: Runtime
+    ) -> Iterator[tuple[Job, Result]]:
+        needed = {job: (job, *self.beside(job)) for job in jobs}
+        everything = dict.fromkeys(itertools.chain.from_iterable(needed.values()))
+        parts = {
+            job: self.prepare(job, splits.split(job, runtime.cache))
+            for job in everything
+        }
+        fitted = fit(parts, runtime.device)
+        for job in jobs:
+            models = [fitted[other] for other in needed[job]]
+            yield job, _attempt(self._measure, job, models, parts[job])
+
+    def _measure(
+        self, job: Job, models: Sequence[Fitted | Exception], split: Split
+    ) -> list[Record]:
+        good = [model for model in models if isinstance(model, Fitted)]
+        for model in models:
+            if isinstance(model, Exception):
+                raise model
+        return self.measure(job, good, split)
+
+
+def fit(
+    parts: Mapping[Job, Split], device: str = "cpu"
+) -> dict[Job, Fitted | Exception]:
+    """Fit the estimators of jobs on their training rows.
+
+    Parameters
+    ----------
+    parts : mapping of Job to Split
+        What each job is trained on.
+    device : str, default="cpu"
+        Device of the networks.
+
+    Returns
+    -------
+    dict of Job to Fitted or Exception
+        In the order of the jobs; why, where one could not be fitted.
+    """
+    together = {job: part for job, part in parts.items() if trains_together(job)}
+    fitted = _fit_together(together, device)
+    for job, part in parts.items():
+        if job not in together:
+            fitted[job] = _fit_alone(job, part, device)
+    return {job: fitted[job] for job in parts}
+
+
+def _fit_together(
+    parts: Mapping[Job, Split], device: str
+) -> dict[Job, Fitted | Exception]:
+    start = time.perf_counter()
+    models = fit_many(
+        [build(job, device) for job in parts],
+        [part.X_train for part in parts.values()],
+        [part.y_train for part in parts.values()],
+        on_error="return",
+    )
+    seconds = (time.perf_counter() - start) / max(1, len(parts))
+    return {
+        job: model if isinstance(model, Exception) else Fitted(model, seconds)
+        for job, model in zip(parts, models, strict=True)
+    }
+
+
+def _fit_alone(job: Job, part: Split, device: str) -> Fitted | Exception:
+    start = time.perf_counter()
+    try:
+        model = build(job, device).fit(part.X_train, part.y_train)
+    except Exception as error:
+        return error
+    return Fitted(model, time.perf_counter() - start)
+
+
+def _within_memory(jobs: Sequence[Job], cache: str | None) -> Iterator[list[Job]]:
+    """Cut a group into folds whose matrices can be held together."""
+    units: dict[Unit, list[Job]] = defaultdict(list)
+    for job in jobs:
+        units[job.unit].append(job)
+    size = splits.bytes_of(splits.split(jobs[0], cache))
+    at_once = max(1, MAX_BYTES // max(1, size))
+    folds = iter(units.values())
+    while part := list(itertools.islice(folds, at_once)):
+        yield list(itertools.chain.from_iterable(part))
+
+
+def _attempt(function: Callable[..., list[Record]], *arguments: Any) -> Result:
+    try:
+        return function(*arguments)
+    except Exception as error:
+        return Failure.of(error)
