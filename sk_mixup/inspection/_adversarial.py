@@ -86,7 +86,7 @@ def fgsm(
     Returns
     -------
     X_adversarial : ndarray or pandas.DataFrame of shape (n_samples, n_features)
-        The examples, float64; a data frame if the rows are one.
+        The examples, float64; float32 or a data frame if the rows are such.
 
     Raises
     ------
@@ -141,7 +141,7 @@ def iterated_fgsm(
     Returns
     -------
     X_adversarial : ndarray or pandas.DataFrame of shape (n_samples, n_features)
-        The examples, float64; a data frame if the rows are one.
+        The examples, float64; float32 or a data frame if the rows are such.
 
     Raises
     ------

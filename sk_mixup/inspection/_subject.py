@@ -51,9 +51,10 @@ def as_rows(X: Any, finite: bool = True) -> NDArray[np.float64]:
 
 
 def in_form_of(X: Any, rows: NDArray[np.float64]) -> Any:
-    """Return rows as a data frame if ``X`` is one: its reader knows their names."""
+    """Return rows as a data frame or in single precision if ``X`` is such."""
     if not hasattr(X, "columns"):
-        return rows
+        single = getattr(X, "dtype", None) == np.float32
+        return rows.astype(np.float32) if single else rows
     index = getattr(X, "index", None) if len(X) == len(rows) else None
     return pd.DataFrame(rows, index=index, columns=list(X.columns))
 
