@@ -82,7 +82,7 @@ def resolve_device(device: str) -> torch.device:
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        torch.empty(0, device=device)
+        torch.zeros(1, device=device).cpu()
         return torch.device(device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
@@ -170,6 +170,13 @@ def resolve_optimizer(
     """Return the optimiser's class; those that mix the runs up are refused."""
     if isinstance(optimizer, str):
         return OPTIMIZERS[optimizer]
+    if not isinstance(optimizer, type) or not issubclass(
+        optimizer, torch.optim.Optimizer
+    ):
+        raise TypeError(
+            f"optimizer must be one of {sorted(OPTIMIZERS)} or a class of torch.optim, "
+            f"got {optimizer!r}."
+        )
     if optimizer.__name__ in ("LBFGS", "Muon", "Adafactor", "SparseAdam"):
         raise ValueError(
             f"optimizer={optimizer.__name__} does not treat each weight on its own, so "
@@ -190,4 +197,6 @@ def optimizer_arguments(
     arguments: dict[str, Any] = {"weight_decay": weight_decay}
     if "fused" in known and device.type in ("cpu", "cuda"):
         arguments["fused"] = True
-    return arguments | (params or {})
+    for name, value in (params or {}).items():
+        arguments[name] = tuple(value) if isinstance(value, list) else value
+    return arguments

@@ -45,11 +45,15 @@ class Streams:
     dropout: np.random.Generator
     split: np.random.Generator
 
+    layers: np.random.Generator
+    """Of the layers that are mixed: the same for all members, which share them."""
+
     def __init__(self, entropy: int, member: int) -> None:
         self.entropy = entropy
         seeds = np.random.SeedSequence([entropy, member]).spawn(len(self.NAMES))
         for name, seed in zip(self.NAMES, seeds, strict=True):
             setattr(self, name, np.random.default_rng(seed))
+        self.layers = np.random.default_rng(entropy)
 
 
 class Table(Protocol):
@@ -353,7 +357,6 @@ class Minibatches:
         self.device = standardize.shift.device
         self.dtype = standardize.shift.dtype
         self.epoch = 0
-        self.layer_stream = np.random.default_rng(plan.layer_entropy)
         self.largest = max(len(run.training) for run in runs)
 
     def __len__(self) -> int:
@@ -470,7 +473,10 @@ class Minibatches:
     def _draw_layers(self, steps: int) -> Sequence[int | str]:
         if self.plan.mix_layer == "random":
             n_layers = len(self.plan.hidden_sizes) + 1
-            return [int(n) for n in self.layer_stream.integers(n_layers, size=steps)]
+            alike = [
+                run.streams.layers.integers(n_layers, size=steps) for run in self.runs
+            ]
+            return [int(number) for number in alike[0]]
         return [self.plan.mix_layer or 0] * steps
 
 

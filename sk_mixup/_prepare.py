@@ -22,7 +22,7 @@ from sk_mixup import _data
 from sk_mixup._architecture import Architecture, MLPArchitecture, ModuleArchitecture
 from sk_mixup._epoch import Plan, Portion, Run, Streams, Table
 from sk_mixup._many import Problem, Recipe
-from sk_mixup._modules import Standardize
+from sk_mixup._modules import StackedMLP, Standardize
 from sk_mixup.vicinity import Pairing, RandomPairs, Vicinity
 
 if TYPE_CHECKING:
@@ -56,6 +56,8 @@ class Preparation:
     def problem(self, X: Any, y: Any, sample_weight: Any) -> Problem:
         """Check everything and return what is to be trained."""
         self._check_combinations()
+        if not self.first:
+            self._check_networks_at_hand()
         self.device = _data.resolve_device(self.estimator.device)
         table = self._table(X)
         encoded = self.estimator._encode(y, self.first)
@@ -83,7 +85,7 @@ class Preparation:
     def _check_combinations(self) -> None:
         """Check what no single parameter's constraint can say."""
         est = self.estimator
-        if not isinstance(est.pairing, Pairing) and est.pairing not in est._pairings:
+        if not isinstance(est.pairing, Pairing) and est.pairing not in [*est._pairings]:
             raise ValueError(
                 f"pairing={est.pairing!r} is unknown; it is one of "
                 f"{list(est._pairings)} or an object of sk_mixup.vicinity."
@@ -114,6 +116,20 @@ class Preparation:
                 "partial_fit sees a part of the data and cannot stop early; set "
                 "early_stopping=False."
             )
+
+    def _check_networks_at_hand(self) -> None:
+        """Check that the networks to go on with are those that are asked for."""
+        est, body = self.estimator, self.estimator.net_.module_.body
+        sizes = body.sizes[1:-1] if isinstance(body, StackedMLP) else None
+        for name, trained, wanted in (
+            ("n_estimators", body.runs, est.n_estimators),
+            ("hidden_layer_sizes", sizes, None if est.module else est._hidden_sizes),
+        ):
+            if trained != wanted:
+                raise ValueError(
+                    f"{name} cannot change from {trained} to {wanted} while training "
+                    "goes on; fit a new estimator."
+                )
 
     @property
     def _class_weight(self) -> str:
@@ -154,20 +170,20 @@ class Preparation:
         )
 
     def _weights(self, encoded: NDArray[Any], sample_weight: Any) -> Any:
-        class_weights = self.estimator._class_weights(encoded)
-        if sample_weight is None:
-            return class_weights
-        weights = _check_sample_weight(
-            sample_weight, encoded, dtype=np.float64, ensure_non_negative=True
-        )
-        if not weights.any():
-            raise ValueError("sample_weight is zero for every row: nothing to learn.")
-        return weights if class_weights is None else weights * class_weights
+        weights = self.estimator._class_weights(encoded)
+        if sample_weight is not None:
+            own = _check_sample_weight(
+                sample_weight, encoded, dtype=np.float64, ensure_non_negative=True
+            )
+            weights = own if weights is None else own * weights
+        if weights is not None and not weights.any():
+            raise ValueError("Every row has the weight 0: there is nothing to learn.")
+        return weights
 
     def _streams(self) -> list[Streams]:
         est = self.estimator
         if not self.first:
-            return est._streams
+            return copy.deepcopy(est._streams)
         # The global generators are never touched, not even to seed from them.
         if est.random_state is None:
             entropy = int(np.random.SeedSequence().generate_state(1)[0])

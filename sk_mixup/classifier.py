@@ -140,7 +140,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         "cpu", "cuda" or another device of torch; "auto" takes a GPU if there is one.
 
     callbacks : list, default=None
-        skorch callbacks.
+        Callbacks of skorch.
 
     net_params : dict, default=None
         Further arguments of :class:`skorch.NeuralNet`.
@@ -400,6 +400,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
             raise ValueError(
                 "MixupClassifier requires y to be passed, but the target y is None."
             )
+        y = _check_y(y, multi_output=True, estimator=self)
         multilabel = type_of_target(y, input_name="y") == "multilabel-indicator"
         y = _check_y(y, multi_output=multilabel, estimator=self)
         check_classification_targets(y)
@@ -430,8 +431,13 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
                     f"MixupClassifier needs rows of at least 2 classes, but y has 1 "
                     f"class: {self.classes_[0]!r}."
                 )
+        if self._multilabel:
+            raise ValueError(
+                "y has one label a row, but the networks were trained on "
+                f"{len(self.classes_)} label columns."
+            )
         unknown = np.setdiff1d(found, self.classes_)
-        if len(unknown) or self._multilabel:
+        if len(unknown):
             raise ValueError(
                 f"y has labels {unknown} that are not among the classes "
                 f"{self.classes_} of the first call."
@@ -445,9 +451,14 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
             raise ValueError(
                 "class_weight is not defined for multilabel y; use sample_weight."
             )
-        weight = self.class_weight
-        labels = self.classes_[encoded]
-        return compute_sample_weight(weight, labels)
+        weights: NDArray[np.float64] = compute_sample_weight(
+            self.class_weight, self.classes_[encoded]
+        )
+        if not (weights >= 0).all():
+            raise ValueError(
+                f"class_weight must hold no negative weights, got {self.class_weight}."
+            )
+        return weights
 
     def _targets(
         self, encoded: NDArray[Any], weights: NDArray[Any] | None, first: bool

@@ -116,7 +116,7 @@ class SameClass(Pairing):
     """A random permutation of the training rows of each class."""
 
     def fit(self, rows: TrainingRows) -> Draw:
-        y = rows.y
+        y = _classes(rows, self)
         by_class = np.argsort(y, kind="stable")
 
         def draw(
@@ -131,6 +131,14 @@ class SameClass(Pairing):
         return draw
 
 
+def _classes(rows: TrainingRows, pairing: Pairing) -> NDArray[Any]:
+    if rows.y.ndim > 1:
+        raise ValueError(
+            f"{pairing!r} needs classes, but the targets are real numbers."
+        )
+    return rows.y
+
+
 @dataclass(frozen=True)
 class Neighbors(Pairing):
     """One of a row's nearest neighbours among all training rows.
@@ -142,6 +150,12 @@ class Neighbors(Pairing):
     """
 
     n_neighbors: int = 200
+
+    def __post_init__(self) -> None:
+        if self.n_neighbors < 1:
+            raise ValueError(
+                f"n_neighbors must be at least 1, got {self.n_neighbors!r}."
+            )
 
     def fit(self, rows: TrainingRows) -> Draw:
         return _draw_from(_nearest(rows.X, [np.arange(len(rows))], self.n_neighbors))
@@ -160,8 +174,15 @@ class SameClassNeighbors(Pairing):
 
     n_neighbors: int = 200
 
+    def __post_init__(self) -> None:
+        if self.n_neighbors < 1:
+            raise ValueError(
+                f"n_neighbors must be at least 1, got {self.n_neighbors!r}."
+            )
+
     def fit(self, rows: TrainingRows) -> Draw:
-        members = [np.flatnonzero(rows.y == label) for label in np.unique(rows.y)]
+        y = _classes(rows, self)
+        members = [np.flatnonzero(y == label) for label in np.unique(y)]
         return _draw_from(_nearest(rows.X, members, self.n_neighbors))
 
 
@@ -213,6 +234,10 @@ class Similar(Pairing):
     """
 
     bandwidth: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not self.bandwidth > 0:
+            raise ValueError(f"bandwidth must be positive, got {self.bandwidth!r}.")
 
     def fit(self, rows: TrainingRows) -> Draw:
         y = np.asarray(rows.y, dtype=np.float64).reshape(len(rows), -1)
