@@ -48,7 +48,8 @@ sphinx_gallery_conf = {
 
 def skip_member(app, what, name, obj, skip, options):
     """Leave out what is inherited from scikit-learn, whose pages are not here."""
-    inherited = str(getattr(obj, "__module__", "")).startswith("sklearn.")
+    function = getattr(obj, "fget", obj)  # a property does not know its module
+    inherited = str(getattr(function, "__module__", "")).startswith("sklearn.")
     return True if inherited else None
 
 

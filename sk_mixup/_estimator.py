@@ -165,6 +165,7 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
                 f"{bad_epoch}; try a lower lr (now {self.lr}), standardize=True (now "
                 f"{self.standardize}) or a look at extreme values in X."
             )
+        net.module_.eval()
         self.net_ = net
         self._streams = [run.streams for run in problem.runs]
         self.history_ = net.history

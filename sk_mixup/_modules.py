@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from threading import RLock
 from typing import Any
@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils import skip_init
 
 from sk_mixup._losses import Loss
 
@@ -192,7 +194,8 @@ class StackedMLP(nn.Module):
         """Return one run as plain torch layers."""
         parts: list[nn.Module] = []
         for layer in self.layers(self.theta.detach()):
-            linear = nn.Linear(*layer.weight.shape[1:])
+            # Not nn.Linear itself, which would draw from the global generator.
+            linear = skip_init(nn.Linear, *layer.weight.shape[1:])
             linear.weight.data = layer.weight_t[run].clone()
             linear.bias.data = layer.bias[run, 0].clone()
             parts += [linear, nn.ReLU()]
@@ -346,10 +349,26 @@ class CopiesStep:
         member = self.module.members[run]
         x = batch.inputs[run]
         seed = int(self.generators[run].integers(2**63))
-        with seeded(seed, x.device), _mixing(member, run, batch.mixture):
+        one_row = batch.targets.shape[1] == 1
+        norms = _running_statistics(member) if one_row else nullcontext()
+        with seeded(seed, x.device), _mixing(member, run, batch.mixture), norms:
             if batch.mixture is not None and batch.mixture.layer == 0:
                 x = _mix_run(batch.mixture, run, x)
             return member(x)
+
+
+@contextmanager
+def _running_statistics(member: nn.Module) -> Iterator[None]:
+    """Let batch norms use their running statistics: one row has no variance."""
+    norms = [part for part in member.modules() if isinstance(part, _BatchNorm)]
+    norms = [norm for norm in norms if norm.training]
+    for norm in norms:
+        norm.eval()
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.train()
 
 
 @contextmanager

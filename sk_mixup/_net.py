@@ -196,7 +196,7 @@ class MixupNet(skorch.NeuralNet):
         step = self.train_step_single(batch)
         self.notify(
             "on_grad_computed",
-            named_parameters=list(self.get_all_learnable_params()),
+            named_parameters=list(self.module_.named_parameters()),
             batch=batch,
             training=True,
         )

@@ -163,7 +163,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
     n_features_in_ : int
         Number of features seen in ``fit``.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, if X had any.
 
     net_ : MixupNet
@@ -178,7 +178,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
     loss_curve_ : list of float
         Mean loss on virtual examples of each epoch.
 
-    validation_scores_ : ndarray of shape (n_iter_, n_estimators) or None
+    validation_scores_ : ndarray of shape (`n_iter_`, n_estimators) or None
         Minus the log loss on the clean validation rows, with ``early_stopping``.
 
     See Also

@@ -139,7 +139,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         "cpu", "cuda" or another device of torch; "auto" takes a GPU if there is one.
 
     callbacks : list, default=None
-        skorch callbacks.
+        Callbacks of skorch.
 
     net_params : dict, default=None
         Further arguments of :class:`skorch.NeuralNet`.
@@ -162,7 +162,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
     n_features_in_ : int
         Number of features seen in ``fit``.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, if X had any.
 
     net_ : MixupNet
@@ -177,7 +177,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
     loss_curve_ : list of float
         Mean loss on virtual examples of each epoch.
 
-    validation_scores_ : ndarray of shape (n_iter_, n_estimators) or None
+    validation_scores_ : ndarray of shape (`n_iter_`, n_estimators) or None
         Minus the loss on the clean validation rows, with ``early_stopping``.
 
     See Also
@@ -224,8 +224,8 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         *,
         loss: Literal["squared_error", "absolute_error", "huber"] = "squared_error",
         pairing: str | Pairing = "random",
-        n_neighbors: int = 200,
         bandwidth: float = 0.5,
+        n_neighbors: int = 200,
         n_mixed: int = 2,
         weights_per: Literal["batch", "example"] = "batch",
         mix_layer: int | str = "input",
@@ -258,8 +258,8 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         self.alpha = alpha
         self.loss = loss
         self.pairing = pairing
-        self.n_neighbors = n_neighbors
         self.bandwidth = bandwidth
+        self.n_neighbors = n_neighbors
         self.n_mixed = n_mixed
         self.weights_per = weights_per
         self.mix_layer = mix_layer
