@@ -26,7 +26,7 @@ _HEADINGS = {"dataset": "data set", "p_holm": "p (Holm)", "n_sets": "sets"}
 class Table:
     """A table that is ready to be written.
 
-    Attributes
+    Parameters
     ----------
     title : str
         What the table shows, with its unit.
@@ -360,7 +360,7 @@ def _best(values: pd.DataFrame, shown: Quantity, along: str | None) -> pd.DataFr
     if along == "column":
         return _best(values.T, shown, "row").T
     rounded = (values.astype(float) * shown.scale).round(shown.decimals)
-    best = rounded.min(axis=1) if shown.higher_is_better else rounded.min(axis=1)
+    best = rounded.max(axis=1) if shown.higher_is_better else rounded.min(axis=1)
     marks = rounded.eq(best, axis=0)
     return marks.mask(marks.all(axis=1), other=False)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from benchmarks.plots._canvas import (
     BAND,
@@ -166,7 +167,6 @@ def surfaces(
         p = 1/2 and the training rows.
     """
     figure, axes = panels(len(probabilities), size=(3.4, 3.0))
-    X, y = np.asarray(X, dtype=float), np.asarray(y)
     for ax, (method, p) in zip(axes, probabilities.items(), strict=True):
         image = ax.imshow(
             p,
@@ -182,17 +182,7 @@ def surfaces(
         ax.contour(
             np.asarray(p), levels=[0.5], colors=[INK], linewidths=1.0, extent=extent
         )
-        for label, marker, colour in _CLASSES:
-            ax.scatter(
-                X[y == label, 0],
-                X[y == label, 1],
-                s=16,
-                marker=marker,
-                c=colour,
-                edgecolors="white",
-                linewidths=0.5,
-                label=f"class {label}",
-            )
+        _class_points(ax, np.asarray(X, dtype=float), np.asarray(y))
         dress(ax, title=method, grid="")
     bar = figure.colorbar(image, ax=axes, shrink=0.9)
     bar.set_label("p(y = 1 | x)", fontsize=SMALL, color=INK)
@@ -252,6 +242,21 @@ def gan_samples(
     dress(ax, xlabel="iteration", ylabel=quantity("distance").label, grid="both")
     ax.legend(fontsize=SMALL, frameon=False, labelcolor=INK)
     return figure
+
+
+def _class_points(ax: Axes, X: NDArray[np.float64], y: NDArray[Any]) -> None:
+    """Draw the rows of both classes in the colours of the surface."""
+    for label, marker, colour in _CLASSES:
+        ax.scatter(
+            X[y == label, 0],
+            X[y == label, 1],
+            s=16,
+            marker=marker,
+            c=colour,
+            edgecolors="white",
+            linewidths=0.5,
+            label=f"class {label}",
+        )
 
 
 def _cloud(ax: Axes, data: ArrayLike, sample: ArrayLike, colour: str) -> None:

@@ -43,7 +43,7 @@ _COMPARISON = [
 class TTest:
     """The outcome of `corrected_ttest`.
 
-    Attributes
+    Parameters
     ----------
     difference : float
         Mean of ``a - b``.

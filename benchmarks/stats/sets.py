@@ -37,7 +37,7 @@ _WILCOXON = [
 class Ranking:
     """The outcome of `friedman_nemenyi`.
 
-    Attributes
+    Parameters
     ----------
     metric : str
         The ranked column.
@@ -183,7 +183,7 @@ def average_ranks(frame: pd.DataFrame, metric: str = "error") -> pd.Series[float
 def wilcoxon_over_sets(
     frame: pd.DataFrame, baseline: str, metric: str = "error"
 ) -> pd.DataFrame:
-    """Wilcoxon's signed-rank test of each method against a baseline over sets.
+    """Test each method against a baseline over sets by Wilcoxon's signed ranks.
 
     Differences of zero share their ranks between both signs. p is exact but for
     more than 50 sets, or more than 13 with ties.
@@ -227,7 +227,7 @@ def wilcoxon_over_sets(
 def friedman_nemenyi(
     frame: pd.DataFrame, metric: str = "error", *, level: float = 0.05
 ) -> Ranking:
-    """Friedman's test over sets, then Nemenyi's test of every pair.
+    """Rank methods over sets: Friedman's test, then Nemenyi's of every pair.
 
     Parameters
     ----------
@@ -271,7 +271,7 @@ def friedman_nemenyi(
 
 
 def critical_difference(n_methods: int, n_sets: int, level: float = 0.05) -> float:
-    """Nemenyi's critical difference of average ranks.
+    """Return Nemenyi's critical difference of average ranks.
 
     Parameters
     ----------
