@@ -178,7 +178,7 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
     # Prediction.
 
     def _check_rows(self, X: Any, dtype: type[np.floating], reset: bool) -> Any:
-        return validate_data(
+        X = validate_data(
             self,
             X,
             reset=reset,
@@ -187,6 +187,14 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
             order="C",
             allow_nd=self.module is not None,
         )
+        if not reset:
+            trained = tuple(self.net_.module_.inputs.shift.shape[2:])
+            if X.shape[1:] != trained:
+                raise ValueError(
+                    f"X has rows of shape {X.shape[1:]}, but {type(self).__name__} was "
+                    f"trained on rows of shape {trained}."
+                )
+        return X
 
     @property
     def _predicting_network(self) -> Network:

@@ -23,6 +23,7 @@ from sk_mixup._net import BestEpoch, MixupNet, torch_threads
 
 CPU_STACK = 16
 CACHE = 6_000_000
+LONG_STEP = 100_000_000  # floating-point operations: a millisecond or two
 CUDA_STACK = 256
 MAX_MEMORY = 1_000_000_000
 
@@ -295,7 +296,9 @@ def _stack_size(
     """Return the runs of a stack and the threads it should run on.
 
     On a CPU a stack whose weights, gradients and moments fit the cache is fastest, and
-    many stacks on a thread each are faster than one stack on all threads.
+    many stacks on a thread each are faster than one stack on all threads, which pays
+    only where a step is long: threads that wait for each other many times a
+    millisecond are slower than one, on a busy machine many times.
     """
     recipe = problem.recipe
     weights = 16 * recipe.architecture.n_weights + 1
@@ -306,7 +309,8 @@ def _stack_size(
     cached = max(1, min(CPU_STACK, CACHE // weights))
     if n_runs > cached or n_runs >= threads * cached // 2:
         return min(fits, cached, -(-n_runs // threads)), 1
-    return min(fits, n_runs), 1
+    work = 6 * recipe.plan.batch_size * recipe.architecture.n_weights * n_runs
+    return min(fits, n_runs), threads if work > LONG_STEP else 1
 
 
 def _cut(

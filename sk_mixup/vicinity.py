@@ -191,9 +191,9 @@ def _nearest(
 ) -> tuple[NDArray[np.int32], Rows]:
     """Return neighbours, (n_rows, n_neighbors), and how many of them count."""
     largest = max(len(members) for members in groups)
-    width = max(1, min(n_neighbors, largest - 1))
-    neighbors = np.tile(np.arange(len(X), dtype=np.int32)[:, None], (1, width))
-    counts = np.ones(len(X), dtype=np.int64)
+    width, n_rows = max(1, min(n_neighbors, largest - 1)), X.shape[0]
+    neighbors = np.tile(np.arange(n_rows, dtype=np.int32)[:, None], (1, width))
+    counts = np.ones(n_rows, dtype=np.int64)
     for members in groups:
         k = min(n_neighbors, len(members) - 1)
         if k > 0:
