@@ -6,6 +6,8 @@ import pytest
 import torch
 from sklearn.datasets import make_blobs, make_regression
 
+from sk_mixup import MixupClassifier
+
 
 @pytest.fixture
 def rng():
@@ -35,3 +37,17 @@ def frame(blobs):
 def line():
     """A noisy linear relation: X (90, 4) float64, y (90,) float64."""
     return make_regression(90, n_features=4, noise=5.0, random_state=0)
+
+
+@pytest.fixture
+def data(make, blobs, line):
+    """X (90, 4) float64 and y (90,): classes or real targets, as ``make`` needs."""
+    return blobs if make is MixupClassifier else line
+
+
+@pytest.fixture
+def double():
+    """Make torch's default precision double for a test."""
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)

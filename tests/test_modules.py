@@ -44,14 +44,6 @@ def generators(*numbers):
 
 
 @pytest.fixture
-def double():
-    """Make torch's default precision double for a test."""
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
-
-
-@pytest.fixture
 def mlp():
     body = StackedMLP(RUNS, SIZES)
     body.initialize(generators(0, 1, 2))

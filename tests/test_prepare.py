@@ -1,0 +1,307 @@
+"""From an estimator and its data to a training: weights, going on, bad input."""
+
+import numpy as np
+import pytest
+import torch
+from scipy import sparse
+from sklearn.exceptions import NotFittedError
+from torch import nn
+
+from sk_mixup.vicinity import Neighbors, SameClass, Similar
+from tests.twins import (
+    CONSTANT,
+    DRAWING,
+    SMALL,
+    TWINS,
+    assert_same_predictions,
+    complete,
+    perceptron,
+    predicted,
+)
+
+pytestmark = pytest.mark.parametrize("make", TWINS)
+
+
+# Weights of rows.
+
+
+@pytest.mark.usefixtures("double")
+@pytest.mark.parametrize("standardize", [True, False])
+def test_weights_equal_repeated_rows(make, standardize, data, rng):
+    X, y = data
+    weights = rng.integers(4, size=90)
+    params = {**CONSTANT, "batch_size": 1000, "standardize": standardize, "lr": 0.01}
+    weighted = make(0, **params).fit(X, y, weights)
+    repeated = make(0, **params).fit(X.repeat(weights, 0), y.repeat(weights))
+    assert_same_predictions(weighted, repeated, X, atol=1e-9)
+    np.testing.assert_allclose(weighted.loss_curve_, repeated.loss_curve_)
+
+
+@pytest.mark.parametrize("params", DRAWING[:3], ids=str)
+def test_a_row_of_weight_0_is_left_out(make, params, data):
+    X, y = data
+    weights = np.arange(90) % 3 > 0
+    zero = make(1, **SMALL, **params).fit(X, y, weights.astype(float))
+    without = make(1, **SMALL, **params).fit(X[weights], y[weights])
+    assert_same_predictions(zero, without, X)
+
+
+@pytest.mark.parametrize("factor", [1e-6, 3, 1e6])
+def test_only_ratios_of_weights_matter(make, factor, data, rng):
+    X, y = data
+    weights = rng.random(90)
+    one, other = (make(1, **SMALL).fit(X, y, f * weights) for f in (1, factor))
+    assert_same_predictions(one, other, X, atol=1e-5)
+
+
+def test_even_weights_are_no_weights(make, data):
+    X, y = data
+    one, other = (make(1, **SMALL).fit(X, y, w) for w in (None, np.full(90, 2.0)))
+    assert_same_predictions(one, other, X, atol=1e-5)
+
+
+def test_weights_matter(make, data):
+    X, y = data
+    one, other = (make(1, **SMALL).fit(X, y, w) for w in (None, np.arange(90.0)))
+    assert (abs(predicted(one, X) - predicted(other, X)) > 1e-4).any()
+
+
+# Going on.
+
+
+GOING_ON = [
+    {},
+    {"n_estimators": 3, "dropout": 0.2, "noise_std": 0.1},
+    {"mix_layer": "random"},
+    {"optimizer": "sgd", "optimizer_params": {"momentum": 0.9}},
+    {"module": perceptron, "module_params": {"dropout": 0.2}},
+]
+
+
+@pytest.mark.parametrize("params", GOING_ON, ids=str)
+def test_two_warm_fits_equal_a_long_one(make, params, data):
+    X, y = data
+    params = {**CONSTANT, **complete(make, params)}
+    warm = make(1, warm_start=True, **params).fit(X, y).fit(X, y)
+    long = make(1, **{**params, "max_epochs": 6}).fit(X, y)
+    assert_same_predictions(warm, long, X)
+    assert warm.loss_curve_ == long.loss_curve_
+    assert warm.n_iter_ == 6
+
+
+@pytest.mark.parametrize("params", GOING_ON, ids=str)
+def test_partial_fits_equal_epochs(make, params, data):
+    X, y = data
+    params = {**CONSTANT, **complete(make, params)}
+    parts = make(1, **params)
+    for _ in range(3):
+        assert parts.partial_fit(X, y) is parts
+    assert_same_predictions(parts, make(1, **params).fit(X, y), X)
+    assert parts.n_iter_ == 3
+
+
+def test_a_cold_fit_forgets(make, data):
+    X, y = data
+    model = make(**SMALL).fit(X[:40], y[:40]).fit(X, y)
+    assert_same_predictions(model, make(**SMALL).fit(X, y), X)
+    assert model.n_iter_ == 3
+
+
+def test_later_parts_are_standardised_as_the_first(make, data):
+    X, y = data
+    model = make(**CONSTANT).partial_fit(X, y)
+    figures = model.net_.module_.inputs.shift.clone()
+    model.partial_fit(X * 100 + 3, y)
+    assert torch.equal(model.net_.module_.inputs.shift, figures)
+
+
+def test_parts_may_have_weights_and_other_sizes(make, data):
+    X, y = data
+    model = make(**CONSTANT).partial_fit(X, y, sample_weight=np.arange(90.0))
+    model.partial_fit(X[:7], y[:7]).partial_fit(X[:1], y[:1])
+    assert model.n_iter_ == 3
+
+
+FAILURES = {
+    "NaN": ({}, lambda X, y: (X * np.nan, y)),
+    "features": ({}, lambda X, y: (X[:, :2], y)),
+    "alpha": ({"alpha": -1}, lambda X, y: (X, y)),
+    "loss": ({"lr": 1e30, "optimizer": "sgd"}, lambda X, y: (X, y)),
+}
+
+
+@pytest.mark.parametrize("warm", [True, False])
+@pytest.mark.parametrize("failure", FAILURES)
+def test_a_failing_refit_leaves_the_old_fit(make, warm, failure, data):
+    X, y = data
+    params, spoil = FAILURES[failure]
+    if not warm and failure == "features":
+        pytest.skip("a cold fit may have other features")
+    model = make(**CONSTANT, warm_start=warm).fit(X, y)
+    twin = make(**CONSTANT, warm_start=warm).fit(X, y)
+    good = {name: getattr(model, name) for name in params}
+    model.set_params(**params)
+    with pytest.raises(ValueError, match=failure):
+        model.fit(*spoil(X, y))
+    model.set_params(**good)
+    assert_same_predictions(model, twin, X)
+    assert model.loss_curve_ == twin.loss_curve_
+    assert model.n_features_in_ == 4
+    # Streams, too, stand where they stood.
+    assert_same_predictions(model.partial_fit(X, y), twin.partial_fit(X, y), X)
+
+
+# Bad input.
+
+
+def huge(X):
+    X = X.copy()
+    X[3, 1] = np.inf
+    return X
+
+
+BAD_DATA = {
+    "NaN": (lambda X, y: (X * np.nan, y, None), "(?s)NaN.*Mixup.*SimpleImputer|NaN"),
+    "infinity": (lambda X, y: (huge(X), y, None), "infinity or a value too large"),
+    "sparse NaN": (lambda X, y: (sparse.csr_matrix(X * np.nan), y, None), "NaN"),
+    "empty": (lambda X, y: (X[:0], y[:0], None), r"0 sample.*required by Mixup"),
+    "no features": (lambda X, y: (X[:, :0], y, None), r"0 feature.*required by Mixup"),
+    "one dimension": (lambda X, y: (X[:, 0], y, None), "Expected 2D array"),
+    "images": (lambda X, y: (X[:, None], y, None), "dim 3.*expected|dim <= 2"),
+    "complex": (lambda X, y: (X * 1j, y, None), "Complex data not supported"),
+    "words": (lambda X, y: (np.full((90, 2), "a"), y, None), "could not convert"),
+    "other length": (lambda X, y: (X, y[:50], None), "90 rows and y has 50"),
+    "no y": (lambda X, y: (X, None, None), "requires y to be passed"),
+    "NaN in y": (lambda X, y: (X, np.full(90, np.nan), None), "y contains NaN"),
+    "complex y": (lambda X, y: (X, y * 1j, None), "Complex data not supported"),
+    "negative weights": (lambda X, y: (X, y, -np.ones(90)), "Negative values"),
+    "zero weights": (lambda X, y: (X, y, np.zeros(90)), "weight"),
+    "NaN weights": (lambda X, y: (X, y, np.full(90, np.nan)), "weight contains NaN"),
+    "weights of other length": (lambda X, y: (X, y, np.ones(5)), r"shape == \(5,\)"),
+}
+
+
+def assert_refused(model, error, message, *data):
+    """Check that fit raises and that nothing else is changed by it."""
+    before = dict(vars(model))
+    with pytest.raises(error, match=message):
+        model.fit(*data)
+    assert vars(model) == before
+
+
+@pytest.mark.parametrize("case", BAD_DATA)
+def test_bad_data_are_refused(make, case, data):
+    spoil, message = BAD_DATA[case]
+    assert_refused(make(**SMALL), ValueError, message, *spoil(*data))
+
+
+def test_the_error_for_nan_says_what_to_do(make, data):
+    with pytest.raises(
+        ValueError, match=rf"{make.__name__} does not accept.*(?s:.*)impu"
+    ):
+        make(**SMALL).fit(data[0] * np.nan, data[1])
+
+
+BAD_PARAMETERS = [
+    ({"alpha": -0.1}, "'alpha' parameter"),
+    ({"alpha": np.nan}, "'alpha' parameter"),
+    ({"alpha": "0.4"}, "'alpha' parameter"),
+    ({"batch_size": 0}, "'batch_size' parameter"),
+    ({"batch_size": 2.5}, "'batch_size' parameter"),
+    ({"hidden_layer_sizes": (8, 0)}, "hidden_layer_sizes must be positive"),
+    ({"hidden_layer_sizes": 0}, "'hidden_layer_sizes' parameter"),
+    ({"hidden_layer_sizes": (8.5,)}, "hidden_layer_sizes must be positive"),
+    ({"max_epochs": 0}, "'max_epochs' parameter"),
+    ({"lr": 0.0}, "'lr' parameter"),
+    ({"dropout": 1.0}, "'dropout' parameter"),
+    ({"n_estimators": 0}, "'n_estimators' parameter"),
+    ({"random_state": "seed"}, "'random_state' parameter"),
+    ({"optimizer": "adamax"}, r"'optimizer' parameter.*'adam'"),
+    ({"lr_schedule": "linear"}, r"'lr_schedule' parameter.*'cosine'"),
+    ({"weights_per": "row"}, r"'weights_per' parameter.*'example'"),
+    ({"noise_std": -1.0}, "'noise_std' parameter"),
+    ({"n_mixed": 1}, r"'n_mixed' parameter.*\[2"),
+    ({"n_neighbors": 0}, "'n_neighbors' parameter"),
+    ({"pairing": "nearest"}, r"'nearest' is unknown; it is one of \['random', "),
+    ({"pairing": ["random"]}, r"\['random'\] is unknown"),
+    ({"pairing": SameClass}, "is unknown"),
+    ({"mix_layer": 3}, r"3 does not exist; .*\['input', 'random', 0, 1, 2\]"),
+    ({"mix_layer": "output"}, "'output' does not exist; .*'input'"),
+    ({"mix_layer": -1}, "'mix_layer' parameter"),
+    ({"warmup_epochs": 2, "clean_epochs": 2}, "more than max_epochs=3"),
+    ({"device": "cuda:77"}, "'cuda:77' cannot be used here .*use 'cpu', or 'auto'"),
+    ({"device": "toaster"}, "'toaster' cannot be used here"),
+    ({"device": "meta"}, "'meta' cannot be used here"),
+    ({"net_params": {"lr": 1}}, r"net_params cannot set \['lr'\]"),
+    ({"early_stopping": True, "validation_fraction": 0.999}, "cannot set aside"),
+    ({"optimizer": torch.optim.LBFGS}, "LBFGS does not treat each weight on its own"),
+    ({"lr": 1e30, "optimizer": "sgd"}, "NaN or infinite in epoch 1; try a lower lr"),
+]
+
+
+@pytest.mark.parametrize(("params", "message"), BAD_PARAMETERS, ids=str)
+def test_bad_parameters_are_refused(make, params, message, data):
+    assert_refused(make(**SMALL | params), ValueError, message, *data)
+
+
+BAD_MODULES = [
+    ({"module": lambda: 3}, TypeError, "must make a torch.nn.Module"),
+    ({"module": lambda: nn.Linear(4, 7)}, ValueError, r"shape \(2, 7\), but \(2, \d\)"),
+    ({"module": lambda: nn.Flatten(0)}, ValueError, r"shape \(8,\), but \(2, \d\)"),
+    ({"module": perceptron, "mix_layer": "9"}, ValueError, r"'9' does not .*'0', '1'"),
+    ({"module": perceptron, "mix_layer": 1}, ValueError, "mix_layer=1 does not exist"),
+    ({"module": perceptron, "mix_layer": "random"}, ValueError, "'random' does not"),
+    ({"optimizer": int}, TypeError, "a class of torch.optim, got"),
+]
+
+
+@pytest.mark.parametrize(("params", "error", "message"), BAD_MODULES)
+def test_bad_modules_are_refused(make, params, error, message, data):
+    if params.get("module") is perceptron:
+        params = complete(make, params)
+    assert_refused(make(**SMALL, **params), error, message, *data)
+
+
+@pytest.mark.parametrize("spoil", [Neighbors, Similar])
+def test_pairings_refuse_what_cannot_be(make, spoil):
+    with pytest.raises(ValueError, match="must be"):
+        spoil(0)
+
+
+def test_a_diverging_run_among_others_is_named(make, data):
+    """The loss of one member of an ensemble is enough."""
+    X, y = data
+    model = make(lr=1e30, optimizer="sgd", n_estimators=3, **SMALL)
+    assert_refused(model, ValueError, "NaN or infinite in epoch 1", X, y)
+
+
+@pytest.mark.parametrize("name", ["predict", "to_torch", "score", "predict_proba"])
+def test_unfitted_models_say_so(make, name, data):
+    model = make()
+    if not hasattr(model, name):
+        pytest.skip("a regressor has no probabilities")
+    arguments = {"predict": data[:1], "predict_proba": data[:1], "score": data}
+    with pytest.raises(NotFittedError, match=f"This {make.__name__} instance is not"):
+        getattr(model, name)(*arguments.get(name, ()))
+
+
+def test_rows_of_other_width_are_refused(make, data):
+    model = make(**SMALL).fit(*data)
+    with pytest.raises(
+        ValueError, match=r"3 features, but Mixup.* expecting 4 features"
+    ):
+        model.predict(data[0][:, :3])
+
+
+GONE_ON = [
+    ({"n_estimators": 2}, "n_estimators cannot change from 1 to 2"),
+    ({"hidden_layer_sizes": (3,)}, r"cannot change from \(8, 6\) to \(3,\)"),
+    ({"early_stopping": True}, "partial_fit .* cannot stop early"),
+]
+
+
+@pytest.mark.parametrize(("params", "message"), GONE_ON)
+def test_a_network_cannot_change_while_training_goes_on(make, params, message, data):
+    model = make(**SMALL).partial_fit(*data).set_params(**params)
+    with pytest.raises(ValueError, match=message):
+        model.partial_fit(*data)
