@@ -117,13 +117,14 @@ def _scaled(estimator: Any) -> Pipeline:
 
 def _mlp(job: Job, params: dict[str, Any], device: str) -> Pipeline:
     # Its own defaults of everything, epochs included: that is what its users get.
-    return _scaled(_Quiet(random_state=job.seed, **params))
+    return _scaled(QuietMLP(random_state=job.seed, **params))
 
 
-class _Quiet(MLPClassifier):  # type: ignore[misc]
+class QuietMLP(MLPClassifier):  # type: ignore[misc]
     """Does not warn that it stopped at the last of its epochs."""
 
-    def fit(self, X: Any, y: Any) -> _Quiet:
+    def fit(self, X: Any, y: Any) -> QuietMLP:
+        """Train without that warning."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             super().fit(X, y)

@@ -137,17 +137,19 @@ def _one_pass(
     """Try every group once; a set that cannot be had is not asked for again."""
     groups = in_groups(jobs, size)
     missing: dict[str, Failure] = {}
+    tried = set()
     tasks = (
         joblib.delayed(do_group)(group, work, store, runtime)
         for group in groups
         if group[0].dataset not in missing
     )
     for group, outcome in joblib.Parallel(return_as="generator_unordered")(tasks):
+        tried.add(group)
         if outcome.no_data:
             missing[group[0].dataset] = outcome.no_data
         yield outcome
     for group in groups:
-        if group[0].dataset in missing:
+        if group not in tried:
             yield _give_up(group, store, missing[group[0].dataset])
 
 

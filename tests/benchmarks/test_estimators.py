@@ -1,0 +1,46 @@
+"""What learns is seeded, paired, and set up as its protocol says."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_iris
+
+from benchmarks.estimators import PAPER, PROTOCOLS, build, names, trains_together
+from benchmarks.jobs import Method
+from sk_mixup import MixupClassifier
+from tests.benchmarks.test_jobs import job
+
+
+def test_the_paper_protocol_is_that_of_section_3_6():
+    params = build(job(epochs=10)).get_params()
+    assert params["hidden_layer_sizes"] == (128, 128)
+    assert params["max_epochs"] == PAPER.epochs == 10
+    assert (params["batch_size"], params["lr"]) == (16, 1e-3)
+    assert (params["standardize"], params["lr_schedule"]) == (False, "constant")
+    assert params["weights_per"] == "batch"
+
+
+def test_the_default_protocol_is_the_default():
+    epochs = PROTOCOLS["default"].epochs
+    one = build(job(protocol="default", epochs=epochs, seed=3))
+    assert one.get_params() == MixupClassifier(alpha=0.4, random_state=3).get_params()
+
+
+def test_a_method_has_the_last_word():
+    method = Method.mixup("odd", batch_size=8, dropout=0.5, alpha=0.1)
+    params = build(job(method=method, seed=7), "auto").get_params()
+    assert (params["batch_size"], params["dropout"], params["alpha"]) == (8, 0.5, 0.1)
+    assert (params["random_state"], params["device"]) == (7, "auto")
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_estimator_learns_and_is_seeded(name):
+    X, y = load_iris(return_X_y=True)
+    one = job(method=Method(name, (), name), epochs=2)
+    first, second = (build(one).fit(X, y).predict_proba(X) for _ in range(2))
+    assert np.array_equal(first, second)
+    assert first.shape == (150, 3)
+
+
+def test_only_networks_of_this_package_train_together():
+    assert trains_together(job())
+    assert not trains_together(job(method=Method("forest", (), "forest")))

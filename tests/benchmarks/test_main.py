@@ -1,0 +1,194 @@
+"""The command line says what it did, and ends with an honest status."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+from benchmarks.__main__ import main
+
+TINY = ["--epochs", "1", "--folds", "2", "--alphas", "0", "1"]
+
+
+@pytest.fixture
+def run(tmp_path, capsys, monkeypatch):
+    """Run a command in a fresh folder; gives status, output and errors."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def command(*words):
+        try:
+            status = main(words)
+        except SystemExit as end:
+            status = end.code
+        return status, *capsys.readouterr()
+
+    return command
+
+
+def test_an_experiment_prints_a_table_and_writes_every_fold(run, tmp_path):
+    status, out, err = run("demo", "--datasets", "iris", "wine", *TINY)
+    assert (status, err) == (0, "")
+    assert "error (%)" in out
+    assert "log loss" in out
+    assert "paper: error (%)" in out
+    assert "±" in out
+    assert "…" not in out
+    folds = pd.read_csv(tmp_path / "results" / "demo" / "demo-paper.csv")
+    assert len(folds) == 2 * 2 * 2
+    assert {"error", "log_loss", "brier", "ece", "auc", "alpha"} <= set(folds.columns)
+    assert {"fit_seconds", "predict_seconds", "seed"} <= set(folds.columns)
+
+
+def test_what_is_done_is_not_done_again(run, tmp_path):
+    run("demo", "--datasets", "iris", *TINY)
+    before = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("done/*.json")}
+    status, out, _ = run("demo", "--datasets", "iris", *TINY)
+    assert status == 0
+    assert "done before" in out
+    assert {p: p.stat().st_mtime_ns for p in tmp_path.rglob("done/*.json")} == before
+
+
+def test_folders_are_where_they_were_asked_for(run, tmp_path):
+    run("demo", "--datasets", "iris", *TINY, "--store", "here", "--out", "there")
+    assert list((tmp_path / "here" / "demo" / "done").iterdir())
+    assert [path.name for path in (tmp_path / "there").iterdir()] == ["demo-paper.csv"]
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_set_that_cannot_be_fetched_is_named_and_the_others_run(run, monkeypatch):
+    monkeypatch.setenv("OPENML_CACHE_DIR", "nothing-here")
+    monkeypatch.setattr("benchmarks.datasets._registry.OpenMLSet.load", no_network)
+    monkeypatch.setattr("benchmarks.datasets._local.LocalSet.load", load_but_wine)
+    status, out, err = run("demo", "--datasets", "iris", "wine", *TINY)
+    assert status == 1
+    assert "iris" in out
+    assert err.splitlines() == [
+        "sklearn_wine: 4 jobs failed: wine cannot be loaded: no network; check it."
+    ]
+    status, _, err = run("uci", "--datasets", "arcene", *TINY)
+    assert status == 1
+    assert "no network; check it" in err
+    assert "Traceback" not in err
+
+
+def no_network(self, cache, timeout):
+    from benchmarks.datasets import DatasetUnavailable
+
+    raise DatasetUnavailable(f"{self.name} cannot be loaded: no network; check it.")
+
+
+def load_but_wine(self, cache, timeout):
+    from benchmarks.datasets import Dataset, DatasetUnavailable
+
+    if self.name == "sklearn_wine":
+        raise DatasetUnavailable("wine cannot be loaded: no network; check it.")
+    return Dataset(self.name, *self.make(), self.task, self.source)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["demo", "--datasets", "iriss"], "unknown data set of 'demo' 'iriss'"),
+        (["demo", "--alphas", "-1"], "-1 is not a number from 0 to inf"),
+        (["demo", "--alphas", "nan"], "nan is not a number from 0 to inf"),
+        (["demo", "--alphas", "x"], "invalid"),
+        (["demo", "--folds", "1"], "1 is less than 2"),
+        (["demo", "--jobs", "0"], "0 is less than 1"),
+        (["demo", "--jobs", "2", "--dask", "tcp://x"], "not allowed with"),
+        (["nothing"], "invalid choice"),
+        ([], "required"),
+    ],
+)
+def test_wrong_usage_is_one_sentence_and_status_2(run, words, sentence):
+    status, out, err = run(*words)
+    assert (status, out) == (2, "")
+    assert sentence in err
+    assert "Traceback" not in err
+
+
+def test_a_gpu_that_is_not_there_is_one_sentence(run, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    status, _, err = run("demo", "--device", "cuda")
+    assert status == 2
+    assert err.strip().endswith("there is no GPU here; use cpu or auto.")
+
+
+def test_a_store_that_cannot_be_used_is_one_sentence(run, tmp_path):
+    (tmp_path / "file").write_text("")
+    status, _, err = run("demo", "--datasets", "iris", *TINY, "--store", "file/store")
+    assert status == 1
+    assert "cannot be written" in err
+    assert err.count("\n") == 1
+
+
+def test_an_interrupt_says_how_to_go_on(run, monkeypatch):
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("benchmarks.commands.run", interrupt)
+    status, _, err = run("demo", "--datasets", "iris", *TINY)
+    assert status == 130
+    assert "same command goes on" in err
+
+
+def test_list_names_experiments_and_data_sets(run):
+    status, out, _ = run("list")
+    assert status == 0
+    assert "uci" in out
+    assert "480" in out
+    assert "sklearn_digits" in out
+
+
+def test_list_tells_what_would_run_and_what_is_done(run):
+    run("demo", "--datasets", "iris", *TINY)
+    _, out, _ = run("list", "demo", "--datasets", "iris", "wine", *TINY)
+    rows = [line.split() for line in out.splitlines() if "sklearn_" in line]
+    assert rows == [["sklearn_iris", "4", "4", "0", "0"], ["sklearn_wine", *"4004"]]
+    assert "1 epochs" in out
+    assert "ERM, mixup 1" in out
+
+
+def test_status_tells_of_all_that_was_asked_for(run, monkeypatch):
+    monkeypatch.setattr("benchmarks.datasets._local.LocalSet.load", load_but_wine)
+    run("demo", "--datasets", "iris", "wine", *TINY)
+    status, out, _ = run("status", "demo")
+    assert status == 0
+    assert ["demo", "8", "4", "4", "0"] in [line.split() for line in out.splitlines()]
+    assert "no network" in out
+
+
+def test_notes_tell_of_rare_classes_and_repeated_rows():
+    from benchmarks.commands import data_notes
+
+    frame = pd.DataFrame(
+        [
+            {"dataset": "a", "rare_classes": 2, "n_duplicates": 0},
+            {"dataset": "b", "rare_classes": 0, "n_duplicates": 60},
+            {"dataset": "c", "rare_classes": 0, "n_duplicates": 0},
+        ]
+    ).assign(n_classes=5, folds=10, n_train=90, n_test=10)
+    first, second = data_notes(frame)
+    assert first.startswith("a: 2 of 5 classes have fewer than 10 rows")
+    assert second.startswith("b: 60 rows (60%) repeat an earlier row")
+
+
+@pytest.mark.slow
+def test_the_module_runs_as_a_program(tmp_path):
+    words = [
+        "demo",
+        "--datasets",
+        "iris",
+        *TINY,
+        "--store",
+        tmp_path,
+        "--out",
+        tmp_path,
+    ]
+    program = [sys.executable, "-m", "benchmarks", *map(str, words)]
+    done = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "iris" in done.stdout

@@ -1,0 +1,84 @@
+"""Folds are stratified, shared by what is compared, and learn nothing from tests."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks import datasets, splits
+from benchmarks.datasets import Dataset
+from tests.benchmarks.test_jobs import job
+
+
+def use(monkeypatch, X, y):
+    data = Dataset("toy", pd.DataFrame(X), np.asarray(y), "classification", "made")
+    monkeypatch.setattr(datasets, "load", lambda name, root: data)
+
+
+@pytest.fixture
+def iris():
+    return [job(dataset="sklearn_iris", fold=fold) for fold in range(3)]
+
+
+def test_the_folds_part_the_rows(iris):
+    parts = [splits.split(j) for j in iris]
+    rows = np.concatenate([part.X_test for part in parts])
+    everything = datasets.load("sklearn_iris").X.to_numpy(np.float32)
+    assert np.array_equal(np.sort(rows, axis=0), np.sort(everything, axis=0))
+    for part in parts:
+        assert len(part.X_train) + len(part.X_test) == 150
+        counts = np.unique(part.y_test, return_counts=True)[1]
+        assert np.ptp(counts) <= 1
+        assert part.facts["n_train"] == len(part.X_train)
+
+
+def test_methods_share_the_very_matrices(iris):
+    other = job(dataset="sklearn_iris", fold=0, epochs=9, seed=5)
+    assert splits.split(iris[0]) is splits.split(other)
+    before = splits.split(iris[0])
+    splits.forget()
+    after = splits.split(iris[0])
+    assert after is not before
+    assert np.array_equal(after.X_train, before.X_train)
+
+
+def test_repeats_are_other_folds(iris):
+    again = job(dataset="sklearn_iris", repeat=1)
+    one, other = splits.split(iris[0]), splits.split(again)
+    assert not np.array_equal(one.X_test, other.X_test)
+
+
+def test_other_labels_keep_the_matrices(iris):
+    part = splits.split(iris[0])
+    other = part.with_labels(np.zeros(len(part.y_train)), noise=0.2)
+    assert other.X_train is part.X_train
+    assert other.facts["noise"] == 0.2
+    assert "noise" not in part.facts
+
+
+def test_rare_classes_are_counted_not_warned_of(monkeypatch):
+    y = ["ant"] * 9 + ["bee"] * 9 + ["cat"] * 2
+    use(monkeypatch, {"x": np.arange(20.0)}, y)
+    part = splits.split(job(folds=3))
+    assert part.facts["rare_classes"] == 1
+    assert part.facts["n_classes"] == 3
+
+
+def test_too_many_folds_are_an_error(monkeypatch):
+    use(monkeypatch, {"x": np.arange(4.0)}, [0, 0, 1, 1])
+    with pytest.raises(ValueError, match="n_splits=3"):
+        splits.split(job(folds=3))
+
+
+def test_gaps_are_filled_from_the_training_rows(monkeypatch):
+    x = np.r_[np.nan, np.arange(1.0, 20.0)]
+    use(monkeypatch, {"x": x}, [0, 1] * 10)
+    for fold in range(2):
+        part = splits.split(job(folds=2, fold=fold))
+        if x[1:].sum() != part.X_train.sum() + part.X_test.sum():
+            filled = part.X_train.sum() + part.X_test.sum() - x[1:].sum()
+            known = part.X_train[part.X_train != np.float32(filled)]
+            assert filled == pytest.approx(known.mean(), rel=1e-5)
+
+
+def test_bytes_are_those_of_the_matrices(iris):
+    assert splits.bytes_of(splits.split(iris[0])) == 150 * 4 * 4
