@@ -76,7 +76,8 @@ def make_parser(known: Mapping[str, Experiment]) -> argparse.ArgumentParser:
     Returns
     -------
     argparse.ArgumentParser
-        The parser; ``command`` is an experiment's name or one of list, status.
+        The parser; ``command`` is an experiment's name or one of list, status,
+        report.
     """
     parser = argparse.ArgumentParser(
         prog=PROGRAM,
@@ -96,6 +97,8 @@ def make_parser(known: Mapping[str, Experiment]) -> argparse.ArgumentParser:
     status = commands.add_parser("status", help="what is done, failed and open")
     status.add_argument("experiment", nargs="?", choices=list(known))
     _add_places(status)
+    report = commands.add_parser("report", help="one page on all that is in the store")
+    _add_places(report)
     return parser
 
 
@@ -196,6 +199,8 @@ def _run(
     if asked.command == "status":
         names = [asked.experiment] if asked.experiment else list(known)
         commands.tell_status({name: known[name] for name in names}, place)
+    elif asked.command == "report":
+        commands.write_report(known, place)
     elif asked.command == "list" and asked.experiment is None:
         commands.list_everything(known, place)
     elif asked.command == "list":

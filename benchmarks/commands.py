@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 import os
-import platform
 import time
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import joblib
 import pandas as pd
 from rich.console import Console
 
-from benchmarks import datasets
+from benchmarks import datasets, report
 from benchmarks.console import print_table, watching
-from benchmarks.experiment import Experiment, Options, options_from_dict
+from benchmarks.experiment import Experiment, Options
+from benchmarks.gather import (
+    asked_for,
+    counts,
+    data_notes,
+    machine,
+    named,
+    reasons,
+    sections,
+)
 from benchmarks.jobs import Job
 from benchmarks.runner import Workers, run
 from benchmarks.store import Record, Store
 from benchmarks.tables import plain_table
 from benchmarks.work import Runtime
-
-#: Share of repeated rows that a reader is told of.
-SHARE_WORTH_A_NOTE = 0.01
-
-PACKAGES = ("sk_mixup", "torch", "scikit-learn", "skorch", "numpy", "pandas")
 
 
 @dataclass(frozen=True)
@@ -127,18 +127,6 @@ class _Note:
             self.store.note(self.experiment, self.name, self.content)
 
 
-def machine() -> Record:
-    """Describe this machine and what runs on it."""
-    return {
-        "date": time.strftime("%Y-%m-%d"),
-        "system": platform.platform(terse=True),
-        "processor": platform.machine(),
-        "cores": joblib.cpu_count(),
-        "python": platform.python_version(),
-        "versions": {name: version(name) for name in PACKAGES},
-    }
-
-
 def _show(
     experiment: Experiment, options: Options, frame: pd.DataFrame, place: Place
 ) -> None:
@@ -154,42 +142,13 @@ def _show(
     place.console.print(f"Every fold: {path}", highlight=False, soft_wrap=True)
 
 
-def named(frame: pd.DataFrame) -> pd.DataFrame:
-    """Call data sets by the names that readers know, without their origin."""
-    return frame.assign(dataset=frame["dataset"].str.removeprefix("sklearn_"))
-
-
-def data_notes(frame: pd.DataFrame) -> list[str]:
-    """Say what a reader must know of the data sets of a results frame."""
-    if not {"rare_classes", "n_duplicates"} <= set(frame.columns):
-        return []
-    notes = []
-    for name, rows in frame.groupby("dataset", sort=False):
-        row = rows.iloc[0]
-        if row["rare_classes"]:
-            notes.append(
-                f"{name}: {row['rare_classes']:.0f} of {row['n_classes']:.0f} classes "
-                f"have fewer than {row['folds']} rows, so that some folds lack them."
-            )
-        share = row["n_duplicates"] / (row["n_train"] + row["n_test"])
-        if share >= SHARE_WORTH_A_NOTE:
-            notes.append(
-                f"{name}: {row['n_duplicates']:.0f} rows ({share:.0%}) repeat an "
-                "earlier row, so that test rows may have been trained on."
-            )
-    return notes
-
-
 def _is_nested(value: Any) -> bool:
     return isinstance(value, list | tuple | dict)
 
 
-def _say_failures(failures: Mapping[Job, str], errors: Console) -> None:
-    """Print every reason once for each data set, with the number of its jobs."""
-    counts = Counter((job.dataset, reason) for job, reason in failures.items())
-    for (dataset, reason), count in counts.items():
-        text = f"{dataset}: {count} jobs failed: {reason}"
-        errors.print(text, style="red", highlight=False, markup=False, soft_wrap=True)
+def _say_failures(failures: Mapping[Job, str], console: Console) -> None:
+    for text in reasons(failures):
+        console.print(text, style="red", highlight=False, markup=False, soft_wrap=True)
 
 
 def list_everything(experiments: Mapping[str, Experiment], place: Place) -> None:
@@ -232,14 +191,14 @@ def list_jobs(experiment: Experiment, options: Options, place: Place) -> None:
     """
     jobs = experiment.jobs(options)
     methods = dict.fromkeys(job.method.name for job in jobs)
-    counts = [
+    rows = [
         {
             "dataset": name,
-            **_counts(place.store, [j for j in jobs if j.dataset == name]),
+            **counts(place.store, [j for j in jobs if j.dataset == name]),
         }
         for name in options.datasets or ()
     ]
-    print_table(place.console, plain_table(pd.DataFrame(counts), experiment.summary))
+    print_table(place.console, plain_table(pd.DataFrame(rows), experiment.summary))
     asked = f"{options.protocol} protocol, {options.all_epochs} epochs"
     text = f"{asked}. Methods: {', '.join(methods)}."
     place.console.print(text, highlight=False)
@@ -256,7 +215,7 @@ def tell_status(experiments: Mapping[str, Experiment], place: Place) -> None:
         Where to read and speak.
     """
     rows = [
-        {"experiment": name, **_counts(place.store, asked_for(each, place.store))}
+        {"experiment": name, **counts(place.store, asked_for(each, place.store))}
         for name, each in experiments.items()
     ]
     title = f"Asked for in {place.store.root}"
@@ -266,32 +225,16 @@ def tell_status(experiments: Mapping[str, Experiment], place: Place) -> None:
         _say_failures(place.store.failures(jobs), place.console)
 
 
-def asked_for(experiment: Experiment, store: Store) -> list[Job]:
-    """List the jobs that were asked for so far, each once.
+def write_report(experiments: Mapping[str, Experiment], place: Place) -> None:
+    """Write the report on all that is in the store.
 
     Parameters
     ----------
-    experiment : Experiment
-        The experiment.
-    store : Store
-        Its store.
-
-    Returns
-    -------
-    list of Job
-        In the order in which they were asked for.
+    experiments : mapping of str to Experiment
+        All experiments.
+    place : Place
+        Where to read, write and speak.
     """
-    notes = store.notes(experiment.name)
-    each = (experiment.jobs(options_from_dict(note["options"])) for note in notes)
-    return list(dict.fromkeys(job for jobs in each for job in jobs))
-
-
-def _counts(store: Store, jobs: Sequence[Job]) -> dict[str, int]:
-    done = sum(map(store.is_done, jobs))
-    failed = len(store.failures(jobs))
-    return {
-        "jobs": len(jobs),
-        "done": done,
-        "failed": failed,
-        "open": len(jobs) - done - failed,
-    }
+    title = "Mixup on tables: results of the benchmarks"
+    for path in report.write(title, sections(experiments, place.store), place.out):
+        place.console.print(str(path), highlight=False, soft_wrap=True)

@@ -1,0 +1,186 @@
+"""From the store to the report: what was asked for, what is there, what is missing."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import version
+
+import joblib
+import pandas as pd
+
+from benchmarks.experiment import Experiment, options_from_dict
+from benchmarks.jobs import Job
+from benchmarks.report import Section
+from benchmarks.store import Record, Store
+from benchmarks.tables import plain_table
+
+#: Share of repeated rows that a reader is told of.
+SHARE_WORTH_A_NOTE = 0.01
+
+PACKAGES = ("sk_mixup", "torch", "scikit-learn", "skorch", "numpy", "pandas")
+
+
+def machine() -> Record:
+    """Describe this machine and what runs on it."""
+    return {
+        "date": time.strftime("%Y-%m-%d"),
+        "system": platform.system(),
+        "processor": platform.machine(),
+        "cores": joblib.cpu_count(),
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in PACKAGES},
+    }
+
+
+def asked_for(experiment: Experiment, store: Store) -> list[Job]:
+    """List the jobs that were asked for so far, each once.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        The experiment.
+    store : Store
+        Its store.
+
+    Returns
+    -------
+    list of Job
+        In the order in which they were asked for.
+    """
+    notes = store.notes(experiment.name)
+    each = (experiment.jobs(options_from_dict(note["options"])) for note in notes)
+    return list(dict.fromkeys(job for jobs in each for job in jobs))
+
+
+def counts(store: Store, jobs: Sequence[Job]) -> dict[str, int]:
+    """Count jobs by what has become of them."""
+    done = sum(map(store.is_done, jobs))
+    failed = len(store.failures(jobs))
+    return {
+        "jobs": len(jobs),
+        "done": done,
+        "failed": failed,
+        "open": len(jobs) - done - failed,
+    }
+
+
+def named(frame: pd.DataFrame) -> pd.DataFrame:
+    """Call data sets by the names that readers know, without their origin."""
+    return frame.assign(dataset=frame["dataset"].str.removeprefix("sklearn_"))
+
+
+def data_notes(frame: pd.DataFrame) -> list[str]:
+    """Say what a reader must know of the data sets of a results frame."""
+    if not {"rare_classes", "n_duplicates"} <= set(frame.columns):
+        return []
+    notes = []
+    for name, rows in frame.groupby("dataset", sort=False):
+        row = rows.iloc[0]
+        if row["rare_classes"]:
+            notes.append(
+                f"{name}: {row['rare_classes']:.0f} of {row['n_classes']:.0f} classes "
+                f"have fewer than {row['folds']} rows, so that some folds lack them."
+            )
+        share = row["n_duplicates"] / (row["n_train"] + row["n_test"])
+        if share >= SHARE_WORTH_A_NOTE:
+            notes.append(
+                f"{name}: {row['n_duplicates']:.0f} rows ({share:.0%}) repeat an "
+                "earlier row, so that test rows may have been trained on."
+            )
+    return notes
+
+
+def reasons(failures: Mapping[Job, str]) -> Iterator[str]:
+    """Say each reason once for each data set, with the number of its jobs."""
+    numbers = Counter((job.dataset, reason) for job, reason in failures.items())
+    for (dataset, reason), number in numbers.items():
+        yield f"{dataset}: {number} jobs failed: {reason}"
+
+
+def sections(experiments: Mapping[str, Experiment], store: Store) -> list[Section]:
+    """Make the report's sections of all that is in a store.
+
+    Parameters
+    ----------
+    experiments : mapping of str to Experiment
+        All experiments.
+    store : Store
+        Results.
+
+    Returns
+    -------
+    list of Section
+        How it was made, a section for each experiment and setting, what is missing.
+    """
+    jobs = {name: asked_for(each, store) for name, each in experiments.items()}
+    shown = [
+        part
+        for name, each in experiments.items()
+        for part in _experiment_sections(each, store.frame(jobs[name]))
+    ]
+    return [_made(experiments, store), *shown, _missing(jobs, store)]
+
+
+def _experiment_sections(
+    experiment: Experiment, frame: pd.DataFrame
+) -> Iterator[Section]:
+    """Show what is comparable together: one protocol, as many epochs and folds."""
+    if frame.empty:
+        return
+    for keys, part in frame.groupby(["protocol", "epochs", "folds"], sort=False):
+        protocol, epochs, folds = keys
+        setting = f"{protocol} protocol, {epochs} epochs, {folds} folds"
+        repeats = part["repeat"].nunique()
+        times = f" x {repeats} repeats" if repeats > 1 else ""
+        text = (f"{experiment.summary}.", *data_notes(named(part)))
+        title = f"{experiment.name}: {setting}{times}"
+        yield experiment.report(named(part)).headed(title, *text)
+
+
+def _made(experiments: Mapping[str, Experiment], store: Store) -> Section:
+    """Tell of commands, machines and versions."""
+    notes = [note for name in experiments for note in store.notes(name)]
+    commands = [
+        {
+            "command": note["command"],
+            "date": note["date"],
+            "jobs": note["jobs"],
+            "minutes": note.get("seconds", float("nan")) / 60,
+            "device": note["device"],
+            "machine": f"{note['system']}, {note['processor']}, {note['cores']} cores",
+        }
+        for note in notes
+    ]
+    versions = [{"python": note["python"], **note["versions"]} for note in notes]
+    tables = [
+        plain_table(pd.DataFrame(rows).drop_duplicates(), title, decimals=1)
+        for rows, title in ((commands, "Commands"), (versions, "Versions"))
+        if rows
+    ]
+    text = (
+        "Errors are means over the folds of all repeats, with standard errors that "
+        "know that folds share training rows (Nadeau and Bengio, 2003). Methods are "
+        "compared on the same folds, initial weights and order of rows. Networks "
+        "that were trained together share their wall time evenly. The minutes of an "
+        "interrupted command are not known."
+    )
+    return Section("How this was made", (text,), tuple(tables))
+
+
+def _missing(jobs: Mapping[str, Sequence[Job]], store: Store) -> Section:
+    """Tell of what failed, what is open and what was never asked for."""
+    rows = [
+        {"experiment": name, **counts(store, asked)} for name, asked in jobs.items()
+    ]
+    failed = [
+        f"{name}, {reason}"
+        for name, asked in jobs.items()
+        for reason in reasons(store.failures(asked))
+    ]
+    never = [name for name, asked in jobs.items() if not asked]
+    text = [f"Never asked for: {', '.join(never)}."] if never else []
+    table = plain_table(pd.DataFrame(rows), "Jobs that were asked for")
+    return Section("What is missing", (*text, *failed), (table,))

@@ -1,0 +1,75 @@
+"""The report of a store tells what was done, how, and what is missing."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks import experiments
+from benchmarks.__main__ import main
+from benchmarks.gather import asked_for, sections
+from benchmarks.store import Store
+
+TINY = ["--epochs", "1", "--folds", "2"]
+
+
+@pytest.fixture
+def folders(tmp_path):
+    return ["--store", str(tmp_path / "store"), "--out", str(tmp_path / "out")]
+
+
+@pytest.fixture
+def known():
+    return experiments.load_all()
+
+
+def demo(folders, *words):
+    assert main(["demo", *TINY, "--datasets", *words, *folders]) == 0
+
+
+def test_what_was_asked_for_is_the_union_of_all_that_was(folders, tmp_path, known):
+    demo(folders, "iris", "--alphas", "0", "1")
+    demo(folders, "iris", "wine", "--alphas", "1")
+    jobs = asked_for(known["demo"], Store(tmp_path / "store"))
+    found = {(job.dataset, job.method.name) for job in jobs}
+    assert found == {
+        ("sklearn_iris", "ERM"),
+        ("sklearn_iris", "mixup 1"),
+        ("sklearn_wine", "mixup 1"),
+    }
+    assert len(jobs) == len(set(jobs)) == 6
+
+
+def test_settings_are_never_mixed(folders, tmp_path, known):
+    demo(folders, "iris", "--alphas", "0", "1")
+    demo(folders, "iris", "--alphas", "0", "1", "--epochs", "2")
+    demo(folders, "iris", "--alphas", "0", "1", "--repeats", "2")
+    titles = [each.title for each in sections(known, Store(tmp_path / "store"))]
+    assert titles == [
+        "How this was made",
+        "demo: paper protocol, 1 epochs, 2 folds x 2 repeats",
+        "demo: paper protocol, 2 epochs, 2 folds",
+        "What is missing",
+    ]
+
+
+def test_the_report_is_written_from_whatever_there_is(folders, tmp_path, capsys):
+    demo(folders, "iris", "wine", "--alphas", "0", "1", "8")
+    assert main(["report", *folders]) == 0
+    text = (tmp_path / "out" / "report.md").read_text()
+    assert "python -m benchmarks demo" in text
+    assert "paper: mixup" in text
+    assert "Left out" not in text
+    assert "Never asked for: " in text
+    assert (tmp_path / "out" / "report.html").stat().st_size > 50_000
+
+
+def test_the_report_of_one_set_says_what_it_leaves_out(folders, tmp_path):
+    demo(folders, "iris", "--alphas", "0", "1")
+    assert main(["report", *folders]) == 0
+    text = (tmp_path / "out" / "report.md").read_text()
+    assert "Left out: A test over data sets needs at least 2 complete sets" in text
+
+
+def test_the_report_of_an_empty_store_says_so(folders, tmp_path):
+    assert main(["report", *folders]) == 0
+    assert "Never asked for: " in (tmp_path / "out" / "report.md").read_text()
