@@ -196,7 +196,9 @@ class StackedMLP(nn.Module):
         for layer in self.layers(self.theta.detach()):
             # Not nn.Linear itself, which would draw from the global generator.
             linear = skip_init(nn.Linear, *layer.weight.shape[1:])
-            linear.weight.data = layer.weight_t[run].clone()
+            linear.weight.data = layer.weight_t[run].clone(
+                memory_format=torch.contiguous_format
+            )
             linear.bias.data = layer.bias[run, 0].clone()
             parts += [linear, nn.ReLU()]
         return nn.Sequential(*parts[:-1])
@@ -516,9 +518,11 @@ class Predictor(nn.Module):
 
     def __init__(self, network: Network, links: Sequence[nn.Module]) -> None:
         super().__init__()
+        shift, scale = network.inputs.shift, network.inputs.scale
         self.members = nn.ModuleList(
             nn.Sequential(
-                Standardize(network.inputs.shift[run], network.inputs.scale[run]),
+                # Copies, because torch.export.save warns of parts of larger tensors.
+                Standardize(shift[run].clone(), scale[run].clone()),
                 network.body.member(run),
                 *links,
             )

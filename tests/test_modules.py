@@ -380,6 +380,13 @@ def test_predictor_averages_the_members_predictions(mlp, generator):
     torch.testing.assert_close(predicted, expected + torch.tensor([1.0, 2.0]))
 
 
+def test_a_predictor_shares_no_memory_with_the_network(mlp):
+    figures = Standardize(torch.zeros(RUNS, 1, 4), torch.ones(RUNS, 1, 4))
+    predictor = Predictor(Network(figures, mlp), [nn.Softmax(-1)])
+    for tensor in predictor.state_dict().values():
+        assert tensor.untyped_storage().nbytes() == tensor.nbytes
+
+
 def test_a_network_of_selected_runs_predicts_as_they_did(mlp, generator):
     shift = torch.randn(RUNS, 1, 4, generator=generator)
     network = Network(Standardize(shift, torch.ones(RUNS, 1, 4)), mlp)
