@@ -24,17 +24,17 @@ def two_samples(generator):
     return x, 2 * torch.randn(40, 2, generator=generator) + 1
 
 
-def make_gan(alpha, **changes):
+def make_gan(alpha=0.2, **changes):
     settings = replace(QUICK, alpha=alpha, **changes)
     return gan.Gan(settings, torch.Generator().manual_seed(settings.seed))
 
 
-def loss_on_the_same_minibatch(model):
+def loss_on_the_same_minibatch(model, alpha):
     """Measure the value of the game on a minibatch that is the same at every call."""
     rng = model.rng
     model.rng = torch.Generator().manual_seed(1)
     with torch.no_grad():
-        loss = model.loss(model.generate()).item()
+        loss = model.loss(model.generate(), alpha).item()
     model.rng = rng
     return loss
 
@@ -137,54 +137,76 @@ def test_mixtures_lie_between_their_rows_by_the_share_they_are_labelled_with(gen
 
 
 def test_plain_gan_labels_real_rows_one_and_generated_rows_nought():
-    model = make_gan(alpha=0.0)
+    model = make_gan()
     real = model.toy_set.sample(32, torch.Generator().set_state(model.rng.get_state()))
     generated = torch.full((32, 2), 0.3)
     on_real, on_generated = model.discriminator(real), model.discriminator(generated)
     expected = F.softplus(-on_real).mean() / 2 + F.softplus(on_generated).mean() / 2
-    torch.testing.assert_close(model.loss(generated), expected)
+    torch.testing.assert_close(model.loss(generated, 0.0), expected)
 
 
-def test_plain_gan_is_the_limit_of_a_vanishing_alpha():
-    plain, mixed = make_gan(alpha=0.0), make_gan(alpha=1e-6)
-    for model in (plain, mixed):
-        # A steep discriminator: one fresh from its start judges all rows alike.
-        nn.init.normal_(model.discriminator[-1].weight, std=20, generator=model.rng)
+def test_plain_gan_is_the_limit_of_a_vanishing_alpha(generator):
+    model = make_gan()
+    # A steep discriminator: one fresh from its start judges all rows alike.
+    nn.init.normal_(model.discriminator[-1].weight, std=20, generator=generator)
     with torch.no_grad():
-        noise = torch.randn(100_000, 2, generator=torch.Generator().manual_seed(2))
-        losses = [model.loss(model.generator(noise)).item() for model in (plain, mixed)]
-    assert losses[0] == pytest.approx(losses[1], rel=0.01)
-    assert abs(losses[0] - math.log(2)) > 0.1
+        generated = model.generator(torch.randn(100_000, 2, generator=generator))
+        plain, mixed = (model.loss(generated, alpha).item() for alpha in (0.0, 1e-6))
+    assert plain == pytest.approx(mixed, rel=0.01)
+    assert abs(plain - math.log(2)) > 0.1
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.2, 1.0])
 def test_discriminator_step_lowers_the_loss(alpha):
     model = make_gan(alpha, batch_size=1_000)
-    generator, before = parameters(model.generator), loss_on_the_same_minibatch(model)
+    generator = parameters(model.generator)
+    before = loss_on_the_same_minibatch(model, alpha)
     model.discriminator_step()
-    assert loss_on_the_same_minibatch(model) < before
+    assert loss_on_the_same_minibatch(model, alpha) < before
     assert not any(changed(model.generator, generator))
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.2, 1.0])
 def test_generator_step_raises_the_loss_of_the_discriminator(alpha):
-    model = make_gan(alpha, batch_size=1_000)
+    model = make_gan(generator_alpha=alpha, batch_size=1_000)
     for _ in range(20):
         model.discriminator_step()
     generator, discriminator = map(parameters, (model.generator, model.discriminator))
-    before = loss_on_the_same_minibatch(model)
+    before = loss_on_the_same_minibatch(model, alpha)
     model.generator_step()
-    assert loss_on_the_same_minibatch(model) > before
+    assert loss_on_the_same_minibatch(model, alpha) > before
     assert not any(changed(model.discriminator, discriminator))
     assert all(changed(model.generator, generator))
 
 
+@pytest.mark.parametrize("generator_alpha", [0.0, 0.2])
+def test_generator_meets_real_rows_only_if_its_step_mixes(generator_alpha):
+    ring, grid = (
+        make_gan(generator_alpha=generator_alpha, toy_set=name) for name in gan.TOY_SETS
+    )
+    for model in (ring, grid):
+        model.generator_step()
+    pairs = zip(ring.generator.parameters(), grid.generator.parameters(), strict=True)
+    same = [torch.allclose(a, b, atol=1e-6) for a, b in pairs]
+    assert all(same) == (generator_alpha == 0)
+
+
+def test_discriminator_step_mixes_by_its_own_alpha():
+    settings = [(0.2, 0.0), (0.2, 0.5), (0.0, 0.0)]
+    models = [make_gan(alpha, generator_alpha=other) for alpha, other in settings]
+    for model in models:
+        model.discriminator_step()
+    mixed, same, plain = (model.discriminator for model in models)
+    assert not any(changed(mixed, parameters(same)))
+    assert any(changed(mixed, parameters(plain)))
+
+
 def test_gradient_in_the_generated_rows_agrees_with_the_one_by_hand():
-    model = make_gan(alpha=0.5)
+    model = make_gan()
     model.discriminator = gan.perceptron((2, 1), model.rng)
     generated = model.generate().detach().requires_grad_()
     again = torch.Generator().set_state(model.rng.get_state())
-    (gradient,) = torch.autograd.grad(model.loss(generated), generated)
+    (gradient,) = torch.autograd.grad(model.loss(generated, 0.5), generated)
     with torch.no_grad():
         real = model.toy_set.sample(32, again)
         rows, lam = gan.mix(real, generated, 0.5, again)
@@ -265,7 +287,7 @@ def test_snapshot_is_the_generator_after_so_many_iterations():
 
 
 def test_an_iteration_is_five_discriminator_steps_and_one_of_the_generator():
-    looped, model = make_gan(0.2), make_gan(0.2)
+    looped, model = make_gan(), make_gan()
     model.iterate()
     for _ in range(5):
         looped.discriminator_step()
@@ -274,9 +296,11 @@ def test_an_iteration_is_five_discriminator_steps_and_one_of_the_generator():
     assert not any(changed(looped.discriminator, parameters(model.discriminator)))
 
 
-def test_training_brings_samples_closer_to_the_data():
-    result = gan.train_gan(replace(QUICK, hidden=(64, 64, 64)))
-    assert result.distances[-1] < result.distances[0] / 2
+@pytest.mark.parametrize("alpha", [0.0, 0.2])
+def test_training_brings_samples_closer_to_the_data(alpha):
+    settings = replace(QUICK, alpha=alpha, toy_set="grid", hidden=(64, 64, 64))
+    distances = gan.train_gan(settings).distances
+    assert min(distances) < distances[0] / 2
 
 
 def test_samples_that_are_not_finite_stop_the_run(monkeypatch):
@@ -300,8 +324,8 @@ def test_defaults_are_the_schedule_of_the_paper():
 
 
 def test_quick_keeps_what_is_compared():
-    settings = gan.GanSettings(alpha=1.0, toy_set="grid", seed=3)
-    assert replace(QUICK, alpha=1.0, toy_set="grid", seed=3) == settings.quick()
+    kept = {"alpha": 1.0, "generator_alpha": 0.5, "toy_set": "grid", "seed": 3}
+    assert gan.GanSettings(**kept).quick() == replace(QUICK, **kept)
 
 
 @pytest.mark.parametrize("iterations", [1, 7, 100, 20_000])
@@ -320,8 +344,9 @@ def test_evaluations_are_dense_at_the_start_and_even_at_the_end(iterations):
     ("change", "message"),
     [
         ({"toy_set": "moons"}, "toy_set must be in"),
-        ({"alpha": -0.1}, "alpha must be finite"),
-        ({"alpha": math.nan}, "alpha must be finite"),
+        ({"alpha": -0.1}, "alphas must be finite"),
+        ({"alpha": math.nan}, "alphas must be finite"),
+        ({"generator_alpha": math.inf}, "alphas must be finite"),
         ({"iterations": 50}, r"snapshots must be in 1\.\.50"),
         ({"snapshots": (0,)}, "snapshots must be in 1"),
         ({"snapshot_size": 1_000}, "snapshot_size must not be above"),
