@@ -14,9 +14,10 @@ label 0, and the loss is the mean over both.
 # NOTE[DIFF]: by the formula the generator climbs the mixed loss. By default it climbs
 # the plain one here, as in the first author's program (github.com/hongyi-zhang/mixup,
 # folder gan): l grows on both sides of a lam inside (0, 1), so mixing pays a generator
-# for leaving the data, and with the paper's networks it does leave for good.
-# `generator_alpha=alpha` is the formula to the letter. That program also mixes any two
-# rows, real or generated, by weights uniform on (0, alpha); this follows the formula.
+# for leaving the data, and on the ring the paper's networks did so within hundreds of
+# iterations. `generator_alpha=alpha` is the formula to the letter. That program also
+# mixes any two rows, real or generated, by weights uniform on (0, alpha); this follows
+# the formula.
 
 from __future__ import annotations
 
