@@ -92,7 +92,7 @@ def resolve_device(device: str) -> torch.device:
         ) from error
 
 
-def standardization(portion: Portion) -> Standardize:
+def standardization(portion: Portion, clip: float | None) -> Standardize:
     """Return the weighted mean and deviation of each feature of the portion's rows."""
     is_sparse = isinstance(portion.table, SparseTable)
     features = portion.table.shape[1:]
@@ -106,7 +106,7 @@ def standardization(portion: Portion) -> Standardize:
         torch.as_tensor(figure, dtype=torch.get_default_dtype()).view(1, 1, *features)
         for figure in (scaler.mean_, scaler.scale_)
     )
-    return Standardize(shift, scale)
+    return Standardize(shift, scale, clip)
 
 
 def _flat_rows(portion: Portion, numbers: torch.Tensor) -> Any:

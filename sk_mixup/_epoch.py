@@ -21,7 +21,7 @@ from torch import Tensor
 from sk_mixup._modules import Batch, Mixture, Standardize
 from sk_mixup.vicinity import Draw, Rows, Vicinity
 
-BLOCK_BYTES = 4_000_000
+CPU_BLOCK_BYTES, GPU_BLOCK_BYTES = 4_000_000, 64_000_000
 
 
 class Streams:
@@ -354,6 +354,7 @@ class Minibatches:
         self, runs: Sequence[Run], plan: Plan, standardize: Standardize
     ) -> None:
         self.runs, self.plan, self.standardize = runs, plan, standardize
+        self.own_standardize = [standardize.select([r]) for r in range(len(runs))]
         self.device = standardize.shift.device
         self.dtype = standardize.shift.dtype
         self.epoch = 0
@@ -388,7 +389,8 @@ class Minibatches:
     def _block_steps(self) -> int:
         row = int(np.prod(self.standardize.shift.shape[2:])) * 4 * self.plan.n_mixed
         step = len(self.runs) * self.plan.batch_size * row
-        return max(1, BLOCK_BYTES // step)
+        on_cpu = self.device.type == "cpu"
+        return max(1, (CPU_BLOCK_BYTES if on_cpu else GPU_BLOCK_BYTES) // step)
 
     def _block(
         self, draws: Sequence[EpochDraw], start: int, stop: int, batch_rows: int
@@ -396,12 +398,14 @@ class Minibatches:
         first = start * self.plan.batch_size
         n_rows = (stop - start) * batch_rows
         parts = [
-            self._part(run, draw.take(first, n_rows, self._examples))
-            for run, draw in zip(self.runs, draws, strict=True)
+            self._part(run, standardize, draw.take(first, n_rows, self._examples))
+            for run, standardize, draw in zip(
+                self.runs, self.own_standardize, draws, strict=True
+            )
         ]
         shape = (len(parts), stop - start, batch_rows)
         inputs = torch.stack([part.inputs for part in parts])
-        inputs = self._noisy(self.standardize(inputs), first)
+        inputs = self._noisy(inputs, first)
         mass = torch.stack([part.mass for part in parts]).view(*shape, 1)
         step_mass = mass.sum(2, keepdim=True)
         block = Block(
@@ -419,12 +423,12 @@ class Minibatches:
             layers=self._draw_layers(shape[1]),
         )
 
-    def _part(self, run: Run, drawn: Drawn) -> Part:
+    def _part(self, run: Run, standardize: Standardize, drawn: Drawn) -> Part:
         numbers = drawn.numbers.to(self.device)
         weights = drawn.weights.to(self.device, self.dtype)
         shares = drawn.shares.to(self.device, self.dtype)
         targets, mass = _mixed_targets(run, numbers, shares)
-        inputs = run.training.inputs(numbers.view(-1))
+        inputs = standardize(run.training.inputs(numbers.view(-1)))[0]
         if self.plan.mix_layer is None:
             inputs = _mixed_inputs(inputs, weights)
         return Part(inputs, targets, mass, weights)

@@ -73,6 +73,7 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         "module": [callable, None],
         "module_params": [dict, None],
         "standardize": ["boolean"],
+        "clip": [Interval(Real, 0, None, closed="neither"), None],
         "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
         "optimizer_params": [dict, None],
         "lr": [Interval(Real, 0, None, closed="neither")],

@@ -412,6 +412,9 @@ Body = StackedMLP | StackedCopies
 class Standardize(nn.Module):
     """Centre and scale each feature, with each run's own figures.
 
+    With ``clip`` the result is kept within (-clip, clip), smoothly, and hardly changed
+    near 0 (as in RealMLP, arXiv 2407.04491, section 3.1).
+
     Shape
     -----
     - shift, scale: ``(runs, 1, *features)``
@@ -422,18 +425,22 @@ class Standardize(nn.Module):
     shift: Tensor
     scale: Tensor
 
-    def __init__(self, shift: Tensor, scale: Tensor) -> None:
+    def __init__(self, shift: Tensor, scale: Tensor, clip: float | None = None) -> None:
         super().__init__()
         self.register_buffer("shift", shift)
         self.register_buffer("scale", scale)
+        self.clip = clip
 
     def forward(self, x: Tensor) -> Tensor:
-        return (x - self.shift) / self.scale
+        z = (x - self.shift) / self.scale
+        if self.clip is None:
+            return z
+        return z / torch.hypot(z / self.clip, torch.ones_like(z))
 
     def select(self, runs: Sequence[int]) -> Standardize:
         """Return the figures of the given runs alone."""
         chosen = list(runs)
-        return Standardize(self.shift[chosen], self.scale[chosen])
+        return Standardize(self.shift[chosen], self.scale[chosen], self.clip)
 
     @staticmethod
     def concatenate(parts: Sequence[Standardize]) -> Standardize:
@@ -441,6 +448,7 @@ class Standardize(nn.Module):
         return Standardize(
             torch.cat([part.shift for part in parts]),
             torch.cat([part.scale for part in parts]),
+            parts[0].clip,
         )
 
 
@@ -522,7 +530,9 @@ class Predictor(nn.Module):
         self.members = nn.ModuleList(
             nn.Sequential(
                 # Copies, because torch.export.save warns of parts of larger tensors.
-                Standardize(shift[run].clone(), scale[run].clone()),
+                Standardize(
+                    shift[run].clone(), scale[run].clone(), network.inputs.clip
+                ),
                 network.body.member(run),
                 *links,
             )

@@ -224,13 +224,15 @@ class Preparation:
         )
 
     def _figures(self, training: Portion) -> Standardize:
-        compute = (
-            _data.standardization
-            if self.estimator.standardize
-            else _data.no_standardization
-        )
+        est = self.estimator
+
+        def compute() -> Standardize:
+            if est.standardize:
+                return _data.standardization(training, est.clip).to(self.device)
+            return _data.no_standardization(training).to(self.device)
+
         return self.memo.get(
-            compute, (training,), lambda: compute(training).to(self.device)
+            ("figures", est.standardize, est.clip), (training,), compute
         )
 
     def _vicinity(self) -> Vicinity:
@@ -277,6 +279,7 @@ class Preparation:
             lr_schedule="constant" if self.one_epoch else est.lr_schedule,
             device=self.device,
             patience=est.n_iter_no_change if est.early_stopping else None,
+            clip=est.clip if est.standardize else None,
             alone=object() if self._stays_alone else None,
         )
 

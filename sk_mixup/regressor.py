@@ -99,6 +99,11 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         Centre and scale each feature inside the network, with the figures of the rows
         that it is trained on.
 
+    clip : float or None, default=None
+        Keep standardised features within (-clip, clip), smoothly: z becomes
+        ``z / sqrt(1 + (z / clip)^2)``, which tames outliers (as in RealMLP, arXiv
+        2407.04491). Not used with ``standardize=False``.
+
     optimizer : {"adam", "adamw", "nadam", "rmsprop", "sgd"} or \
             torch.optim.Optimizer class, default="adam"
         Must treat each weight on its own.
@@ -237,6 +242,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         module: Callable[..., nn.Module] | None = None,
         module_params: dict[str, Any] | None = None,
         standardize: bool = True,
+        clip: float | None = None,
         optimizer: str | type[torch.optim.Optimizer] = "adam",
         optimizer_params: dict[str, Any] | None = None,
         lr: float = 1e-3,
@@ -271,6 +277,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         self.module = module
         self.module_params = module_params
         self.standardize = standardize
+        self.clip = clip
         self.optimizer = optimizer
         self.optimizer_params = optimizer_params
         self.lr = lr

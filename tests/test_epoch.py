@@ -274,11 +274,22 @@ def test_noise_has_the_stated_deviation_in_standardised_units(vicinity, scale):
     assert abs(noise.std() - 0.25) < 5 * 0.25 / (2 * n) ** 0.5
 
 
-def test_mixing_comes_before_standardising_and_commutes_with_it():
+def test_mixing_commutes_with_standardising():
     plain = list(make_minibatches(make_run(21)))
     scaled = list(make_minibatches(make_run(21), shift=3, scale=2))
     for one, other in zip(plain, scaled, strict=True):
         torch.testing.assert_close(other.inputs, (one.inputs - 3) / 2)
+
+
+def test_clipped_rows_are_mixed_and_not_mixed_rows_clipped():
+    clipping = Standardize(torch.zeros(1, 1, 4), torch.ones(1, 1, 4), clip=0.5)
+    run, plan = make_run(21), Plan(8, 1)
+    draw = EpochDraw(make_run(21), 8, mixed=True)
+    clipped = clipping(torch.from_numpy(rows_of(21)))[0]
+    weights = torch.from_numpy(draw.weights)
+    expected = torch.einsum("ref,re->rf", clipped[draw.rows], weights)
+    mixed = torch.cat([b.inputs[0] for b in Minibatches([run], plan, clipping)])
+    torch.testing.assert_close(mixed, expected)
 
 
 @pytest.mark.parametrize("mix_layer", [None, 1])
@@ -289,7 +300,7 @@ def test_draws_do_not_depend_on_the_size_of_blocks(
 ):
     plan = {"dropout": dropout, "hidden_sizes": (3, 2), "mix_layer": mix_layer}
     large = epochs(make_minibatches(make_run(43, vicinity), **plan), 0)
-    monkeypatch.setattr(_epoch, "BLOCK_BYTES", 1)
+    monkeypatch.setattr(_epoch, "CPU_BLOCK_BYTES", 1)
     small = epochs(make_minibatches(make_run(43, vicinity), **plan), 0)
     torch.testing.assert_close(small, large, rtol=0, atol=0)
 
