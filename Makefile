@@ -32,7 +32,7 @@ lint: $(VENV)/.installed-dev ## format, lint, import contracts and types
 
 docs: $(VENV)/.installed-docs ## the documentation, in docs/_build/html
 	rm -rf docs/_build docs/generated # pages of names that are no more
-	$(RUN) sphinx -W --keep-going -b html docs docs/_build/html
+	OMP_NUM_THREADS=1 $(RUN) sphinx -W --keep-going -b html docs docs/_build/html
 
 clean: ## remove the environment, caches and whatever was built
 	rm -rf $(VENV) build dist docs/_build docs/auto_gallery docs/generated

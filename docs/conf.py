@@ -1,6 +1,10 @@
 """Configuration of the Sphinx documentation (``make docs``)."""
 
+import re
 from importlib.metadata import version as installed_version
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
 
 project = "sk_mixup"
 author = "sk_mixup developers"
@@ -10,7 +14,6 @@ release = version = installed_version("sk_mixup")
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
     "numpydoc",
     "sphinx_gallery.gen_gallery",
 ]
@@ -32,8 +35,6 @@ autodoc_typehints = "none"  # the parameters' descriptions say it better
 python_maximum_signature_line_length = 88
 
 autosummary_generate = True
-autosummary_ignore_module_all = False  # __all__ is what is public
-autosummary_imported_members = True  # and it lists names from private files
 numpydoc_show_class_members = False  # the class template lists them
 numpydoc_use_plots = False
 
@@ -53,6 +54,28 @@ def skip_member(app, what, name, obj, skip, options):
     return True if inherited else None
 
 
+def as_rst(comment):
+    """Return a comment as a sentence, in which code stands between backticks."""
+    plain = re.split("`+", comment[0].upper() + comment[1:])
+    plain[::2] = [re.sub(r"([\\*|_])", r"\\\1", part) for part in plain[::2]]
+    return "``".join(plain)
+
+
+def write_departures(app):
+    """Collect the NOTE[DIFF] comments of the code for the user guide."""
+    tagged = re.compile(r"^ *# NOTE\[DIFF\]: (.*(?:\n *# .*)*)", re.MULTILINE)
+    entries = []
+    for folder in ("sk_mixup", "benchmarks"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            for comment in tagged.findall(path.read_text(encoding="utf-8")):
+                text = as_rst(re.sub(r"\n *# ", " ", comment))
+                entries.append(f"``{path.relative_to(ROOT)}``\n   {text}\n")
+    target = Path(app.srcdir) / "generated" / "departures.inc"
+    target.parent.mkdir(exist_ok=True)
+    target.write_text("\n".join(entries), encoding="utf-8")
+
+
 def setup(app):
     """Connect the hooks."""
     app.connect("autodoc-skip-member", skip_member)
+    app.connect("builder-inited", write_departures)

@@ -19,9 +19,21 @@ X, y = make_moons(200, noise=0.15, random_state=0)
 figure, axes = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
 for ax, alpha in zip(axes, [0, 1], strict=True):
     model = MixupClassifier(alpha=alpha, max_epochs=100, random_state=0).fit(X, y)
-    DecisionBoundaryDisplay.from_estimator(
-        model, X, response_method="predict_proba", cmap="RdBu", alpha=0.6, ax=ax
+    surface = DecisionBoundaryDisplay.from_estimator(
+        model,
+        X,
+        response_method="predict_proba",
+        plot_method="pcolormesh",
+        class_of_interest=1,
+        grid_resolution=200,
+        cmap="RdBu",
+        alpha=0.6,
+        vmin=0,
+        vmax=1,
+        ax=ax,
     )
-    ax.scatter(*X.T, c=y, cmap="RdBu", edgecolor="k", s=15)
+    ax.scatter(*X.T, c=y, cmap="RdBu", edgecolor="w", linewidth=0.5, s=22)
+    ax.set(xticks=[], yticks=[])
     ax.set_title("ERM (alpha = 0)" if alpha == 0 else f"mixup (alpha = {alpha})")
+figure.colorbar(surface.surface_, ax=axes, label="probability of the blue class")
 plt.show()

@@ -1,0 +1,74 @@
+"""
+Trust in the probabilities, and attacks
+=======================================
+
+On test rows: are predictions of a given confidence right as often as they claim, and
+how far does a small change of the features, chosen against the network, push the error?
+A tenth of the labels of this generated table is random, which plain training learns by
+heart.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.datasets import make_classification
+from sklearn.model_selection import train_test_split
+
+from sk_mixup import MixupClassifier
+from sk_mixup.inspection import ReliabilityDisplay, adversarial_error
+
+X, y = make_classification(
+    2000, n_features=20, n_informative=8, n_classes=3, flip_y=0.1, random_state=0
+)
+X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.5, random_state=0)
+models = {
+    name: MixupClassifier(alpha=alpha, max_epochs=60, random_state=0)
+    for name, alpha in [("ERM", 0), ("mixup", 1)]
+}
+for model in models.values():
+    model.fit(X_train, y_train)
+
+# %%
+# Reliability
+# -----------
+#
+# On the diagonal a confidence is what it says. Below it the network is too sure of
+# itself. The area of a point is the number of rows.
+
+figure, ax = plt.subplots(figsize=(5, 4.5), layout="constrained")
+for (name, model), color in zip(models.items(), ["#0072B2", "#D55E00"], strict=True):
+    ReliabilityDisplay.from_estimator(
+        model, X_test, y_test, n_bins=10, name=name, ax=ax, color=color
+    )
+plt.show()
+
+# %%
+# Adversarial examples
+# --------------------
+#
+# In the white box each network is attacked with its own gradient. In the black box the
+# attacker only has a network of its own, trained without mixup from another seed.
+
+surrogate = MixupClassifier(alpha=0, max_epochs=60, random_state=1)
+surrogate.fit(X_train, y_train)
+epsilons = np.linspace(0, 0.5, 6)
+
+figure, axes = plt.subplots(
+    1, 2, figsize=(9, 3.6), sharex=True, sharey=True, layout="constrained"
+)
+for ax, title, source in zip(
+    axes, ["White box", "Black box"], [None, surrogate], strict=True
+):
+    for (name, model), style in zip(
+        models.items(), [("#0072B2", "o"), ("#D55E00", "s")], strict=True
+    ):
+        errors = [
+            adversarial_error(
+                model, X_test, y_test, epsilon, source=source, method="iterated_fgsm"
+            )
+            for epsilon in epsilons
+        ]
+        ax.plot(epsilons, errors, color=style[0], marker=style[1], label=name)
+    ax.set(title=title, xlabel="largest change, in standardised features")
+axes[0].set(ylabel="error", ylim=(0, 1))
+axes[0].legend()
+plt.show()

@@ -1,0 +1,30 @@
+"""The documentation lists what there is."""
+
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+
+from sk_mixup._epoch import Streams
+
+DOCS = Path(__file__).parents[1] / "docs"
+MODULES = ["", ".model_selection", ".vicinity", ".inspection"]
+
+
+def page(name):
+    return (DOCS / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_api_lists_the_public_names_of(module):
+    _, _, section = page("api.rst").partition(f"currentmodule:: sk_mixup{module}\n")
+    listed = re.findall(r"^   (\w+)$", section.partition("\n---")[0], re.MULTILINE)
+    assert sorted(listed) == sorted(
+        importlib.import_module(f"sk_mixup{module}").__all__
+    )
+
+
+def test_guide_says_what_is_drawn_from_every_stream():
+    listed = re.findall(r"^   \* - ``(\w+)``$", page("user_guide/research.rst"), re.M)
+    assert listed == [*Streams.NAMES, "layers"]
