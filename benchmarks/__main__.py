@@ -18,6 +18,8 @@ from benchmarks.datasets import DatasetUnavailable
 from benchmarks.estimators import PROTOCOLS
 from benchmarks.experiment import Experiment, Options
 from benchmarks.runner import Workers, WorkersLost
+from benchmarks.speed import command as speed
+from benchmarks.speed.cases import GROUPS
 from benchmarks.store import Store, StoreError
 from benchmarks.work import Runtime
 
@@ -99,6 +101,9 @@ def make_parser(known: Mapping[str, Experiment]) -> argparse.ArgumentParser:
     _add_places(status)
     report = commands.add_parser("report", help="one page on all that is in the store")
     _add_places(report)
+    timing = commands.add_parser("speed", help=speed.SUMMARY)
+    _add_timing(timing)
+    _add_places(timing)
     return parser
 
 
@@ -169,6 +174,21 @@ def _add_workers(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_timing(parser: argparse.ArgumentParser) -> None:
+    """Add what is timed."""
+    group = parser.add_argument_group("what is asked")
+    group.add_argument(
+        "--cases", nargs="+", choices=list(GROUPS), help="what is measured (all)"
+    )
+    group.add_argument(
+        "--repeats", type=_at_least(1), default=5, metavar="N", help="turns of each (5)"
+    )
+    group.add_argument("--quick", action="store_true", help="sizes that say nothing")
+    group.add_argument(
+        "--device", choices=["cpu", "cuda"], default="cpu", help="cuda adds its cases"
+    )
+
+
 def _alpha(text: str) -> float:
     """Read a value of alpha."""
     value = float(text)
@@ -199,6 +219,8 @@ def _run(
     if asked.command == "status":
         names = [asked.experiment] if asked.experiment else list(known)
         commands.tell_status({name: known[name] for name in names}, place)
+    elif asked.command == "speed":
+        speed.run(_timings(asked), place.out, place.console)
     elif asked.command == "report":
         commands.write_report(known, place)
     elif asked.command == "list" and asked.experiment is None:
@@ -216,6 +238,14 @@ def _run(
         )
         return 0 if done else 1
     return 0
+
+
+def _timings(asked: argparse.Namespace) -> speed.Request:
+    try:
+        groups = speed.groups_on(_device(asked.device), asked.cases)
+    except ValueError as error:
+        raise UsageError(f"{error}.") from error
+    return speed.Request(groups, asked.quick, asked.repeats)
 
 
 def _options(experiment: Experiment, asked: argparse.Namespace) -> Options:

@@ -1,0 +1,93 @@
+"""What is said and written of the measurements: a table, a figure, two files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from benchmarks.plots import speed_ratios
+from benchmarks.tables import Table, plain_table
+
+READINGS, RATIOS, FIGURE = "speed.csv", "speed-ratios.csv", "speed.png"
+
+
+def table(ratios: pd.DataFrame, repeats: int) -> Table:
+    """Show ratios beside their targets.
+
+    Parameters
+    ----------
+    ratios : pandas.DataFrame
+        What `benchmarks.speed.measure.ratios` returned.
+    repeats : int
+        Turns that each ratio was measured in.
+
+    Returns
+    -------
+    Table
+        A row per comparison.
+    """
+    shown = pd.DataFrame(
+        {
+            "case": ratios["case"],
+            "measured": _sides(ratios),
+            "reading": [
+                f"{value:.3g} {unit}"
+                for value, unit in zip(ratios["value"], ratios["unit"], strict=True)
+            ],
+            "ratio": ratios["ratio"].map("{:.2f}".format),
+            "range": [
+                f"{low:.2f} to {high:.2f}"
+                for low, high in zip(ratios["low"], ratios["high"], strict=True)
+            ],
+            "CPU time": ratios["cpu_ratio"].map("{:.2f}".format).replace("nan", ""),
+            "target": ratios["target"].map("{:g}".format).replace("nan", ""),
+            "reached": _reached(ratios),
+        }
+    )
+    title = f"Ratios: median of {repeats}, in turns (less is better)"
+    return plain_table(shown, title)
+
+
+def _sides(ratios: pd.DataFrame) -> list[str]:
+    pairs = zip(ratios["subject"], ratios["peer"], strict=True)
+    return [f"{subject} / {peer}" for subject, peer in pairs]
+
+
+def _reached(ratios: pd.DataFrame) -> list[str]:
+    words = ratios["ratio"].le(ratios["target"]).map({True: "yes", False: "no"})
+    return words.where(ratios["target"].notna(), "").tolist()
+
+
+def write(readings: pd.DataFrame, ratios: pd.DataFrame, folder: Path) -> None:
+    """Write readings and ratios.
+
+    Parameters
+    ----------
+    readings : pandas.DataFrame
+        A row per measurement.
+    ratios : pandas.DataFrame
+        A row per comparison.
+    folder : Path
+        Where to.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    readings.to_csv(folder / READINGS, index=False)
+    ratios.to_csv(folder / RATIOS, index=False)
+
+
+def draw(ratios: pd.DataFrame, folder: Path, title: str) -> None:
+    """Write the figure of those ratios that are of times.
+
+    Parameters
+    ----------
+    ratios : pandas.DataFrame
+        A row per comparison.
+    folder : Path
+        Where to.
+    title : str
+        The figure's title.
+    """
+    times = ratios[ratios["unit"] == "s"]
+    if len(times):
+        speed_ratios(times, title).savefig(folder / FIGURE, dpi=150)
