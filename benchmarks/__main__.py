@@ -8,6 +8,7 @@ import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -90,6 +91,10 @@ def make_parser(known: Mapping[str, Experiment]) -> argparse.ArgumentParser:
     for name, experiment in known.items():
         command = commands.add_parser(name, help=experiment.summary)
         _add_questions(command)
+        if experiment.any_suite:
+            command.add_argument(
+                "--suite", type=int, metavar="ID", help="an OpenML suite, 99 for CC18"
+            )
         _add_places(command)
         _add_workers(command)
     listing = commands.add_parser("list", help="what there is, or what would run")
@@ -251,12 +256,15 @@ def _timings(asked: argparse.Namespace) -> speed.Request:
 def _options(experiment: Experiment, asked: argparse.Namespace) -> Options:
     names = ("datasets", "alphas", "folds", "repeats", "epochs", "protocol")
     given = {name: getattr(asked, name) for name in names}
-    frozen = {
+    given["suite"] = getattr(asked, "suite", None)
+    frozen: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in given.items()
     }
     try:
-        return experiment.options(**frozen)
+        options = experiment.options(**frozen)
+        experiment.jobs(options)
+        return options
     except ValueError as error:
         raise UsageError(f"{error}.") from error
 

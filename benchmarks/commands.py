@@ -199,7 +199,7 @@ def list_jobs(experiment: Experiment, options: Options, place: Place) -> None:
         for name in options.datasets or ()
     ]
     print_table(place.console, plain_table(pd.DataFrame(rows), experiment.summary))
-    asked = f"{options.protocol} protocol, {options.all_epochs} epochs"
+    asked = f"{options.protocol} protocol, epochs: {options.all_epochs}"
     text = f"{asked}. Methods: {', '.join(methods)}."
     place.console.print(text, highlight=False)
 

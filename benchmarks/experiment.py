@@ -76,6 +76,8 @@ class Experiment:
         From the options to the extras of jobs: every method runs under each.
     work : Work, default=Training()
         How jobs are done.
+    any_suite : bool, default=False
+        Whether an OpenML suite may take the place of the group.
     """
 
     name: str
@@ -87,12 +89,15 @@ class Experiment:
     report: Callable[[pd.DataFrame], Section]
     conditions: Callable[[Options], Sequence[Items]] = no_extras
     work: Work = Training()  # noqa: RUF009 - a frozen value
+    any_suite: bool = False
 
-    def options(self, **given: Any) -> Options:
+    def options(self, suite: int | None = None, **given: Any) -> Options:
         """Complete what was asked for by the defaults.
 
         Parameters
         ----------
+        suite : int or None, default=None
+            OpenML's number of a suite whose sets are meant, asked of its server.
         **given : object
             Values of `Options`; None is not given. ``datasets`` may hold short names.
 
@@ -105,12 +110,19 @@ class Experiment:
         ------
         ValueError
             If a data set is unknown, or an option means nothing here.
+        benchmarks.datasets.DatasetUnavailable
+            If the suite cannot be had.
         """
         asked = {name: value for name, value in given.items() if value is not None}
         open_to_all = {"datasets", "epochs", "protocol"}
         for name in asked.keys() - open_to_all:
             if getattr(self.defaults, name) is None:
                 raise ValueError(f"--{name} means nothing to '{self.name}'")
+        if suite is not None:
+            if "datasets" in asked:
+                raise ValueError("give either --suite or --datasets")
+            asked["datasets"] = tuple(datasets.suite_members(suite))
+            return replace(self.defaults, **asked)
         options = replace(self.defaults, **asked)
         names = datasets.select(self.group, options.datasets)
         return replace(options, datasets=tuple(names))

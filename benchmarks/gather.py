@@ -130,14 +130,20 @@ def _experiment_sections(
     """Show what is comparable together: one protocol, as many epochs and folds."""
     if frame.empty:
         return
-    for keys, part in frame.groupby(["protocol", "epochs", "folds"], sort=False):
-        protocol, epochs, folds = keys
-        setting = f"{protocol} protocol, {epochs} epochs, {folds} folds"
-        repeats = part["repeat"].nunique()
-        times = f" x {repeats} repeats" if repeats > 1 else ""
+    for _, part in frame.groupby(["protocol", "epochs", "folds"], sort=False):
+        title = f"{experiment.name}: {_setting(part)}"
         text = (f"{experiment.summary}.", *data_notes(named(part)))
-        title = f"{experiment.name}: {setting}{times}"
         yield experiment.report(named(part)).headed(title, *text)
+
+
+def _setting(frame: pd.DataFrame) -> str:
+    """Say in words what the rows of a frame have in common."""
+    protocol, epochs, folds = frame[["protocol", "epochs", "folds"]].iloc[0]
+    repeats = frame["repeat"].nunique()
+    length = f"{epochs} epochs" if epochs > 1 else "1 epoch"
+    rows = f"{folds} folds" if folds > 1 else "all rows"
+    times = f" x {repeats} repeats" if repeats > 1 else ""
+    return f"{protocol} protocol, {length}, {rows}{times}"
 
 
 def _made(experiments: Mapping[str, Experiment], store: Store) -> Section:

@@ -51,8 +51,9 @@ def scores(fitted: Fitted, split: Split) -> Record:
     -------
     dict
         ``error``, ``log_loss``, ``brier``, ``ece``, ``auc`` (NaN where a class is
-        absent from the test rows), ``fit_seconds``, ``predict_seconds``, the split's
-        facts and ``reliability``: lists of confidence, accuracy and count by bin.
+        absent from the test rows), ``fit_seconds``, ``predict_seconds`` (of all test
+        rows, torch on one thread), the split's facts and ``reliability``: lists of
+        confidence, accuracy and count by bin.
     """
     start = time.perf_counter()
     proba = fitted.model.predict_proba(split.X_test)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import io
+import itertools
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -28,12 +29,14 @@ nav ul { columns: 2; padding-left: 1.2rem; }
 .wide { overflow-x: auto; margin: 1.5rem 0; }
 table { border-collapse: collapse; font-size: .85rem;
         font-variant-numeric: tabular-nums; }
-caption { text-align: left; font-weight: 600; padding-bottom: .4rem; }
+caption { text-align: left; font-weight: 600; padding-bottom: .4rem;
+          white-space: nowrap; }
 th, td { padding: .25rem .6rem; text-align: right; white-space: nowrap; }
 thead th { border-bottom: 2px solid #333; vertical-align: bottom; }
 tbody tr:nth-child(even) { background: #f5f5f5; }
 tbody th { font-weight: 400; text-align: left; white-space: normal; min-width: 7rem; }
-thead th:first-child { text-align: left; }
+.names-1 thead th:nth-child(-n+1), .names-2 thead th:nth-child(-n+2),
+.names-3 thead th:nth-child(-n+3) { text-align: left; }
 figure { margin: 1.5rem 0; }
 figure img { max-width: 100%; height: auto; }
 figcaption { font-size: .9rem; color: #555; }
@@ -69,7 +72,7 @@ class Section:
 
 def section(
     text: Sequence[str],
-    tables: Iterable[Callable[[], Table]],
+    tables: Iterable[Callable[[], Table | list[Table]]],
     figures: Mapping[str, Callable[[], Figure]],
 ) -> Section:
     """Make a section of those tables and figures that the results allow.
@@ -79,7 +82,7 @@ def section(
     text : sequence of str
         Paragraphs.
     tables : iterable of callable
-        Each makes a table, or raises a ValueError that says why it cannot.
+        Each makes a table or some, or raises a ValueError that says why it cannot.
     figures : mapping of str to callable
         Likewise, by caption.
 
@@ -89,13 +92,14 @@ def section(
         Without a heading; it ends with a paragraph on what could not be made.
     """
     missing: list[str] = []
-    made = [_made(table, missing) for table in tables]
+    made = [_made(table, missing) or [] for table in tables]
+    listed = [part if isinstance(part, list) else [part] for part in made]
     drawn = {caption: _made(figure, missing) for caption, figure in figures.items()}
     reasons = [f"Left out: {reason}" for reason in dict.fromkeys(missing)]
     return Section(
         "",
         (*text, *reasons),
-        tuple(table for table in made if table is not None),
+        tuple(itertools.chain.from_iterable(listed)),
         {caption: figure for caption, figure in drawn.items() if figure is not None},
     )
 
@@ -182,7 +186,10 @@ def _page(
 def _html_section(each: Section, drawings: Mapping[int, bytes]) -> str:
     parts = [f'<h2 id="{_slug(each.title)}">{html.escape(each.title)}</h2>']
     parts += [f"<p>{html.escape(paragraph)}</p>" for paragraph in each.text]
-    parts += [f'<div class="wide">\n{to_html(table)}</div>' for table in each.tables]
+    parts += [
+        f'<div class="wide names-{table.cells.index.nlevels}">\n{to_html(table)}</div>'
+        for table in each.tables
+    ]
     for caption, figure in each.figures.items():
         # As an image, so that names within one drawing do not meet those of another.
         data = base64.b64encode(drawings[id(figure)]).decode()

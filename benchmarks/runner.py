@@ -139,7 +139,7 @@ def _one_pass(
     missing: dict[str, Failure] = {}
     tried = set()
     tasks = (
-        joblib.delayed(do_group)(group, work, store, runtime)
+        joblib.delayed(do_group)(group, size, work, store, runtime)
         for group in groups
         if group[0].dataset not in missing
     )
@@ -154,7 +154,7 @@ def _one_pass(
 
 
 def do_group(
-    group: tuple[Job, ...], work: Work, store: Store, runtime: Runtime
+    group: tuple[Job, ...], size: int, work: Work, store: Store, runtime: Runtime
 ) -> tuple[tuple[Job, ...], Outcome]:
     """Do what is open of a group and not claimed by another process.
 
@@ -162,6 +162,8 @@ def do_group(
     ----------
     group : tuple of Job
         Jobs on one data set.
+    size : int
+        Jobs that are done together: a kill loses no more.
     work : Work
         How they are done.
     store : Store
@@ -179,12 +181,14 @@ def do_group(
     no_data = None
     with store.claim({job.unit for job in group}) as mine:
         todo = [j for j in group if j.unit in mine and not store.is_settled(j)]
-        for job, result in _safely(work, todo, runtime):
-            if isinstance(result, Failure):
-                store.save_failure(job, result.reason, result.details)
-                no_data = result if result.no_data else no_data
-            else:
-                store.save(job, result)
+        parts = [todo[start : start + size] for start in range(0, len(todo), size)]
+        for part in parts:
+            for job, result in _safely(work, part, runtime):
+                if isinstance(result, Failure):
+                    store.save_failure(job, result.reason, result.details)
+                    no_data = result if result.no_data else no_data
+                else:
+                    store.save(job, result)
     return group, Outcome(tuple(filter(store.is_settled, group)), no_data)
 
 
@@ -194,10 +198,9 @@ def _safely(
     """Do jobs; what breaks off the work is the failure of all jobs left."""
     left = dict.fromkeys(jobs)
     try:
-        if left:
-            for job, result in work.do(jobs, runtime):
-                del left[job]
-                yield job, result
+        for job, result in work.do(jobs, runtime):
+            del left[job]
+            yield job, result
     except Exception as error:
         failure = Failure.of(error)
         yield from ((job, failure) for job in left)

@@ -31,6 +31,8 @@ class Split:
         What a result says of its data: ``n_train``, ``n_test``, ``n_classes``,
         ``rare_classes`` (with fewer rows than there are folds) and ``n_duplicates``
         (rows of the set that repeat another).
+    aside : dict of str to ndarray
+        What `prepare` of an experiment keeps for `measure`, such as the real labels.
     """
 
     X_train: NDArray[np.float32]
@@ -38,10 +40,11 @@ class Split:
     X_test: NDArray[np.float32]
     y_test: NDArray[Any]
     facts: dict[str, Any] = field(default_factory=dict)
+    aside: dict[str, NDArray[Any]] = field(default_factory=dict)
 
-    def with_labels(self, y_train: NDArray[Any], **facts: Any) -> Split:
+    def with_labels(self, y_train: NDArray[Any], **aside: NDArray[Any]) -> Split:
         """Return the split with other training labels; the matrices are shared."""
-        return replace(self, y_train=y_train, facts=self.facts | facts)
+        return replace(self, y_train=y_train, aside=aside)
 
 
 def split(job: Job, root: str | None = None) -> Split:
@@ -107,7 +110,13 @@ def _split(
 def _folds(
     data: Dataset, folds: int, repeat: int
 ) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Deal the rows out; the same folds for every method of a repeat."""
+    """Deal the rows out; the same folds for every method of a repeat.
+
+    One fold is the whole set, to look at what was learnt and not to judge it.
+    """
+    if folds == 1:
+        rows = np.arange(len(data.y))
+        return [(rows, rows)]
     shuffled = StratifiedKFold(folds, shuffle=True, random_state=repeat)
     with warnings.catch_warnings():
         # A class may have fewer rows than there are folds (abalone has a class of one

@@ -8,6 +8,7 @@ import time
 import traceback
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -162,7 +163,9 @@ class Training:
         fitted = fit(parts, runtime.device)
         for job in jobs:
             models = [fitted[other] for other in needed[job]]
-            yield job, _attempt(self._measure, job, models, parts[job])
+            with _one_thread():
+                result = _attempt(self._measure, job, models, parts[job])
+            yield job, result
 
     def _measure(
         self, job: Job, models: Sequence[Fitted | Exception], split: Split
@@ -237,6 +240,21 @@ def _within_memory(jobs: Sequence[Job], cache: str | None) -> Iterator[list[Job]
     folds = iter(units.values())
     while part := list(itertools.islice(folds, at_once)):
         yield list(itertools.chain.from_iterable(part))
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let torch compute on one thread.
+
+    For a small network's predictions and gradients a second thread gains nothing, and
+    costs much where other processes want the core that it waits on.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _attempt(function: Callable[..., list[Record]], *arguments: Any) -> Result:

@@ -83,8 +83,8 @@ def report(frame: pd.DataFrame) -> Section:
             lambda: metrics_table(
                 frame, ["method"], METRICS, over_sets=True, title="Mean over the sets"
             ),
-            lambda: _over_sets(frame, "error"),
-            lambda: _over_sets(frame, "log_loss"),
+            lambda: over_sets(frame, "error"),
+            lambda: over_sets(frame, "log_loss"),
         ],
         {
             "Error against alpha": lambda: error_against_alpha(frame),
@@ -100,8 +100,8 @@ def report(frame: pd.DataFrame) -> Section:
     )
 
 
-def _over_sets(frame: pd.DataFrame, metric: str) -> Table:
-    """Compare each method with ERM over the sets."""
+def over_sets(frame: pd.DataFrame, metric: str) -> Table:
+    """Compare each method with ERM over the sets, by verdicts, signs and ranks."""
     counts = win_tie_loss(compare_to_baseline(frame, "ERM", metric))
     ranks = wilcoxon_over_sets(frame, "ERM", metric)
     both = counts.merge(ranks.drop(columns=["statistic", "left_out"]), on="method")

@@ -135,7 +135,7 @@ def between(frame: pd.DataFrame) -> Figure:
                 curve = rows.groupby("lam")[metric].mean() * shown.scale
                 style = {**POINTS, **styles[str(method)]}
                 ax.plot(curve.index, curve, **style, label=str(method))
-            ax.set_ylim(bottom=0)
+            ax.set_ylim(0, 1.05 * ax.get_ylim()[1])  # nearly flat curves need room
             dress(ax, title=name, xlabel="lam", ylabel=shown.label)
     method_legend(figure, styles)
     return figure

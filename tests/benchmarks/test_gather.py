@@ -46,7 +46,7 @@ def test_settings_are_never_mixed(folders, tmp_path, known):
     titles = [each.title for each in sections(known, Store(tmp_path / "store"))]
     assert titles == [
         "How this was made",
-        "demo: paper protocol, 1 epochs, 2 folds x 2 repeats",
+        "demo: paper protocol, 1 epoch, 2 folds x 2 repeats",
         "demo: paper protocol, 2 epochs, 2 folds",
         "What is missing",
     ]

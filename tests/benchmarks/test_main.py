@@ -148,7 +148,7 @@ def test_list_tells_what_would_run_and_what_is_done(run):
     _, out, _ = run("list", "demo", "--datasets", "iris", "wine", *TINY)
     rows = [line.split() for line in out.splitlines() if "sklearn_" in line]
     assert rows == [["sklearn_iris", "4", "4", "0", "0"], ["sklearn_wine", *"4004"]]
-    assert "1 epochs" in out
+    assert "epochs: 1" in out
     assert "ERM, mixup 1" in out
 
 

@@ -49,10 +49,17 @@ def test_repeats_are_other_folds(iris):
 
 def test_other_labels_keep_the_matrices(iris):
     part = splits.split(iris[0])
-    other = part.with_labels(np.zeros(len(part.y_train)), noise=0.2)
+    other = part.with_labels(np.zeros(len(part.y_train)), real=part.y_train)
     assert other.X_train is part.X_train
-    assert other.facts["noise"] == 0.2
-    assert "noise" not in part.facts
+    assert other.aside["real"] is part.y_train
+    assert other.facts == part.facts
+    assert not part.aside
+
+
+def test_one_fold_is_the_whole_set():
+    part = splits.split(job(dataset="sklearn_iris", folds=1))
+    assert np.array_equal(part.X_train, part.X_test)
+    assert len(part.y_train) == 150
 
 
 def test_rare_classes_are_counted_not_warned_of(monkeypatch):

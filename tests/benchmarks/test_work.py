@@ -68,7 +68,7 @@ def test_what_prepare_returns_is_what_is_learnt():
     def all_one_class_but_two(job, split):
         y = np.full_like(split.y_train, "virginica", dtype=object)
         y[:2] = ["setosa", "versicolor"]
-        return split.with_labels(y, prepared=True)
+        return split.with_labels(y)
 
     def predicted(job, models, split):
         return [

@@ -1,0 +1,100 @@
+"""Mixup and its rivals over many data sets."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from benchmarks.estimators import names
+from benchmarks.experiment import Experiment, Options
+from benchmarks.experiments import _alphas
+from benchmarks.jobs import Method
+from benchmarks.plots import critical_difference_diagram
+from benchmarks.report import Section, section
+from benchmarks.stats import compare_to_baseline, friedman_nemenyi
+from benchmarks.tables import Table, comparison_table, error_table, metrics_table
+
+MEMBERS = 4
+
+RIVALS = {
+    "logistic": "logistic regression",
+    "forest": "random forest",
+    "boosting": "gradient boosting",
+    "mlp": "MLPClassifier",
+    "realmlp": "RealMLP",
+}
+
+
+def methods(options: Options) -> list[Method]:
+    """Compare ERM, mixup, averages of several networks, and what is installed."""
+    alphas = options.alphas or ()
+    networks = [
+        Method.mixup(
+            f"{name}, {members} networks" if members > 1 else name,
+            alpha=alpha,
+            n_estimators=members,
+        )
+        for members in (1, MEMBERS)
+        for alpha in alphas
+        for name in [f"mixup {alpha:g}" if alpha else "ERM"]
+    ]
+    installed = [name for name in RIVALS if name in names()]
+    return networks + [Method(RIVALS[name], (), name) for name in installed]
+
+
+def show(frame: pd.DataFrame) -> list[Table]:
+    """Tabulate the errors and the means over the sets."""
+    return [error_table(frame), _means(frame)]
+
+
+def _means(frame: pd.DataFrame) -> Table:
+    title = "Mean over the sets"
+    return metrics_table(
+        frame, ["method"], _alphas.METRICS, over_sets=True, title=title
+    )
+
+
+def report(frame: pd.DataFrame) -> Section:
+    """Show levels, differences from ERM and ranks."""
+    text = (
+        "Rivals have their own defaults; networks and linear models among them see "
+        "standardised inputs. Categories are one-hot for all."
+    )
+    metrics = ("error", "log_loss")
+    return section(
+        [text],
+        [
+            lambda: _means(frame),
+            *(partial(error_table, frame, metric=metric) for metric in metrics),
+            *(partial(_differences, frame, metric) for metric in metrics),
+            *(partial(_alphas.over_sets, frame, metric) for metric in metrics),
+        ],
+        {
+            f"Average ranks by {metric.replace('_', ' ')}": partial(
+                _ranks, frame, metric
+            )
+            for metric in metrics
+        },
+    )
+
+
+def _differences(frame: pd.DataFrame, metric: str) -> Table:
+    return comparison_table(compare_to_baseline(frame, "ERM", metric))
+
+
+def _ranks(frame: pd.DataFrame, metric: str) -> Figure:
+    return critical_difference_diagram(friedman_nemenyi(frame, metric))
+
+
+EXPERIMENT = Experiment(
+    name="suite",
+    summary="ERM, mixup and rivals over many sets, or an OpenML suite (--suite ID)",
+    group="openml",
+    defaults=Options(alphas=(0.0, 0.4), folds=5, repeats=1, protocol="default"),
+    methods=methods,
+    show=show,
+    report=report,
+    any_suite=True,
+)

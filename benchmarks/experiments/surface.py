@@ -1,0 +1,87 @@
+"""Figure 1b of arXiv 1710.09412: decision surfaces on 2-D sets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from benchmarks import plots
+from benchmarks.experiment import Experiment, Options
+from benchmarks.jobs import Job, Method, alpha_methods
+from benchmarks.measures import Fitted, scores
+from benchmarks.report import Section, section
+from benchmarks.splits import Split
+from benchmarks.store import Record
+from benchmarks.tables import Table, metrics_table
+from benchmarks.work import Training
+
+#: Points of the grid along each side.
+SIDE = 80
+
+
+def methods(options: Options) -> tuple[Method, ...]:
+    """Compare the values of alpha."""
+    return alpha_methods(options.alphas or ())
+
+
+def measure(job: Job, models: Sequence[Fitted], split: Split) -> list[Record]:
+    """Record the probability of the second class on a grid around the rows."""
+    low, high = split.X_train.min(axis=0), split.X_train.max(axis=0)
+    margin = 0.1 * (high - low)
+    (left, bottom), (right, top) = low - margin, high + margin
+    x, y = np.linspace(left, right, SIDE), np.linspace(bottom, top, SIDE)
+    grid = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2).astype(np.float32)
+    proba = models[0].model.predict_proba(grid)[:, 1].reshape(SIDE, SIDE)
+    return [
+        {
+            **scores(models[0], split),
+            "uncertain": np.mean(np.abs(proba - 0.5) < 0.4),
+            "extent": [float(end) for end in (left, right, bottom, top)],
+            "surface": proba.astype(float).round(3).tolist(),
+            "rows": split.X_train.astype(float).round(3).tolist(),
+            "labels": split.y_train.tolist(),
+        }
+    ]
+
+
+def show(frame: pd.DataFrame) -> list[Table]:
+    """Tabulate the scores on the very rows that were learnt."""
+    title = "On the training rows; uncertain: share of the grid with 0.1 < p < 0.9"
+    keys = ["dataset", "method"]
+    return [metrics_table(frame, keys, ["error", "log_loss", "uncertain"], title=title)]
+
+
+def report(frame: pd.DataFrame) -> Section:
+    """Show Figure 1b."""
+    sets = frame[frame["repeat"] == 0].groupby("dataset", sort=False)
+    text = "Networks trained on all rows; shading is p(y = 1 | x)."
+    return section(
+        [text],
+        [partial(show, frame)],
+        {f"Decision surfaces on {name}": partial(_draw, part) for name, part in sets},
+    )
+
+
+def _draw(frame: pd.DataFrame) -> Figure:
+    first = frame.iloc[0]
+    surfaces = dict(zip(frame["method"], frame["surface"], strict=True))
+    extent = tuple(first["extent"])
+    return plots.surfaces(surfaces, extent, first["rows"], first["labels"])
+
+
+# NOTE[DIFF]: the paper does not describe the set and the network of Figure 1b; its
+# alpha is 1.
+EXPERIMENT = Experiment(
+    name="surface",
+    summary="Figure 1b: decision surfaces on 2-D sets",
+    group="toy",
+    defaults=Options(alphas=(0.0, 0.4, 1.0), repeats=1, protocol="default"),
+    methods=methods,
+    work=Training(measure),
+    show=show,
+    report=report,
+)

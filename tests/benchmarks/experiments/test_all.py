@@ -1,0 +1,81 @@
+"""Laws that hold for every experiment, those to come included."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import pytest
+from matplotlib.figure import Figure
+
+from benchmarks import experiments
+from benchmarks.estimators import build, trains_together
+from benchmarks.experiment import Options
+from benchmarks.report import write
+from benchmarks.runner import Workers, run
+from benchmarks.store import Store
+from benchmarks.work import Runtime
+from sk_mixup import MixupClassifier
+from tests.benchmarks.experiments.toys import TINY, Silent
+
+KNOWN = experiments.load_all()
+
+
+@pytest.fixture(params=KNOWN)
+def experiment(request):
+    return KNOWN[request.param]
+
+
+def test_there_are_those_of_the_paper():
+    paper = {"uci", "corruption", "adversarial", "ablation", "between", "surface"}
+    assert paper | {"demo", "suite"} <= set(KNOWN)
+
+
+def test_jobs_are_distinct_and_say_whose_they_are(experiment):
+    jobs = experiment.jobs(experiment.options())
+    assert len(set(jobs)) == len(jobs) > 0
+    assert {job.experiment for job in jobs} == {experiment.name}
+
+
+def test_jobs_on_one_fold_are_paired(experiment):
+    seeds = defaultdict(set)
+    for job in experiment.jobs(experiment.options()):
+        seeds[job.dataset, job.repeat, job.fold].add(job.seed)
+    assert all(len(each) == 1 for each in seeds.values())
+    per_set = defaultdict(list)
+    for (dataset, *_), (seed,) in seeds.items():
+        per_set[dataset].append(seed)
+    assert all(len(set(each)) == len(each) for each in per_set.values())
+
+
+def test_every_network_has_parameters_that_there_are(experiment):
+    for job in experiment.jobs(experiment.options(datasets=None)):
+        if trains_together(job):
+            assert set(dict(job.method.params)) <= set(MixupClassifier().get_params())
+            build(job)._validate_params()
+
+
+def test_options_are_kept_or_refused(experiment):
+    for name in ("alphas", "folds", "repeats"):
+        if getattr(experiment.defaults, name) is None:
+            with pytest.raises(ValueError, match=f"--{name} means nothing"):
+                experiment.options(**{name: 3})
+    assert experiment.options(epochs=7).epochs == 7
+    assert isinstance(experiment.options(), Options)
+
+
+def test_a_tiny_run_ends_in_tables_and_a_section(experiment, toys, tmp_path):
+    jobs = experiment.jobs(experiment.options(**TINY.get(experiment.name, {})))
+    store = Store(tmp_path / "store")
+    run(jobs, experiment.work, store, Runtime(), Workers(), Silent())
+    assert store.failures(jobs) == {}
+    frame = store.frame(jobs)
+    tables = experiment.show(frame)
+    assert tables
+    assert all(len(table.cells) for table in tables)
+    section = experiment.report(frame).headed(experiment.name)
+    assert not [text for text in section.text if text.startswith("Left out")]
+    assert section.tables
+    assert all(isinstance(figure, Figure) for figure in section.figures.values())
+    page, text = write("Toys", [section], tmp_path / "report")
+    assert page.stat().st_size > 1000
+    assert "nan" not in text.read_text()
