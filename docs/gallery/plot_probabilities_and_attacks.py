@@ -4,8 +4,7 @@ Trust in the probabilities, and attacks
 
 On test rows: are predictions of a given confidence right as often as they claim, and
 how far does a small change of the features, chosen against the network, push the error?
-A tenth of the labels of this generated table is random, which plain training learns by
-heart.
+A tenth of the labels of this generated table is random.
 """
 
 import matplotlib.pyplot as plt
@@ -19,7 +18,13 @@ from sk_mixup.inspection import ReliabilityDisplay, adversarial_error
 X, y = make_classification(
     2000, n_features=20, n_informative=8, n_classes=3, flip_y=0.1, random_state=0
 )
-X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.5, random_state=0)
+X_train, X_test, y_train, y_test = train_test_split(
+    X, y, stratify=y, test_size=0.5, random_state=0
+)
+STYLES = {
+    "ERM": {"color": "#0072B2", "marker": "o"},
+    "mixup": {"color": "#D55E00", "marker": "s"},
+}
 models = {
     name: MixupClassifier(alpha=alpha, max_epochs=60, random_state=0)
     for name, alpha in [("ERM", 0), ("mixup", 1)]
@@ -35,7 +40,8 @@ for model in models.values():
 # itself. The area of a point is the number of rows.
 
 figure, ax = plt.subplots(figsize=(5, 4.5), layout="constrained")
-for (name, model), color in zip(models.items(), ["#0072B2", "#D55E00"], strict=True):
+for name, model in models.items():
+    color = STYLES[name]["color"]
     ReliabilityDisplay.from_estimator(
         model, X_test, y_test, n_bins=10, name=name, ax=ax, color=color
     )
@@ -58,16 +64,13 @@ figure, axes = plt.subplots(
 for ax, title, source in zip(
     axes, ["White box", "Black box"], [None, surrogate], strict=True
 ):
-    for (name, model), style in zip(
-        models.items(), [("#0072B2", "o"), ("#D55E00", "s")], strict=True
-    ):
+    attack = {"source": source, "method": "iterated_fgsm"}
+    for name, model in models.items():
         errors = [
-            adversarial_error(
-                model, X_test, y_test, epsilon, source=source, method="iterated_fgsm"
-            )
+            adversarial_error(model, X_test, y_test, epsilon, **attack)
             for epsilon in epsilons
         ]
-        ax.plot(epsilons, errors, color=style[0], marker=style[1], label=name)
+        ax.plot(epsilons, errors, label=name, **STYLES[name])
     ax.set(title=title, xlabel="largest change, in standardised features")
 axes[0].set(ylabel="error", ylim=(0, 1))
 axes[0].legend()
