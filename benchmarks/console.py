@@ -105,7 +105,7 @@ class _Bar:
     def __init__(self, progress: Progress, task: TaskID) -> None:
         self.progress, self.task, self.started = progress, task, False
 
-    def settled(self, jobs: Sequence[Job]) -> None:
+    def settled(self, jobs: Sequence[Job], failed: int = 0) -> None:
         """Move on."""
         if not self.started:
             # What was done before says nothing of the speed.
@@ -124,15 +124,18 @@ class _Lines:
     def __init__(self, console: Console, jobs: Sequence[Job]) -> None:
         self.console = console
         self.open = Counter(job.dataset for job in jobs)
+        self.failed: Counter[str] = Counter()
         self.started: float | None = None
 
-    def settled(self, jobs: Sequence[Job]) -> None:
+    def settled(self, jobs: Sequence[Job], failed: int = 0) -> None:
         """Count, and say what is finished."""
         before = self.started is None
         self.started = self.started or time.monotonic()
         for name, count in Counter(job.dataset for job in jobs).items():
             self.open[name] -= count
+            self.failed[name] += failed
             if not self.open[name]:
                 seconds = time.monotonic() - self.started
                 when = "done before" if before else f"finished after {seconds:.1f} s"
-                self.console.print(f"{name}: {when}", highlight=False)
+                lost = f", {self.failed[name]} jobs failed" * (self.failed[name] > 0)
+                self.console.print(f"{name}: {when}{lost}", highlight=False)

@@ -61,8 +61,8 @@ class Workers:
 class Watcher(Protocol):
     """Whoever is told how it goes."""
 
-    def settled(self, jobs: Sequence[Job]) -> None:
-        """Learn that these jobs are done or have failed."""
+    def settled(self, jobs: Sequence[Job], failed: int = 0) -> None:
+        """Learn that these jobs are done but for some that failed."""
 
 
 @dataclass(frozen=True)
@@ -73,12 +73,23 @@ class Outcome:
     ----------
     settled : tuple of Job
         Jobs that are done or have failed by now, whoever did them.
+    failed : int
+        How many of them failed.
     no_data : Failure or None, default=None
         Why the group's data set cannot be had, if it cannot.
     """
 
     settled: tuple[Job, ...]
+    failed: int
     no_data: Failure | None = None
+
+    @classmethod
+    def of(
+        cls, group: tuple[Job, ...], store: Store, no_data: Failure | None = None
+    ) -> Outcome:
+        """Look up what became of a group."""
+        settled = tuple(filter(store.is_settled, group))
+        return cls(settled, sum(not store.is_done(job) for job in settled), no_data)
 
 
 def run(
@@ -125,7 +136,7 @@ def run(
             settled: set[Job] = set()
             for outcome in _one_pass(waiting, size, work, store, runtime):
                 settled.update(outcome.settled)
-                watcher.settled(outcome.settled)
+                watcher.settled(outcome.settled, outcome.failed)
             waiting = [job for job in waiting if job not in settled]
             if waiting:  # other processes have claimed them
                 time.sleep(PATIENCE)
@@ -189,7 +200,7 @@ def do_group(
                     no_data = result if result.no_data else no_data
                 else:
                     store.save(job, result)
-    return group, Outcome(tuple(filter(store.is_settled, group)), no_data)
+    return group, Outcome.of(group, store, no_data)
 
 
 def _safely(
@@ -212,7 +223,7 @@ def _give_up(group: tuple[Job, ...], store: Store, failure: Failure) -> Outcome:
         for job in group:
             if job.unit in mine and not store.is_settled(job):
                 store.save_failure(job, failure.reason)
-    return Outcome(tuple(filter(store.is_settled, group)))
+    return Outcome.of(group, store)
 
 
 @contextmanager

@@ -25,7 +25,7 @@ class Heard:
 
     jobs: list = field(default_factory=list)
 
-    def settled(self, jobs):
+    def settled(self, jobs, failed=0):
         self.jobs += jobs
 
 

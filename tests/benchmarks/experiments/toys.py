@@ -25,7 +25,7 @@ TINY = {
 class Silent:
     """Hears how far a run has come and says nothing."""
 
-    def settled(self, jobs):
+    def settled(self, jobs, failed=0):
         pass
 
 
