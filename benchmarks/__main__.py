@@ -91,6 +91,10 @@ def make_parser(known: Mapping[str, Experiment]) -> argparse.ArgumentParser:
     for name, experiment in known.items():
         command = commands.add_parser(name, help=experiment.summary)
         _add_questions(command)
+        if experiment.defaults.quick is not None:
+            command.add_argument(
+                "--quick", action="store_true", help="a rehearsal that says nothing"
+            )
         if experiment.any_suite:
             command.add_argument(
                 "--suite", type=int, metavar="ID", help="an OpenML suite, 99 for CC18"
@@ -256,7 +260,7 @@ def _timings(asked: argparse.Namespace) -> speed.Request:
 def _options(experiment: Experiment, asked: argparse.Namespace) -> Options:
     names = ("datasets", "alphas", "folds", "repeats", "epochs", "protocol")
     given = {name: getattr(asked, name) for name in names}
-    given["suite"] = getattr(asked, "suite", None)
+    given |= {name: getattr(asked, name, None) for name in ("quick", "suite")}
     frozen: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in given.items()

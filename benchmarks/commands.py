@@ -165,7 +165,7 @@ def list_everything(experiments: Mapping[str, Experiment], place: Place) -> None
         {
             "experiment": name,
             "what it is": each.summary,
-            "data sets": each.group,
+            "data sets": each.group if isinstance(each.group, str) else "its own",
             "jobs": len(each.jobs(each.options())),
         }
         for name, each in experiments.items()

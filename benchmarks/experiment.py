@@ -15,6 +15,9 @@ from benchmarks.report import Section
 from benchmarks.tables import Table
 from benchmarks.work import Training, Work
 
+#: Epochs of a rehearsal.
+QUICK_EPOCHS = 100
+
 
 @dataclass(frozen=True)
 class Options:
@@ -32,6 +35,8 @@ class Options:
         Epochs of training; None takes the protocol's.
     protocol : str, default="paper"
         One of `benchmarks.estimators.PROTOCOLS`.
+    quick : bool, default=None
+        Whether to rehearse: sizes that say nothing, soon done.
     """
 
     datasets: tuple[str, ...] | None = None
@@ -40,6 +45,7 @@ class Options:
     repeats: int | None = None
     epochs: int | None = None
     protocol: str = "paper"
+    quick: bool | None = None
 
     @property
     def all_epochs(self) -> int:
@@ -62,8 +68,9 @@ class Experiment:
         What the command line calls it.
     summary : str
         What it is, in one line.
-    group : str
-        The group of data sets that it chooses from (see `benchmarks.datasets`).
+    group : str or tuple of str
+        The group of data sets that it chooses from (see `benchmarks.datasets`), or the
+        names of sets of its own.
     defaults : Options
         What is asked if nothing else is; ``datasets=None`` is the whole group.
     methods : callable
@@ -82,7 +89,7 @@ class Experiment:
 
     name: str
     summary: str
-    group: str
+    group: str | tuple[str, ...]
     defaults: Options
     methods: Callable[[Options], Sequence[Method]]
     show: Callable[[pd.DataFrame], list[Table]]
@@ -123,9 +130,23 @@ class Experiment:
                 raise ValueError("give either --suite or --datasets")
             asked["datasets"] = tuple(datasets.suite_members(suite))
             return replace(self.defaults, **asked)
+        if asked.get("quick"):
+            asked.setdefault("epochs", QUICK_EPOCHS)
         options = replace(self.defaults, **asked)
-        names = datasets.select(self.group, options.datasets)
-        return replace(options, datasets=tuple(names))
+        return replace(options, datasets=self._select(options.datasets))
+
+    def _select(self, wanted: tuple[str, ...] | None) -> tuple[str, ...]:
+        """Find what names of data sets mean here."""
+        if isinstance(self.group, str):
+            return tuple(datasets.select(self.group, wanted))
+        names = self.group if wanted is None else tuple(dict.fromkeys(wanted))
+        for name in names:
+            if name not in self.group:
+                known = ", ".join(self.group)
+                raise ValueError(
+                    f"unknown set of '{self.name}' '{name}'; known: {known}"
+                )
+        return names
 
     def jobs(self, options: Options) -> list[Job]:
         """State what is to be done, set by set and fold by fold.

@@ -48,6 +48,8 @@ _QUANTITIES = {
     "miss_rate": Quantity("miss rate (%)", scale=100.0, decimals=2),
     "gradient_norm": Quantity("gradient norm", decimals=2),
     "distance": Quantity("distance to the data", decimals=4),
+    "least_distance": Quantity("least distance to the data", decimals=4),
+    "floor": Quantity("distance of real rows", decimals=4),
 }
 
 

@@ -26,7 +26,15 @@ def experiment(request):
 
 
 def test_there_are_those_of_the_paper():
-    paper = {"uci", "corruption", "adversarial", "ablation", "between", "surface"}
+    paper = {
+        "uci",
+        "corruption",
+        "adversarial",
+        "ablation",
+        "between",
+        "surface",
+        "gan",
+    }
     assert paper | {"demo", "suite"} <= set(KNOWN)
 
 

@@ -16,6 +16,7 @@ TINY = {
     "between": {**TWO, "alphas": (0.0, 1.0)},
     "corruption": {**TWO, "datasets": ("vowel",)},
     "demo": {"epochs": 1, "folds": 2, "alphas": (0.0, 1.0)},
+    "gan": {"quick": True},
     "suite": {**TWO, "alphas": (0.0, 0.4)},
     "surface": {"epochs": 2, "datasets": ("two_moons",)},
     "uci": {**TWO, "datasets": ("iris", "phishing"), "alphas": (0.0, 1.0, 8.0)},
