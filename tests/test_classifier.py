@@ -296,6 +296,16 @@ def test_classes_may_be_announced(blobs):
     assert not hasattr(model, "_announced")
 
 
+def test_labels_are_numbered_among_the_announced_ones(blobs):
+    X, y = blobs
+    few = MixupClassifier(**CONSTANT, lr=0.05)
+    for _ in range(20):
+        few.partial_fit(X[y > 0], 2 * y[y > 0] + 1, classes=[0, 1, 3, 4, 5])
+    proba = few.predict_proba(X[y > 0])
+    assert few.score(X[y > 0], 2 * y[y > 0] + 1) > 0.8
+    assert proba[:, [0, 1, 3]].max() < proba[:, [2, 4]].max()
+
+
 # Bad input.
 
 

@@ -43,6 +43,28 @@ def test_standardising_inside_equals_a_scaler_before(make, data):
     )
 
 
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
+def test_clipping_tames_an_outlier(make, kind, data):
+    X, y = data
+    outlier = X[:3].copy()
+    outlier[0, 0] = 1e6
+    wild, tame = (make(1, clip=c, **SMALL).fit(kind(X), y) for c in (None, 3.0))
+    usual = abs(predicted(tame, kind(X))).max()
+    assert abs(predicted(tame, kind(outlier))).max() < 10 * usual
+    exported = tame.to_torch()(torch.from_numpy(outlier).float())
+    other = wild.to_torch()(torch.from_numpy(outlier).float())
+    assert abs(exported - other)[0].max() > 1e-3
+    expected = tame.predict_proba(kind(outlier)) if hasattr(tame, "classes_") else None
+    if expected is not None:
+        np.testing.assert_allclose(exported, expected, atol=1e-6)
+
+
+def test_no_clipping_without_standardising(make, data):
+    params = {**SMALL, "standardize": False}
+    one, other = (make(1, clip=c, **params).fit(*data) for c in (None, 0.1))
+    assert_same_predictions(one, other, data[0])
+
+
 def test_a_constant_feature_does_no_harm(make, data):
     X, y = data
     constant = np.column_stack([X, np.full(90, 7.0)])

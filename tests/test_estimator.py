@@ -23,6 +23,7 @@ from tests.twins import (
     TWINS,
     assert_same_predictions,
     complete,
+    label,
     linear,
     outputs_of,
     perceptron,
@@ -35,7 +36,7 @@ pytestmark = pytest.mark.parametrize("make", TWINS)
 # Randomness.
 
 
-@pytest.mark.parametrize("params", DRAWING, ids=str)
+@pytest.mark.parametrize("params", DRAWING, ids=label)
 @pytest.mark.parametrize("seed", [0, 7])
 def test_one_seed_gives_one_result_and_two_give_two(make, params, seed, data):
     X, y = data
@@ -55,7 +56,7 @@ def global_states():
 
 
 @pytest.mark.parametrize("random_state", [0, None])
-@pytest.mark.parametrize("params", DRAWING, ids=str)
+@pytest.mark.parametrize("params", DRAWING, ids=label)
 def test_global_generators_are_left_alone(make, params, random_state, data):
     X, y = data
     model = make(**{**SMALL, **complete(make, params), "random_state": random_state})
@@ -219,7 +220,7 @@ def test_a_pipeline_is_searched_and_scored(make, data):
 EXPORTED = [{}, {"n_estimators": 3}, {"standardize": False}, {"module": perceptron}]
 
 
-@pytest.mark.parametrize("params", EXPORTED, ids=str)
+@pytest.mark.parametrize("params", EXPORTED, ids=label)
 def test_to_torch_predicts_the_same(make, params, data, rng):
     model = make(1, **SMALL, **complete(make, params)).fit(*data)
     rows = rng.normal(size=(1000, 4)).astype(np.float32) * 5
@@ -234,7 +235,7 @@ def test_to_torch_predicts_the_same(make, params, data, rng):
     np.testing.assert_allclose(result, predicted(model, rows), rtol=0, atol=2e-6)
 
 
-@pytest.mark.parametrize("params", EXPORTED, ids=str)
+@pytest.mark.parametrize("params", EXPORTED, ids=label)
 def test_to_torch_survives_storage_and_export(make, params, data):
     X, y = data
     params = complete(make, params)
@@ -298,7 +299,7 @@ def test_fitted_attributes_are_those_documented(make, data):
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("params", DRAWING, ids=str)
+@pytest.mark.parametrize("params", DRAWING, ids=label)
 def test_a_gpu_computes_what_the_cpu_does(make, params, data):
     X, y = data
     params = {**SMALL, **complete(make, params)}

@@ -18,7 +18,7 @@ SHORT = {  # 48 steps on the blobs
 VARIANTS = [
     {},
     {"lr_schedule": "constant", "optimizer": "rmsprop"},
-    {"dropout": 0.3},
+    {"dropout": 0.3, "clip": 2.0},
     {"noise_std": 0.3},
     {"mix_layer": 1, "weights_per": "example"},
     {"mix_layer": "random", "dropout": 0.3},
@@ -260,6 +260,30 @@ def test_errors_are_returned_in_place_if_asked_for(blobs):
         assert fitted[index] is jobs[index][0]
         alone = clone(fitted[index]).fit(*blobs)
         assert_same_fit(fitted[index], alone, blobs[0])
+
+
+class Interrupted(nn.Linear):
+    """A module during whose training the user presses Ctrl-C."""
+
+    def forward(self, x):
+        if self.training:
+            raise KeyboardInterrupt
+        return super().forward(x)
+
+
+def test_an_interrupt_stops_the_others_too(blobs, threads):
+    X, y = blobs
+    sizes = {"in_features": 4, "out_features": 3}
+    endless = {**SHORT, "max_epochs": 10**6}
+    models = [
+        MixupClassifier(module=Interrupted, module_params=sizes, **SHORT),
+        MixupClassifier(**endless),
+        MixupClassifier(**endless, lr=0.01),
+    ]
+    before = [dict(vars(model)) for model in models]
+    with pytest.raises(KeyboardInterrupt):
+        fit_many(models, [X] * 3, [y] * 3)
+    assert [vars(model) for model in models] == before
 
 
 def test_nothing_to_fit_is_fine():

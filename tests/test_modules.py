@@ -370,6 +370,20 @@ def test_standardize_uses_each_runs_figures(generator):
     assert torch.equal(joined(x), module(x))
 
 
+@pytest.mark.parametrize("clip", [0.5, 3.0])
+def test_clipping_is_smooth_bounded_and_kept_with_the_runs(clip):
+    z = torch.linspace(-50, 50, 1001).view(1, -1, 1)
+    module = Standardize(torch.zeros(2, 1, 1), torch.ones(2, 1, 1), clip)
+    clipped = module(z)
+    assert (clipped.abs() < clip).all()
+    assert (clipped.diff(dim=1) > 0).all()
+    torch.testing.assert_close(clipped[0], z[0] / (1 + (z[0] / clip) ** 2).sqrt())
+    near = torch.tensor([[[clip / 100]]])
+    torch.testing.assert_close(module(near)[0], near[0], rtol=1e-4, atol=0)
+    for part in (module.select([1]), Standardize.concatenate([module, module])):
+        assert part.clip == clip
+
+
 def test_predictor_averages_the_members_predictions(mlp, generator):
     shift = torch.randn(RUNS, 1, 4, generator=generator)
     network = Network(Standardize(shift, torch.full((RUNS, 1, 4), 2.0)), mlp)

@@ -249,6 +249,21 @@ def test_skorch_schedule_sets_the_rate(blobs):
     np.testing.assert_allclose(rates.seen[::6], [1e-2, 1e-3, 1e-4, 1e-5])
 
 
+class Spoil(Callback):
+    """Spoil the weights of one member after the first epoch."""
+
+    def on_epoch_end(self, net, **kwargs):
+        with torch.no_grad():
+            net.module_.body.theta[1] = np.nan
+
+
+def test_one_member_that_diverges_is_enough_for_an_error(blobs):
+    model = MixupClassifier(n_estimators=3, callbacks=[Spoil()], **SMALL)
+    with pytest.raises(ValueError, match="NaN or infinite in epoch 2; try a lower lr"):
+        model.fit(*blobs)
+    assert not hasattr(model, "net_")
+
+
 class Interrupt(nn.Linear):
     """A module during whose forward pass the user presses Ctrl-C."""
 

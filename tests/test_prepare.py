@@ -7,7 +7,7 @@ from scipy import sparse
 from sklearn.exceptions import NotFittedError
 from torch import nn
 
-from sk_mixup.vicinity import Neighbors, SameClass, Similar
+from sk_mixup.vicinity import SameClass
 from tests.twins import (
     CONSTANT,
     DRAWING,
@@ -15,6 +15,7 @@ from tests.twins import (
     TWINS,
     assert_same_predictions,
     complete,
+    label,
     perceptron,
     predicted,
 )
@@ -37,13 +38,13 @@ def test_weights_equal_repeated_rows(make, standardize, data, rng):
     np.testing.assert_allclose(weighted.loss_curve_, repeated.loss_curve_)
 
 
-@pytest.mark.parametrize("params", DRAWING[:3], ids=str)
+@pytest.mark.parametrize("params", DRAWING[:3], ids=label)
 def test_a_row_of_weight_0_is_left_out(make, params, data):
     X, y = data
     weights = np.arange(90) % 3 > 0
     zero = make(1, **SMALL, **params).fit(X, y, weights.astype(float))
     without = make(1, **SMALL, **params).fit(X[weights], y[weights])
-    assert_same_predictions(zero, without, X)
+    assert_same_predictions(zero, without, X, atol=1e-5)
 
 
 @pytest.mark.parametrize("factor", [1e-6, 3, 1e6])
@@ -78,7 +79,7 @@ GOING_ON = [
 ]
 
 
-@pytest.mark.parametrize("params", GOING_ON, ids=str)
+@pytest.mark.parametrize("params", GOING_ON, ids=label)
 def test_two_warm_fits_equal_a_long_one(make, params, data):
     X, y = data
     params = {**CONSTANT, **complete(make, params)}
@@ -89,7 +90,7 @@ def test_two_warm_fits_equal_a_long_one(make, params, data):
     assert warm.n_iter_ == 6
 
 
-@pytest.mark.parametrize("params", GOING_ON, ids=str)
+@pytest.mark.parametrize("params", GOING_ON, ids=label)
 def test_partial_fits_equal_epochs(make, params, data):
     X, y = data
     params = {**CONSTANT, **complete(make, params)}
@@ -214,6 +215,7 @@ BAD_PARAMETERS = [
     ({"max_epochs": 0}, "'max_epochs' parameter"),
     ({"lr": 0.0}, "'lr' parameter"),
     ({"dropout": 1.0}, "'dropout' parameter"),
+    ({"clip": 0.0}, "'clip' parameter"),
     ({"n_estimators": 0}, "'n_estimators' parameter"),
     ({"random_state": "seed"}, "'random_state' parameter"),
     ({"optimizer": "adamax"}, r"'optimizer' parameter.*'adam'"),
@@ -260,12 +262,6 @@ def test_bad_modules_are_refused(make, params, error, message, data):
     if params.get("module") is perceptron:
         params = complete(make, params)
     assert_refused(make(**SMALL, **params), error, message, *data)
-
-
-@pytest.mark.parametrize("spoil", [Neighbors, Similar])
-def test_pairings_refuse_what_cannot_be(make, spoil):
-    with pytest.raises(ValueError, match="must be"):
-        spoil(0)
 
 
 def test_a_diverging_run_among_others_is_named(make, data):

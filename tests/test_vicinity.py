@@ -177,10 +177,11 @@ def test_random_pairs_permute_each_minibatch(n_rows, batch_size):
             np.testing.assert_array_equal(np.sort(column), np.sort(order[batch]))
 
 
-def test_random_pairs_are_uniform(rng):
+@pytest.mark.parametrize("batch_size", [4, 100])  # whole minibatches, and the last
+def test_random_pairs_are_uniform(batch_size, rng):
     draw = RandomPairs().fit(rows(np.zeros((4, 1))))
-    partners = np.concatenate([draw(np.arange(4), 4, 1, rng) for _ in range(2000)])
-    counts = np.bincount(partners.reshape(-1, 4)[:, 0], minlength=4)
+    partners = [draw(np.arange(4), batch_size, 1, rng)[0, 0] for _ in range(2000)]
+    counts = np.bincount(partners, minlength=4)
     assert stats.chisquare(counts).pvalue > SIGNIFICANCE
 
 
@@ -209,9 +210,9 @@ def test_neighbors_are_all_and_only_the_nearest(k, rng):
     X = rng.normal(size=(25, 3))
     distances = cdist(X, X)
     np.fill_diagonal(distances, np.inf)
-    draw = Neighbors(k).fit(rows(X))
-    partners = draw(np.arange(25), 8, 60 * k, rng)
-    for row, found in enumerate(partners):
+    draw, order = Neighbors(k).fit(rows(X)), rng.permutation(25)
+    partners = draw(order, 8, 60 * k, rng)
+    for row, found in zip(order, partners, strict=True):
         assert set(found) == set(distances[row].argsort()[:k])
 
 
@@ -220,9 +221,9 @@ def test_same_class_neighbors_are_the_nearest_of_the_class(k, rng):
     X, y = rng.normal(size=(25, 3)), np.arange(25) % 3
     distances = np.where(y[:, None] == y, cdist(X, X), np.inf)
     np.fill_diagonal(distances, np.inf)
-    draw = SameClassNeighbors(k).fit(rows(X, y))
-    partners = draw(np.arange(25), 8, 200, rng)
-    for row, found in enumerate(partners):
+    draw, order = SameClassNeighbors(k).fit(rows(X, y)), rng.permutation(25)
+    partners = draw(order, 8, 200, rng)
+    for row, found in zip(order, partners, strict=True):
         kept = min(k, np.isfinite(distances[row]).sum())
         assert set(found) == set(distances[row].argsort()[:kept])
 
@@ -332,6 +333,19 @@ def test_values_are_frozen_equal_and_honest(value):
     assert hash(twin) == hash(value)
     with pytest.raises(FrozenInstanceError):
         value.alpha = 2
+
+
+@pytest.mark.parametrize("make", [Neighbors, SameClassNeighbors, Similar])
+@pytest.mark.parametrize("value", [0, -1])
+def test_values_that_cannot_be_are_refused(make, value):
+    with pytest.raises(ValueError, match="must be"):
+        make(value)
+
+
+@pytest.mark.parametrize("pairing", [SameClass(), SameClassNeighbors(3)], ids=repr)
+def test_real_targets_have_no_classes(pairing, rng):
+    with pytest.raises(ValueError, match=r"SameClass.*\) needs classes"):
+        pairing.fit(rows(rng.normal(size=(9, 2)), rng.normal(size=(9, 1))))
 
 
 def test_other_parameters_make_another_value():

@@ -29,6 +29,12 @@ def assert_same_predictions(one, other, X, atol=0):
     )
 
 
+def label(params):
+    """Name parameters for a test's id, which must be the same in every process."""
+    named = {k: getattr(v, "__name__", v) for k, v in params.items()}
+    return ", ".join(f"{k}={v}" for k, v in named.items()) or "defaults"
+
+
 def outputs_of(make):
     """Return how many outputs a module needs for the data of the tests."""
     return 3 if make is MixupClassifier else 1
