@@ -256,20 +256,23 @@ class EpochDraw:
     def take(self, first: int, n_rows: int, examples: int | None) -> Drawn:
         """Return ``n_rows`` rows from ``first`` on, padded with rows of no weight.
 
-        ``examples``, if given, is how many there are to be for each row.
+        ``examples``, if given, is how many there are to be for each row: those that
+        are missing have no weight.
         """
         at = slice(first, first + n_rows)
         rows, weights = self.rows[at], self.weights[at]
-        missing = 0 if examples is None else examples - rows.shape[1]
-        rows = np.concatenate([rows, rows[:, :1].repeat(missing, axis=1)], axis=1)
-        weights = np.pad(weights, ((0, 0), (0, missing)))
-        shares = self.vicinity.target_weights(weights)
-        padding = ((0, n_rows - len(rows)), (0, 0))
-        return Drawn(
-            torch.from_numpy(np.pad(rows, padding)),
-            torch.from_numpy(np.pad(weights, padding)),
-            torch.from_numpy(np.pad(shares, padding)),
-        )
+        shape = n_rows, rows.shape[1] if examples is None else examples
+        drawn = rows, weights, self.vicinity.target_weights(weights)
+        return Drawn(*(torch.from_numpy(_padded(part, shape)) for part in drawn))
+
+
+def _padded(values: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
+    """Return the values with zeros below and to the right."""
+    if values.shape == shape:
+        return values
+    padded = np.zeros(shape, values.dtype)
+    padded[: len(values), : values.shape[1]] = values
+    return padded
 
 
 class Drawn(NamedTuple):

@@ -170,7 +170,9 @@ class StackedMLP(nn.Module):
     def select(self, runs: Sequence[int]) -> StackedMLP:
         """Return a module of the given runs alone."""
         selected = StackedMLP(0, self.sizes)
-        selected.theta = nn.Parameter(self.theta.detach()[list(runs)].clone())
+        # A list as an index would start threads to copy a few rows.
+        rows = torch.stack([self.theta.detach()[run] for run in runs])
+        selected.theta = nn.Parameter(rows)
         return selected
 
     @staticmethod

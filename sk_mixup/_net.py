@@ -77,7 +77,7 @@ class MixupNet(skorch.NeuralNet):
 
     @property
     def _default_callbacks(self) -> list[tuple[str, Callback]]:
-        return [("epoch_timer", EpochTimer()), ("print_log", PrintLog())]
+        return [("epoch_timer", EpochTimer()), ("print_log", QuietLog())]
 
     def initialize_history(self) -> None:
         """Forget the losses of all epochs."""
@@ -299,6 +299,15 @@ class MixupNet(skorch.NeuralNet):
                     ]
                 )
             self.optimizer_.state[parameter][name] = value
+
+
+class QuietLog(PrintLog):
+    """A :class:`skorch.callbacks.PrintLog` that formats only what it prints."""
+
+    def on_epoch_end(self, net: MixupNet, **kwargs: Any) -> None:
+        """Print a line if asked to."""
+        if net.verbose or self.sink is not print:
+            super().on_epoch_end(net, **kwargs)
 
 
 class EndOfTraining(Exception):  # noqa: N818 - a signal, not an error
