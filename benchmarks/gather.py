@@ -170,8 +170,8 @@ def _made(experiments: Mapping[str, Experiment], store: Store) -> Section:
         "Errors are means over the folds of all repeats, with standard errors that "
         "know that folds share training rows (Nadeau and Bengio, 2003). Methods are "
         "compared on the same folds, initial weights and order of rows. Networks "
-        "that were trained together share their wall time evenly. The minutes of an "
-        "interrupted command are not known."
+        "that were trained together share their wall time by their numbers and epochs. "
+        "The minutes of an interrupted command are not known."
     )
     return Section("How this was made", (text,), tuple(tables))
 

@@ -29,8 +29,8 @@ class Fitted:
     model : object
         A fitted classifier.
     seconds : float
-        Wall time of fitting it; of networks that were trained together each has an
-        equal share of the whole.
+        Wall time of fitting it; networks that were trained together share theirs by
+        their numbers and epochs.
     """
 
     model: Any

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 
 from benchmarks import splits
@@ -207,17 +208,19 @@ def _fit_together(
 ) -> dict[Job, Fitted | Exception]:
     # torch imports this when the first optimiser is made; it is no part of a fit.
     importlib.import_module("torch._dynamo")
+    estimators = [build(job, device) for job in parts]
+    shares = np.array([each.n_estimators * each.max_epochs for each in estimators])
     start = time.perf_counter()
     models = fit_many(
-        [build(job, device) for job in parts],
+        estimators,
         [part.X_train for part in parts.values()],
         [part.y_train for part in parts.values()],
         on_error="return",
     )
-    seconds = (time.perf_counter() - start) / max(1, len(parts))
+    seconds = (time.perf_counter() - start) * shares / max(1, shares.sum())
     return {
-        job: model if isinstance(model, Exception) else Fitted(model, seconds)
-        for job, model in zip(parts, models, strict=True)
+        job: model if isinstance(model, Exception) else Fitted(model, float(took))
+        for job, model, took in zip(parts, models, seconds, strict=True)
     }
 
 

@@ -11,12 +11,12 @@ from benchmarks.datasets import Dataset
 
 TWO = {"datasets": ("vehicle", "vowel"), "epochs": 2, "folds": 2}
 TINY = {
-    "ablation": TWO,
+    "ablation": {**TWO, "datasets": ("vowel",)},
     "adversarial": {**TWO, "alphas": (0.0, 1.0)},
     "between": {**TWO, "alphas": (0.0, 1.0)},
     "corruption": {**TWO, "datasets": ("vowel",)},
-    "demo": {"epochs": 1, "folds": 2, "alphas": (0.0, 1.0)},
-    "gan": {"quick": True},
+    "demo": {**TWO, "datasets": ("iris", "wine"), "alphas": (0.0, 1.0)},
+    "gan": {"quick": True, "epochs": 20},
     "suite": {**TWO, "alphas": (0.0, 0.4)},
     "surface": {"epochs": 2, "datasets": ("two_moons",)},
     "uci": {**TWO, "datasets": ("iris", "phishing"), "alphas": (0.0, 1.0, 8.0)},
