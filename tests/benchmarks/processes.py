@@ -7,13 +7,19 @@ import os
 from functools import cache
 from pathlib import Path
 
+SLOW_IMPORTS = [
+    "benchmarks.__main__",
+    "benchmarks.experiments.gan",
+    "benchmarks.experiments.suite",
+    "torch._dynamo",  # torch imports it when the first optimiser is made
+]
+
 
 @cache
 def context():
     """Return a way to start processes that have torch imported but never used."""
     processes = multiprocessing.get_context("forkserver")
-    # torch._dynamo is what torch imports when the first optimiser is made.
-    processes.set_forkserver_preload(["benchmarks.__main__", "torch._dynamo"])
+    processes.set_forkserver_preload(SLOW_IMPORTS)
     return processes
 
 
