@@ -151,9 +151,12 @@ def test_modules_that_draw_do_so_apart_on_several_threads(blobs, threads):
 
 
 @pytest.mark.parametrize("max_memory", [1, 10**5, 10**9])
-def test_memory_decides_how_many_at_a_time_and_nothing_else(max_memory, blobs):
+@pytest.mark.parametrize("mix_layer", ["input", "random"])
+def test_memory_decides_how_many_at_a_time_and_nothing_else(
+    max_memory, mix_layer, blobs
+):
     X, y = blobs
-    models = candidates(MixupClassifier, n_estimators=2)
+    models = candidates(MixupClassifier, n_estimators=2, mix_layer=mix_layer)
     fit_many(models, [X] * 10, [y] * 10, max_memory=max_memory)
     for model in models[::4]:
         assert_same_fit(model, clone(model).fit(X, y), X)
