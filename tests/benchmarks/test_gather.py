@@ -9,7 +9,7 @@ from benchmarks.__main__ import main
 from benchmarks.gather import asked_for, sections
 from benchmarks.store import Store
 
-TINY = "--protocol paper --epochs 1 --folds 2".split()
+TINY = ["--protocol", "paper", "--epochs", "1", "--folds", "2"]
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.__main__ import main
 
-TINY = "--protocol paper --epochs 1 --folds 2 --alphas 0 1".split()
+TINY = ["--protocol", "paper", "--epochs", "1", "--folds", "2", "--alphas", "0", "1"]
 
 
 @pytest.fixture
