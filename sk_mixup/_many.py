@@ -23,7 +23,7 @@ from sk_mixup._net import BestEpoch, MixupNet, torch_threads
 
 CPU_STACK = 16
 CACHE = 6_000_000
-LONG_STEP = 100_000_000  # floating-point operations: a millisecond or two
+WORK_PER_THREAD = 6_000_000  # floating-point operations of a step
 CUDA_STACK = 256
 MAX_MEMORY = 1_000_000_000
 
@@ -71,7 +71,7 @@ class Share:
 
 @dataclass(frozen=True)
 class Stack:
-    """Shares that are trained as one program, and on how many threads."""
+    """Shares that are trained as one program, and on how many threads if alone."""
 
     shares: tuple[Share, ...]
     threads: int
@@ -297,9 +297,9 @@ def _stack_size(
     """Return the runs of a stack and the threads it should run on.
 
     On a CPU a stack whose weights, gradients and moments fit the cache is fastest, and
-    many stacks on a thread each are faster than one stack on all threads, which pays
-    only where a step is long: threads that wait for each other many times a
-    millisecond are slower than one, on a busy machine many times.
+    even stacks on a thread each are faster than one stack on all threads. A stack
+    alone gets a thread for every so many operations of a step: threads that wait for
+    each other many times a millisecond are slower than one.
     """
     recipe = problem.recipe
     weights = 16 * recipe.architecture.n_weights + 1
@@ -309,9 +309,10 @@ def _stack_size(
         return min(fits, CUDA_STACK), threads
     cached = max(1, min(CPU_STACK, CACHE // weights))
     if n_runs > cached or n_runs >= threads * cached // 2:
-        return min(fits, cached, -(-n_runs // threads)), 1
+        rounds = max(1, round(n_runs / (threads * cached)))
+        return min(fits, -(-n_runs // (threads * rounds))), 1
     work = 6 * recipe.plan.batch_size * recipe.architecture.n_weights * n_runs
-    return min(fits, n_runs), threads if work > LONG_STEP else 1
+    return min(fits, n_runs), max(1, min(threads, work // WORK_PER_THREAD))
 
 
 def _cut(
@@ -335,26 +336,21 @@ def _cut(
 def _train_stacks(
     stacks: Sequence[Stack], threads: int, progress: Progress
 ) -> list[MixupNet]:
-    """Train the stacks, those for one thread side by side, and return their nets."""
-    alone = [stack for stack in stacks if stack.threads > 1 or len(stacks) == 1]
-    nets = {id(stack): _train_stack(stack, progress) for stack in alone}
+    """Train the stacks, several of a CPU's on a thread each, and return their nets."""
+    if len(stacks) == 1 or (stacks and stacks[0].recipe.device.type != "cpu"):
+        return [_train_stack(stack, stack.threads, progress) for stack in stacks]
     with ThreadPoolExecutor(threads) as pool:
         try:
-            futures = {
-                id(stack): pool.submit(_train_stack, stack, progress)
-                for stack in stacks
-                if id(stack) not in nets
-            }
-            nets |= {key: future.result() for key, future in futures.items()}
+            futures = [pool.submit(_train_stack, s, 1, progress) for s in stacks]
+            return [future.result() for future in futures]
         except BaseException:
             progress.stop.set()
             pool.shutdown(cancel_futures=True)
             raise
-    return [nets[id(stack)] for stack in stacks]
 
 
-def _train_stack(stack: Stack, progress: Progress) -> MixupNet:
-    with torch_threads(stack.threads):
+def _train_stack(stack: Stack, threads: int, progress: Progress) -> MixupNet:
+    with torch_threads(threads):
         problem, runs = stack.shares[0].problem, stack.runs
         net = problem.net
         if net is None:
