@@ -168,21 +168,26 @@ def _fit(name: str, recipes: Sequence[Recipe], table: Table) -> None:
 
 def _grid(scale: Scale) -> Iterator[Case]:
     """Time a grid search, against scikit-learn's and against fits in a loop."""
-    table = scale.small_table()
+    table, title = scale.small_table(), f"grid of {scale.n_networks}"
     own = Seconds(partial(_search(GridSearchCV, OURS, scale).fit, *table))
-    others = [
-        *((_loop(name, scale, table), aim) for name, aim in LOOP_TARGETS.items()),
-        *((_workers(name, scale, table), aim) for name, aim in SEARCH_TARGETS.items()),
-    ]
-    title = f"grid of {scale.n_networks}"
+    loops = [_loop(name, scale, table) for name in LOOP_TARGETS]
+    searches = [_workers(name, scale, table) for name in SEARCH_TARGETS]
     yield Case(
         title,
-        (Subject(OURS, own), *(subject for subject, _ in others)),
-        tuple(
-            Comparison(title, OURS, subject.name, target) for subject, target in others
+        (Subject(OURS, own), *loops, *searches),
+        (
+            *_against(loops, f"{title}, a loop", LOOP_TARGETS),
+            *_against(searches, title, SEARCH_TARGETS),
         ),
     )
     get_reusable_executor().shutdown()
+
+
+def _against(
+    others: Sequence[Subject], title: str, targets: Mapping[str, float]
+) -> Iterator[Comparison]:
+    for other, target in zip(others, targets.values(), strict=True):
+        yield Comparison(title, OURS, other.name, target)
 
 
 def _search(search: type, name: str, scale: Scale) -> Any:
@@ -209,7 +214,7 @@ def _loop(name: str, scale: Scale, table: Table) -> Subject:
     recipes = [replace(scale.recipe, alpha=alpha) for alpha in scale.alphas]
     action = partial(_fit, name, recipes, (X[train], y[train]))
     seconds = Seconds(action, scale.folds, single_thread=True)
-    return Subject(f"{name} in a loop", seconds, PEERS[name].package)
+    return Subject(name, seconds, PEERS[name].package)
 
 
 def _ensemble(scale: Scale) -> Iterator[Case]:
