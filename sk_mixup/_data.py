@@ -119,7 +119,7 @@ def _flat_rows(portion: Portion, numbers: torch.Tensor) -> Any:
 def no_standardization(portion: Portion) -> Standardize:
     """Return figures that leave the rows as they are."""
     shape = (1, 1, *portion.table.shape[1:])
-    return Standardize(torch.zeros(shape), torch.ones(shape))
+    return Standardize(torch.zeros(shape), torch.ones(shape), idle=True)
 
 
 def split_portion(

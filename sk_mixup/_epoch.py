@@ -80,7 +80,7 @@ class DenseTable:
 
     def standardized(self, rows: Rows, by: Standardize) -> NDArray[np.float32]:
         taken = self.take(torch.from_numpy(rows).to(self.values.device))
-        return by(taken)[0].flatten(1).cpu().numpy()
+        return by(taken.unsqueeze(0)).squeeze(0).flatten(1).cpu().numpy()
 
 
 class SparseTable:
@@ -431,7 +431,8 @@ class Minibatches:
         weights = drawn.weights.to(self.device, self.dtype)
         shares = drawn.shares.to(self.device, self.dtype)
         targets, mass = _mixed_targets(run, numbers, shares)
-        inputs = standardize(run.training.inputs(numbers.view(-1)))[0]
+        rows = run.training.inputs(numbers.view(-1)).unsqueeze(0)
+        inputs = standardize(rows).squeeze(0)
         if self.plan.mix_layer is None:
             inputs = _mixed_inputs(inputs, weights)
         return Part(inputs, targets, mass, weights)

@@ -46,6 +46,7 @@ class Recipe:
     lr_schedule: str
     device: torch.device
     patience: int | None
+    standardize: bool
     clip: float | None
     alone: object = None
 

@@ -415,7 +415,8 @@ class Standardize(nn.Module):
     """Centre and scale each feature, with each run's own figures.
 
     With ``clip`` the result is kept within (-clip, clip), smoothly, and hardly changed
-    near 0 (as in RealMLP, arXiv 2407.04491, section 3.1).
+    near 0 (as in RealMLP, arXiv 2407.04491, section 3.1). With ``idle`` the input is
+    left as it is.
 
     Shape
     -----
@@ -427,13 +428,23 @@ class Standardize(nn.Module):
     shift: Tensor
     scale: Tensor
 
-    def __init__(self, shift: Tensor, scale: Tensor, clip: float | None = None) -> None:
+    def __init__(
+        self,
+        shift: Tensor,
+        scale: Tensor,
+        clip: float | None = None,
+        *,
+        idle: bool = False,
+    ) -> None:
         super().__init__()
+        self.idle = idle
         self.register_buffer("shift", shift)
         self.register_buffer("scale", scale)
         self.clip = clip
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.idle:
+            return x
         z = (x - self.shift) / self.scale
         if self.clip is None:
             return z
@@ -442,7 +453,9 @@ class Standardize(nn.Module):
     def select(self, runs: Sequence[int]) -> Standardize:
         """Return the figures of the given runs alone."""
         chosen = list(runs)
-        return Standardize(self.shift[chosen], self.scale[chosen], self.clip)
+        return Standardize(
+            self.shift[chosen], self.scale[chosen], self.clip, idle=self.idle
+        )
 
     @staticmethod
     def concatenate(parts: Sequence[Standardize]) -> Standardize:
@@ -451,6 +464,7 @@ class Standardize(nn.Module):
             torch.cat([part.shift for part in parts]),
             torch.cat([part.scale for part in parts]),
             parts[0].clip,
+            idle=parts[0].idle,
         )
 
 
@@ -533,7 +547,10 @@ class Predictor(nn.Module):
             nn.Sequential(
                 # Copies, because torch.export.save warns of parts of larger tensors.
                 Standardize(
-                    shift[run].clone(), scale[run].clone(), network.inputs.clip
+                    shift[run].clone(),
+                    scale[run].clone(),
+                    network.inputs.clip,
+                    idle=network.inputs.idle,
                 ),
                 network.body.member(run),
                 *links,

@@ -279,6 +279,7 @@ class Preparation:
             lr_schedule="constant" if self.one_epoch else est.lr_schedule,
             device=self.device,
             patience=est.n_iter_no_change if est.early_stopping else None,
+            standardize=est.standardize,
             clip=est.clip if est.standardize else None,
             alone=object() if self._stays_alone else None,
         )

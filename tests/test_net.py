@@ -306,6 +306,14 @@ def test_verbose_1_prints_a_line_an_epoch(blobs, capfd):
     assert printed.err == ""
 
 
+def test_log_lines_go_to_a_sink_however_quiet(blobs, capfd):
+    lines = []
+    net_params = {"callbacks__print_log__sink": lines.append}
+    MixupClassifier(net_params=net_params, **SMALL).fit(*blobs)
+    assert len(lines) == 2 + SMALL["max_epochs"]  # under two lines of headings
+    assert not capfd.readouterr().out
+
+
 def test_verbose_2_shows_a_progress_bar_too(blobs, capfd):
     MixupClassifier(verbose=2, **SMALL).fit(*blobs)
     printed = capfd.readouterr()

@@ -213,9 +213,9 @@ def test_what_needs_classes_is_refused(params, message, line):
     assert vars(model) == before
 
 
-def test_dominant_targets_are_for_classes():
-    with pytest.raises(ValueError, match="Invalid parameter 'mix_target'"):
-        MixupRegressor().set_params(mix_target="dominant")
+def test_dominant_targets_are_for_classes(line):
+    with pytest.raises(ValueError, match="'mix_target' parameter of MixupRegressor"):
+        MixupRegressor(mix_target="dominant").fit(*line)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

@@ -33,6 +33,24 @@ def test_table_sets_ratios_beside_targets():
     assert first["Reading"] == "0.0123 s"
 
 
+def test_figure_names_rivals_in_its_legend_and_the_rest_at_the_case(
+    tmp_path, monkeypatch
+):
+    drawn = []
+    draw_ratios = report.speed_ratios
+    monkeypatch.setattr(
+        report,
+        "speed_ratios",
+        lambda *given: drawn.append(given) or draw_ratios(*given),
+    )
+    ratios = RATIOS.assign(peer=["MLPClassifier", "ERM", "table"])
+    report.draw(ratios, tmp_path, "2 cores")
+    frame, title = drawn[0]
+    assert frame["case"].tolist() == ["fit", "fit / ERM"]
+    assert frame["peer"].tolist() == ["MLPClassifier", "what is named on the left"]
+    assert title == "2 cores"
+
+
 @pytest.mark.parametrize("shown", [RATIOS, RATIOS[RATIOS["unit"] == "MB"]])
 def test_files_are_written(tmp_path, shown):
     readings = pd.DataFrame({"case": ["fit"], "value": [1.0]})
