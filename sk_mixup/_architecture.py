@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from sk_mixup._epoch import Run, Streams
 from sk_mixup._modules import Network, StackedCopies, StackedMLP, Standardize, seeded
+from sk_mixup._rows import Run, Streams
 
 
 class Architecture(Protocol):

@@ -15,8 +15,8 @@ from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import gen_batches
 
-from sk_mixup._epoch import DenseTable, Portion, SparseTable, Table
 from sk_mixup._modules import Standardize
+from sk_mixup._rows import DenseTable, Portion, SparseTable, Table
 from sk_mixup.vicinity import Draw, Pairing, TrainingRows
 
 Result = TypeVar("Result")

@@ -16,10 +16,11 @@ from tqdm.auto import tqdm
 
 from sk_mixup._architecture import Architecture
 from sk_mixup._data import Memo
-from sk_mixup._epoch import Minibatches, Plan, Run
+from sk_mixup._epoch import Minibatches, Plan
 from sk_mixup._losses import Loss
 from sk_mixup._modules import Network, Standardize
 from sk_mixup._net import BestEpoch, MixupNet, torch_threads
+from sk_mixup._rows import Run
 
 CPU_STACK = 16
 CACHE = 6_000_000

@@ -16,9 +16,9 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import _check_y
 from torch import nn
 
-from sk_mixup._epoch import Classes, Values
 from sk_mixup._estimator import BaseMixup
 from sk_mixup._losses import BinaryCrossEntropy, Loss, SoftCrossEntropy
+from sk_mixup._rows import Classes, Values
 from sk_mixup.vicinity import (
     Neighbors,
     Pairing,

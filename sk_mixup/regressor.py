@@ -16,12 +16,12 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_y
 from torch import nn
 
-from sk_mixup._epoch import Classes, Values
 from sk_mixup._estimator import BaseMixup
 from sk_mixup._losses import AbsoluteError, HuberLoss, Loss, SquaredError
 from sk_mixup._many import Problem
 from sk_mixup._modules import Network, Rescale
 from sk_mixup._net import MixupNet
+from sk_mixup._rows import Classes, Values
 from sk_mixup.vicinity import Neighbors, Pairing, RandomPairs, Similar
 
 LOSSES: dict[str, type[Loss]] = {

@@ -10,20 +10,17 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from sk_mixup import _epoch
-from sk_mixup._epoch import (
+from sk_mixup._epoch import EpochDraw, Minibatches, Plan, ValidationRows
+from sk_mixup._modules import Standardize
+from sk_mixup._rows import (
     Classes,
     DenseTable,
-    EpochDraw,
-    Minibatches,
-    Plan,
     Portion,
     Run,
     SparseTable,
     Streams,
-    ValidationRows,
     Values,
 )
-from sk_mixup._modules import Standardize
 from sk_mixup.vicinity import (
     Neighbors,
     Pairing,

@@ -19,7 +19,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from sk_mixup import MixupClassifier, MixupRegressor
-from sk_mixup._epoch import Streams
+from sk_mixup._rows import Streams
 
 SMALL = {
     "hidden_layer_sizes": (8, 6),
