@@ -244,17 +244,37 @@ def run_attempts(
             except forgiven as error:
                 attempt.put_back(error)
         prepared = [attempt for attempt in attempts if attempt.problem is not None]
-        problems = [attempt.problem for attempt in prepared if attempt.problem]
-        nets = train_problems(problems, max_memory, progress or Progress())
-        for attempt, net in zip(prepared, nets, strict=True):
-            try:
-                attempt.adopt(net)
-            except forgiven as error:
-                attempt.put_back(error)
+        try:
+            _train_and_adopt(prepared, max_memory, progress or Progress(), forgiven)
+        except forgiven:
+            # Training itself failed, as with a module of the wrong width: whose fault
+            # it was shows when each is trained alone, with its draws begun anew.
+            for attempt in prepared:
+                attempt.put_back()
+                try:
+                    attempt.prepare(memo)
+                    _train_and_adopt([attempt], max_memory, Progress(), ())
+                except forgiven as error:
+                    attempt.put_back(error)
     except BaseException:
         for attempt in attempts:
             attempt.put_back()
         raise
+
+
+def _train_and_adopt(
+    attempts: Sequence[Attempt],
+    max_memory: int,
+    progress: Progress,
+    forgiven: tuple[type[Exception], ...],
+) -> None:
+    problems = [attempt.problem for attempt in attempts if attempt.problem]
+    nets = train_problems(problems, max_memory, progress)
+    for attempt, net in zip(attempts, nets, strict=True):
+        try:
+            attempt.adopt(net)
+        except forgiven as error:
+            attempt.put_back(error)
 
 
 def train_problems(

@@ -111,7 +111,7 @@ class Task:
     def split(self) -> int:
         return id(self.kwargs["train"])
 
-    def prepare(self, rows: TrainingRows) -> int:
+    def prepare(self, rows: SplitRows) -> int:
         """Fit the estimator up to its network's training; return the rows' bytes."""
         start = time.perf_counter()
         X, y, fit_params = rows.of(self)
@@ -127,7 +127,7 @@ class Task:
     def finish(self) -> None:
         """Let scikit-learn score what was trained, or run the task as it is."""
         try:
-            if self.estimator is None or not self.is_stackable:
+            if not self.is_stackable:
                 self.future.outcome = self.future.calls()
                 return
             if self.attempt is not None:
@@ -163,11 +163,10 @@ class Trained:
         return self
 
 
-class TrainingRows:
+class SplitRows:
     """The rows of each split, cut out once for all candidates."""
 
     def __init__(self) -> None:
-        self._split: int | None = None
         self._cut: dict[int, tuple[Any, Any, dict[str, Any]]] = {}
 
     def of(self, task: Task) -> tuple[Any, Any, dict[str, Any]]:
@@ -184,7 +183,7 @@ class TrainingRows:
 
 def run_together(tasks: Sequence[Task], max_memory: int, verbose: int) -> None:
     """Run all tasks, as many together as fit into memory."""
-    stackable = [task for task in tasks if task.estimator and task.is_stackable]
+    stackable = [task for task in tasks if task.is_stackable]
     splits = list(dict.fromkeys(task.split for task in stackable))
     split_by_split = sorted(stackable, key=lambda task: splits.index(task.split))
     with Progress(verbose > 0) as progress:
@@ -201,7 +200,7 @@ def run_together(tasks: Sequence[Task], max_memory: int, verbose: int) -> None:
 def _batches(tasks: Sequence[Task], max_memory: int) -> Iterator[list[Task]]:
     """Prepare tasks and yield them, at most ``max_memory`` bytes of rows at a time."""
     batch: list[Task] = []
-    rows, used, seen = TrainingRows(), 0, set()
+    rows, used, seen = SplitRows(), 0, set()
     for task in tasks:
         n_bytes = task.prepare(rows)
         source = id(task.attempt.data[0]) if task.attempt else None
@@ -211,7 +210,7 @@ def _batches(tasks: Sequence[Task], max_memory: int) -> Iterator[list[Task]]:
         batch.append(task)
         if used > max_memory:
             yield batch
-            batch, rows, used, seen = [], TrainingRows(), 0, set()
+            batch, rows, used, seen = [], SplitRows(), 0, set()
     yield batch
 
 

@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 import sklearn
+import torch
 from scipy.stats import uniform
 from sklearn import model_selection
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import make_classification, make_regression
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import GroupKFold, StratifiedShuffleSplit
@@ -69,6 +71,7 @@ def assert_same_search(estimator, grid, fit_params=None, X=X, y=Y, **settings):
         (Pipeline([("inner", pipeline())]), {"inner__net__alpha": [0, 1]}),
         (pipeline(), {"net": [network(), LogisticRegression()]}),
         (LogisticRegression(), {"C": [0.1, 1]}),
+        (RandomForestClassifier(5, random_state=0), {"max_depth": [1, 2]}),
     ],
 )
 def test_grid_search_equals_scikit_learns(estimator, grid):
@@ -130,6 +133,15 @@ def test_a_candidate_that_fails_is_scored_as_asked_and_the_others_are_not_harmed
     assert np.isnan(ours.cv_results_["mean_test_score"]).sum() == 1
     with pytest.raises(ValueError, match=r"alpha|NaN or infinite"):
         GridSearchCV(network(optimizer="sgd"), bad, error_score="raise").fit(X, Y)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")
+@pytest.mark.filterwarnings("ignore:.*test scores are non-finite:UserWarning")
+def test_a_module_of_the_wrong_width_fails_alone():
+    estimator = network(module=torch.nn.Linear)
+    widths = [{"in_features": 6, "out_features": n} for n in (3, 5)]
+    ours, _ = assert_same_search(estimator, {"module_params": widths}, cv=3)
+    assert np.isnan(ours.cv_results_["mean_test_score"]).tolist() == [False, True]
 
 
 @pytest.mark.parametrize("max_memory", [1, 20_000, 10**9])
