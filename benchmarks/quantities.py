@@ -43,6 +43,8 @@ _QUANTITIES = {
     "brier": Quantity("Brier score"),
     "ece": Quantity("calibration error"),
     "auc": Quantity("area under the ROC curve", higher_is_better=True),
+    "rmse": Quantity("error (deviations)"),
+    "r2": Quantity("R²", higher_is_better=True),
     "fit_seconds": Quantity("fit (s)", decimals=2),
     "predict_seconds": Quantity("predict (s)", decimals=4),
     "miss_rate": Quantity("miss rate (%)", scale=100.0, decimals=2),

@@ -130,7 +130,8 @@ def run(
     store.forget_failures(jobs)
     watcher.settled([job for job in jobs if store.is_done(job)])
     waiting = [job for job in jobs if not store.is_done(job)]
-    size = GPU_GROUP if runtime.on_gpu else STACK * workers.threads
+    stack = GPU_GROUP if runtime.on_gpu else STACK * workers.threads
+    size = stack * work.kinds
     with workers.backend():
         while waiting:
             settled: set[Job] = set()

@@ -84,7 +84,15 @@ Result = list[Record] | Failure
 
 
 class Work(Protocol):
-    """The way in which an experiment's jobs are done."""
+    """The way in which an experiment's jobs are done.
+
+    ``kinds`` is the number of methods whose networks cannot stack with each other's:
+    that many times more jobs are done together, so that folds fill the stacks.
+    """
+
+    @property
+    def kinds(self) -> int:
+        """How many kinds of networks there are."""
 
     def do(self, jobs: Sequence[Job], runtime: Runtime) -> Iterator[tuple[Job, Result]]:
         """Do jobs that go together, and give each one's records or its failure."""
@@ -101,6 +109,7 @@ class Alone:
     """
 
     function: Callable[[Job, Runtime], list[Record]]
+    kinds: int = 1
 
     def do(self, jobs: Sequence[Job], runtime: Runtime) -> Iterator[tuple[Job, Result]]:
         """Do one job after the other."""
@@ -140,11 +149,17 @@ class Training:
     beside : callable, default=nothing_else
         From a job to jobs on the same fold whose models measuring needs. Those that
         several jobs of a group share are trained once.
+    kinds : int, default=1
+        How many of the methods differ in more than what stacked networks may.
+    together : bool, default=True
+        Whether networks train side by side; if not, each fit's time is its own.
     """
 
     measure: Callable[[Job, Sequence[Fitted], Split], list[Record]] = scored
     prepare: Callable[[Job, Split], Split] = unchanged
     beside: Callable[[Job], tuple[Job, ...]] = nothing_else
+    kinds: int = 1
+    together: bool = True
 
     def do(self, jobs: Sequence[Job], runtime: Runtime) -> Iterator[tuple[Job, Result]]:
         """Train and measure, as many folds at a time as memory allows."""
@@ -161,7 +176,7 @@ class Training:
             job: self.prepare(job, splits.split(job, runtime.cache))
             for job in everything
         }
-        fitted = fit(parts, runtime.device)
+        fitted = fit(parts, runtime.device, together=self.together)
         for job in jobs:
             models = [fitted[other] for other in needed[job]]
             with _one_thread():
@@ -179,7 +194,7 @@ class Training:
 
 
 def fit(
-    parts: Mapping[Job, Split], device: str = "cpu"
+    parts: Mapping[Job, Split], device: str = "cpu", *, together: bool = True
 ) -> dict[Job, Fitted | Exception]:
     """Fit the estimators of jobs on their training rows.
 
@@ -189,16 +204,22 @@ def fit(
         What each job is trained on.
     device : str, default="cpu"
         Device of the networks.
+    together : bool, default=True
+        Whether to train the networks of this package side by side.
 
     Returns
     -------
     dict of Job to Fitted or Exception
         In the order of the jobs; why, where one could not be fitted.
     """
-    together = {job: part for job, part in parts.items() if trains_together(job)}
-    fitted = _fit_together(together, device)
+    # torch imports this when the first optimiser is made; it is no part of a fit.
+    importlib.import_module("torch._dynamo")
+    stacked = {
+        job: part for job, part in parts.items() if together and trains_together(job)
+    }
+    fitted = _fit_together(stacked, device)
     for job, part in parts.items():
-        if job not in together:
+        if job not in stacked:
             fitted[job] = _fit_alone(job, part, device)
     return {job: fitted[job] for job in parts}
 
@@ -206,8 +227,6 @@ def fit(
 def _fit_together(
     parts: Mapping[Job, Split], device: str
 ) -> dict[Job, Fitted | Exception]:
-    # torch imports this when the first optimiser is made; it is no part of a fit.
-    importlib.import_module("torch._dynamo")
     estimators = [build(job, device) for job in parts]
     shares = np.array([each.n_estimators * each.max_epochs for each in estimators])
     start = time.perf_counter()

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import gen_batches
 
@@ -122,24 +121,37 @@ def no_standardization(portion: Portion) -> Standardize:
     return Standardize(torch.zeros(shape), torch.ones(shape), idle=True)
 
 
+def held_out(
+    n_rows: int,
+    fraction: float,
+    entropy: int,
+    member: int,
+    strata: NDArray[Any] | None,
+) -> NDArray[np.bool_]:
+    """Mark the rows that a member leaves out, as many for every member.
+
+    Members take turns: as long as there are rows that none has left out, no row is left
+    out twice. Every stratum gives its share, within a row.
+    """
+    size = max(1, int(n_rows * fraction + 1e-9))
+    turns = int(n_rows / size)
+    shuffle = np.random.default_rng([entropy, member // turns])
+    order = shuffle.permutation(n_rows)
+    if strata is not None:
+        order = order[np.argsort(strata[order], kind="stable")]
+    first = (member % turns) * (n_rows / size / turns)
+    places = np.floor(first + np.arange(size) * (n_rows / size)).astype(np.int64)
+    mask = np.zeros(n_rows, dtype=bool)
+    mask[order[places]] = True
+    return mask
+
+
 def split_portion(
-    whole: Portion, fraction: float, strata: NDArray[Any] | None, seed: int
+    whole: Portion, left_out: NDArray[np.bool_]
 ) -> tuple[Portion, Portion]:
-    """Set clean validation rows aside, stratified where there are ``strata``."""
-    try:
-        training, validation = train_test_split(
-            np.arange(len(whole)),
-            test_size=fraction,
-            stratify=strata,
-            random_state=seed,
-        )
-    except ValueError as error:
-        raise ValueError(
-            f"early_stopping=True cannot set aside validation_fraction={fraction} of "
-            f"{len(whole)} rows with rows of every class on both sides ({error}); give "
-            "more rows, another validation_fraction, or early_stopping=False."
-        ) from error
-    return _subset(whole, np.sort(training)), _subset(whole, np.sort(validation))
+    """Return the rows to learn from and those that are left out."""
+    training, validation = np.flatnonzero(~left_out), np.flatnonzero(left_out)
+    return _subset(whole, training), _subset(whole, validation)
 
 
 def _subset(whole: Portion, chosen: NDArray[np.int64]) -> Portion:

@@ -7,7 +7,7 @@ block of steps at a time, one gather and one weighted sum each.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -22,6 +22,7 @@ from sk_mixup._rows import Portion, Run
 from sk_mixup.vicinity import Rows, Vicinity
 
 CPU_BLOCK_BYTES, GPU_BLOCK_BYTES = 4_000_000, 64_000_000
+KEPT_BYTES = 16_000_000  # of validation rows, gathered once
 
 
 @dataclass(frozen=True)
@@ -268,12 +269,15 @@ class Minibatches:
         if not self.plan.dropout:
             return ()
         runs, steps, n_rows = shape[0], shape[1], shape[2] * self._copies
-        keep, width = 1 - self.plan.dropout, sum(self.plan.hidden_sizes)
+        width = sum(self.plan.hidden_sizes)
+        # Of 2^16 numbers so many keep a unit: two random bytes for each are enough.
+        keeping = max(1, round((1 - self.plan.dropout) * 2**16))
         kept = np.zeros((runs, steps * n_rows, width), dtype=bool)
         for run, own in zip(self.runs, kept, strict=True):
             own = own[: self._n_own(run, first)]
-            np.less(run.streams.dropout.random(own.shape, np.float32), keep, out=own)
-        masks = torch.from_numpy(kept).to(self.device, self.dtype) / keep
+            drawn = np.frombuffer(run.streams.dropout.bytes(2 * own.size), np.uint16)
+            np.less(drawn.reshape(own.shape), keeping, out=own)
+        masks = torch.from_numpy(kept).to(self.device, self.dtype) * (2**16 / keeping)
         masks = masks.view(runs, steps, n_rows, width)
         return masks.split(self.plan.hidden_sizes, dim=-1)
 
@@ -332,15 +336,29 @@ class ValidationRows:
 
     def __init__(self, runs: Sequence[Run]) -> None:
         self.portions = [run.validation for run in runs if run.validation is not None]
+        self._kept: list[tuple[Tensor, Tensor, Tensor]] | None = None
 
     def __len__(self) -> int:
         return max((len(portion) for portion in self.portions), default=0)
 
-    def blocks(self, chunk: int = 8192) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Yield raw inputs, targets and mass, ``(runs, rows, ...)``.
+    def blocks(self, chunk: int = 8192) -> Iterable[tuple[Tensor, Tensor, Tensor]]:
+        """Return blocks of raw inputs, targets and mass, ``(runs, rows, ...)``.
 
         Runs with fewer rows than the largest are padded with rows of no mass.
         """
+        if len(self) <= chunk and self._n_bytes <= KEPT_BYTES:
+            if self._kept is None:
+                self._kept = list(self._gathered(chunk))
+            return self._kept
+        fitting = CPU_BLOCK_BYTES * len(self) // self._n_bytes
+        return self._gathered(max(1, min(chunk, fitting)))
+
+    @property
+    def _n_bytes(self) -> int:
+        rows = len(self) * len(self.portions)
+        return 4 * rows * int(np.prod(self.portions[0].table.shape[1:])) if rows else 0
+
+    def _gathered(self, chunk: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         for chunk_rows in gen_batches(len(self), chunk):
             parts = [self._part(portion, chunk_rows) for portion in self.portions]
             inputs, targets, mass = (

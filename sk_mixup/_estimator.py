@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.utils import gen_batches
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
@@ -23,30 +23,11 @@ from sk_mixup._many import Attempt, Problem, fit_many, run_attempts
 from sk_mixup._modules import Network, Predictor
 from sk_mixup._net import LR_SCHEDULES, MixupNet, torch_threads
 from sk_mixup._prepare import Preparation
-from sk_mixup._rows import Classes, Values
+from sk_mixup._rows import Classes, Run, Values
 from sk_mixup.vicinity import Pairing
 
 PREDICT_BYTES = 4_000_000
 SMALL_TABLE = 20_000
-PAPER_RECIPE: dict[str, Any] = {
-    "batch_size": 16,
-    "clean_epochs": 0,
-    "dropout": 0.0,
-    "early_stopping": False,
-    "hidden_layer_sizes": (128, 128),
-    "lr": 1e-3,
-    "lr_schedule": "constant",
-    "max_epochs": 10,
-    "mix_layer": "input",
-    "n_estimators": 1,
-    "noise_std": 0.0,
-    "optimizer": "adam",
-    "pairing": "random",
-    "standardize": False,
-    "warmup_epochs": 0,
-    "weight_decay": 0.0,
-    "weights_per": "batch",
-}
 
 
 class BaseMixup(BaseEstimator, metaclass=ABCMeta):
@@ -63,8 +44,14 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         "weights_per": [StrOptions({"batch", "example"})],
         "mix_layer": [Interval(Integral, 0, None, closed="left"), str],
         "noise_std": [Interval(Real, 0, None, closed="left")],
-        "warmup_epochs": [Interval(Integral, 0, None, closed="left")],
-        "clean_epochs": [Interval(Integral, 0, None, closed="left")],
+        "warmup_epochs": [
+            Interval(Integral, 0, None, closed="left"),
+            Interval(RealNotInt, 0, 1, closed="both"),
+        ],
+        "clean_epochs": [
+            Interval(Integral, 0, None, closed="left"),
+            Interval(RealNotInt, 0, 1, closed="both"),
+        ],
         "hidden_layer_sizes": [
             "array-like",
             Interval(Integral, 1, None, closed="left"),
@@ -91,6 +78,27 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         "warm_start": ["boolean"],
         "verbose": ["verbose"],
         "random_state": ["random_state"],
+    }
+    _paper_recipe: ClassVar[dict[str, Any]] = {
+        "batch_size": 16,
+        "clean_epochs": 0,
+        "clip": None,
+        "dropout": 0.0,
+        "early_stopping": False,
+        "hidden_layer_sizes": (128, 128),
+        "lr": 1e-3,
+        "lr_schedule": "constant",
+        "max_epochs": 10,
+        "mix_layer": "input",
+        "n_estimators": 1,
+        "n_mixed": 2,
+        "noise_std": 0.0,
+        "optimizer": "adam",
+        "pairing": "random",
+        "standardize": False,
+        "warmup_epochs": 0,
+        "weight_decay": 0.0,
+        "weights_per": "batch",
     }
     _pairings: ClassVar[dict[str, type[Pairing]]]
 
@@ -121,7 +129,7 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         >>> MixupClassifier.paper(alpha=0.2).max_epochs
         10
         """
-        return cls(alpha, **(PAPER_RECIPE | params))
+        return cls(alpha, **(cls._paper_recipe | params))
 
     # What the twins say for themselves.
 
@@ -152,9 +160,17 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
     def _groups(self, targets: Classes | Values) -> NDArray[Any]:
         """Return what a pairing may know of the targets."""
 
+    @property
+    def _needs_validation(self) -> bool:
+        """Whether each network leaves rows out, to be judged by them."""
+        return bool(self.early_stopping)
+
     @abstractmethod
     def _strata(self, targets: Classes | Values) -> NDArray[Any] | None:
         """Return the classes in whose shares validation rows are set aside, if any."""
+
+    def _calibrate(self, net: MixupNet, runs: list[Run]) -> None:
+        """Make trained networks as sure as they should be, where the twin can."""
 
     @abstractmethod
     def _links(self) -> list[nn.Module]:
@@ -215,6 +231,7 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
                 f"{self.standardize}) or a look at extreme values in X."
             )
         net.module_.eval()
+        self._calibrate(net, problem.runs)
         self.net_ = net
         self._streams = [run.streams for run in problem.runs]
         self.history_ = net.history
@@ -263,7 +280,9 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
             for chunk in gen_batches(X.shape[0], self._chunk_rows(X)):
                 rows = X[chunk].toarray() if sparse.issparse(X) else X[chunk]
                 outputs = network(torch.from_numpy(rows).to(device).unsqueeze(0))
-                predicted[chunk] = link(outputs).mean(0).cpu().numpy()
+                # One by one: the rounding of torch's mean depends on a row's place.
+                total = sum(link(outputs).unbind())
+                predicted[chunk] = (total / network.runs).cpu().numpy()
         return predicted
 
     def _chunk_rows(self, X: Any) -> int:

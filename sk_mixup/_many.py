@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from threading import Event
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from sk_mixup._architecture import Architecture
@@ -81,6 +83,12 @@ class Stack:
     @property
     def recipe(self) -> Recipe:
         return self.shares[0].problem.recipe
+
+    @property
+    def owners(self) -> NDArray[np.int64]:
+        """The number of the share, and so of the estimator, that each run is of."""
+        sizes = [len(share.runs) for share in self.shares]
+        return np.repeat(np.arange(len(sizes)), sizes)
 
     @property
     def runs(self) -> list[Run]:
@@ -308,6 +316,7 @@ def plan_stacks(
         size, workers = _stack_size(group[0], n_runs, threads, max_memory)
         if recipe.alone is not None:
             size = n_runs
+        # Networks of one estimator stop by what all of them say.
         shares = _cut(group, size, splittable=recipe.patience is None)
         stacks += [Stack(tuple(part), workers) for part in shares]
     return stacks
@@ -385,7 +394,7 @@ def _train_stack(stack: Stack, threads: int, progress: Progress) -> MixupNet:
         else:
             net.set_params(**_training_params(stack.recipe))
         minibatches = Minibatches(runs, stack.recipe.plan, net.module_.inputs)
-        return net.train(minibatches, progress)
+        return net.train(minibatches, stack.owners, progress)
 
 
 def _new_net(problem: Problem, network: Network) -> MixupNet:

@@ -411,6 +411,9 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
 Body = StackedMLP | StackedCopies
 
 
+LARGEST_RATIO = 1e18  # whose square is a number in single precision
+
+
 class Standardize(nn.Module):
     """Centre and scale each feature, with each run's own figures.
 
@@ -448,7 +451,9 @@ class Standardize(nn.Module):
         z = (x - self.shift) / self.scale
         if self.clip is None:
             return z
-        return z / torch.hypot(z / self.clip, torch.ones_like(z))
+        # Exactly rounded operations only: a row's figures do not depend on its place.
+        u = (z / self.clip).clamp_(-LARGEST_RATIO, LARGEST_RATIO)
+        return u / (1 + u.square()).sqrt_() * self.clip
 
     def select(self, runs: Sequence[int]) -> Standardize:
         """Return the figures of the given runs alone."""
@@ -490,8 +495,24 @@ class Rescale(nn.Module):
         return x * self.scale + self.mean
 
 
+class Temperature(nn.Module):
+    """Divide the outputs by a number: above 1 the predictions become softer."""
+
+    temperature: Tensor
+
+    def __init__(self, temperature: float) -> None:
+        super().__init__()
+        dtype = torch.get_default_dtype()
+        self.register_buffer("temperature", torch.tensor(temperature, dtype=dtype))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x / self.temperature
+
+
 class Network(nn.Module):
     """Standardisation and body: what :class:`MixupNet` trains.
+
+    ``temperature`` divides the outputs; it is 1 while the network is trained.
 
     Shape
     -----
@@ -503,13 +524,15 @@ class Network(nn.Module):
         super().__init__()
         self.inputs = inputs
         self.body = body
+        self.temperature = 1.0
 
     @property
     def runs(self) -> int:
         return self.body.runs
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.body(self.inputs(x))
+        outputs = self.body(self.inputs(x))
+        return outputs if self.temperature == 1 else outputs / self.temperature
 
     def select(self, runs: Sequence[int]) -> Network:
         """Return a network of the given runs alone."""
@@ -553,6 +576,7 @@ class Predictor(nn.Module):
                     idle=network.inputs.idle,
                 ),
                 network.body.member(run),
+                Temperature(network.temperature),
                 *links,
             )
             for run in range(network.runs)

@@ -82,11 +82,14 @@ class MixupNet(skorch.NeuralNet):
     def initialize_history(self) -> None:
         """Forget the losses of all epochs."""
         super().initialize_history()
+        self.ran_: list[NDArray[np.bool_]] = []
         self.train_losses_: list[NDArray[np.float32]] = []
         self.valid_losses_: list[NDArray[np.float32]] = []
         self.valid_errors_: list[NDArray[np.float32]] = []
 
-    def train(self, minibatches: Minibatches, progress: Progress) -> MixupNet:
+    def train(
+        self, minibatches: Minibatches, owners: NDArray[np.int64], progress: Progress
+    ) -> MixupNet:
         """Train for ``max_epochs`` epochs, from where the net stands.
 
         Unlike :meth:`skorch.NeuralNet.partial_fit` it lets a KeyboardInterrupt of the
@@ -96,6 +99,9 @@ class MixupNet(skorch.NeuralNet):
         self._step_function: Step = self.module_.body.training_step(
             self.criterion_, [run.streams.dropout for run in runs]
         )
+        self.module_.temperature = 1.0
+        self.owners_ = owners
+        self.running_ = np.ones(len(runs), dtype=bool)
         self._progress = progress
         self._steps_taken = 0
         self._steps_planned = max(1, self.max_epochs * minibatches.steps)
@@ -118,9 +124,10 @@ class MixupNet(skorch.NeuralNet):
     def get_split_datasets(
         self, X: Minibatches, y: None = None, **fit_params: Any
     ) -> tuple[Minibatches, ValidationRows | None]:
-        """Return the minibatches and, where runs have them, the validation rows."""
+        """Return the minibatches and, if every epoch is judged, the validation rows."""
         validation = ValidationRows(X.runs)
-        return X, validation if len(validation) else None
+        judges = any(isinstance(each, BestEpoch) for _, each in self.callbacks_)
+        return X, validation if judges and len(validation) else None
 
     def get_iterator(self, dataset: Any, training: bool = False) -> Any:
         """Return the data, which iterate over themselves."""
@@ -214,8 +221,8 @@ class MixupNet(skorch.NeuralNet):
         losses = torch.cat([loss for loss, _ in steps], dim=1)
         mass = torch.cat([mass for _, mass in steps], dim=1)
         mean = (losses * mass).sum(1) / mass.sum(1)
-        self.train_losses_.append(mean.cpu().numpy())
-        self.history.record("train_loss", float(self.train_losses_[-1].mean()))
+        self.ran_.append(self.running_.copy())
+        self._record("train_loss", self.train_losses_, mean)
         self._progress.epoch_done(len(mean))
         nothing_left = not np.isfinite(self.train_losses_[-1]).any()
         if nothing_left or self._progress.stop.is_set():
@@ -229,11 +236,15 @@ class MixupNet(skorch.NeuralNet):
             outputs = self.module_(inputs)
             losses.append(self.criterion_(outputs, targets, mass))
             errors.append(self._share_wrong(outputs, targets, mass))
-        self.valid_losses_.append(torch.stack(losses).sum(0).cpu().numpy())
-        self.history.record("valid_loss", float(self.valid_losses_[-1].mean()))
+        self._record("valid_loss", self.valid_losses_, torch.stack(losses).sum(0))
         if isinstance(self.criterion_, SoftCrossEntropy):
-            self.valid_errors_.append(torch.stack(errors).sum(0).cpu().numpy())
-            self.history.record("valid_error", float(self.valid_errors_[-1].mean()))
+            self._record("valid_error", self.valid_errors_, torch.stack(errors).sum(0))
+
+    def _record(self, key: str, epochs: list[NDArray[Any]], figures: Tensor) -> None:
+        """Record an epoch's figures of the runs that have not stopped."""
+        own = figures.cpu().numpy()
+        epochs.append(np.where(self.running_, own, np.nan).astype(own.dtype))
+        self.history.record(key, float(own[self.running_].mean()))
 
     @staticmethod
     def _share_wrong(outputs: Tensor, targets: Tensor, mass: Tensor) -> Tensor:
@@ -242,32 +253,23 @@ class MixupNet(skorch.NeuralNet):
 
     def first_bad_epoch(self) -> int | None:
         """Return the first epoch, from 1, in which a run's loss was not finite."""
-        for epoch, losses in enumerate(self.train_losses_, start=1):
-            if not np.isfinite(losses).all():
+        epochs = zip(self.train_losses_, self.ran_, strict=True)
+        for epoch, (losses, ran) in enumerate(epochs, start=1):
+            if not np.isfinite(losses[ran]).all():
                 return epoch
         return None
 
     def take_training_from(self, parts: Sequence[tuple[MixupNet, range]]) -> None:
         """Take history and optimiser state of the runs that this net was made of."""
-        nets = [net for net, _ in parts]
-        n_epochs = max(net.n_epochs(runs) for net, runs in parts)
-        for name in ("train_losses_", "valid_losses_", "valid_errors_"):
-            per_part = [
-                [losses[runs.start : runs.stop] for losses in getattr(net, name)]
-                for net, runs in parts
-            ]
-            epochs = zip(*per_part, strict=True)
-            setattr(self, name, [np.concatenate(e) for e in epochs][:n_epochs])
+        longest = max((net for net, _ in parts), key=lambda net: len(net.ran_))
+        for name in ("train_losses_", "valid_losses_", "valid_errors_", "ran_"):
+            setattr(self, name, _side_by_side(name, parts))
+        n_epochs = sum(ran.any() for ran in self.ran_)
+        for name in ("train_losses_", "valid_losses_", "valid_errors_", "ran_"):
+            del getattr(self, name)[n_epochs:]
         for epoch in range(n_epochs):
-            self._record_epoch(epoch, nets[0])
+            self._record_epoch(epoch, longest)
         self._take_optimizer_state(parts)
-
-    def n_epochs(self, runs: range) -> int:
-        """Return for how many epochs the longest of ``runs`` was trained."""
-        best = dict(self.callbacks_).get("best_epoch")
-        if best is None:
-            return len(self.train_losses_)
-        return int(best.n_epochs_[runs.start : runs.stop].max())
 
     def _record_epoch(self, epoch: int, source: MixupNet) -> None:
         self.history.new_epoch()
@@ -279,7 +281,7 @@ class MixupNet(skorch.NeuralNet):
         ):
             losses = getattr(self, name)
             if losses:
-                self.history.record(key, float(losses[epoch].mean()))
+                self.history.record(key, float(losses[epoch][self.ran_[epoch]].mean()))
         share = self.module_.runs / source.module_.runs
         if "dur" in source.history[epoch]:
             self.history.record("dur", source.history[epoch]["dur"] * share)
@@ -301,6 +303,26 @@ class MixupNet(skorch.NeuralNet):
             self.optimizer_.state[parameter][name] = value
 
 
+def _side_by_side(
+    name: str, parts: Sequence[tuple[MixupNet, range]]
+) -> list[NDArray[Any]]:
+    """Return the epochs of all runs: NaN or False where a run had none left."""
+    epochs = [
+        [figures[runs.start : runs.stop] for figures in getattr(net, name)]
+        for net, runs in parts
+    ]
+    nothing = False if name == "ran_" else np.float32(np.nan)
+    missing = [np.full(len(runs), nothing) for _, runs in parts]
+    joined = []
+    for epoch in range(max(map(len, epochs))):
+        figures = [
+            own[epoch] if epoch < len(own) else none
+            for own, none in zip(epochs, missing, strict=True)
+        ]
+        joined.append(np.concatenate(figures))
+    return joined
+
+
 class QuietLog(PrintLog):
     """A :class:`skorch.callbacks.PrintLog` that formats only what it prints."""
 
@@ -314,11 +336,20 @@ class EndOfTraining(Exception):  # noqa: N818 - a signal, not an error
     """No more epochs are to be trained."""
 
 
-class BestEpoch(Callback):
-    """Keep each run's weights of its best epoch on clean rows, and stop in time.
+def _means_of_owners(
+    losses: NDArray[np.floating], owners: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return for each run the mean loss of all runs of its estimator."""
+    sums = np.bincount(owners, weights=losses)
+    return (sums / np.bincount(owners))[owners]
 
-    A run stops for itself after ``patience`` epochs without a lower loss; the training
-    ends when all have stopped, and every run takes its best weights back.
+
+class BestEpoch(Callback):
+    """Keep the weights of each estimator's best epoch on clean rows, and stop in time.
+
+    The runs of an estimator are judged by their mean loss, each on its own rows, and
+    stop together after ``patience`` epochs without a lower one; the training ends when
+    all have stopped, and every run takes its best weights back.
 
     Parameters
     ----------
@@ -334,20 +365,21 @@ class BestEpoch(Callback):
         runs = net.module_.runs
         self.best_losses_ = np.full(runs, np.inf)
         self.best_epochs_ = np.zeros(runs, dtype=np.int64)
-        self.n_epochs_ = np.zeros(runs, dtype=np.int64)
-        self.running_ = np.ones(runs, dtype=bool)
+        self.n_epochs_ = 0
         self.best_: dict[str, Tensor] = {}
 
     def on_epoch_end(self, net: MixupNet, **kwargs: Any) -> None:
         """Note which runs have improved; stop when none is left."""
-        losses = net.valid_losses_[-1]
-        self.n_epochs_[self.running_] += 1
-        improved = self.running_ & (losses < self.best_losses_)
+        if "valid_loss" not in net.history[-1]:
+            return  # an epoch of `partial_fit`, which leaves no rows out
+        losses = _means_of_owners(net.valid_losses_[-1], net.owners_)
+        self.n_epochs_ += 1
+        improved = net.running_ & (losses < self.best_losses_)
         self.best_losses_[improved] = losses[improved]
-        self.best_epochs_[improved] = self.n_epochs_[improved]
+        self.best_epochs_[improved] = self.n_epochs_
         net.module_.body.keep(torch.from_numpy(improved), self.best_)
-        self.running_ &= self.n_epochs_ - self.best_epochs_ < self.patience
-        if not self.running_.any():
+        net.running_ &= self.n_epochs_ - self.best_epochs_ < self.patience
+        if not net.running_.any():
             raise KeyboardInterrupt  # skorch's way for a callback to end the training
 
     def on_train_end(self, net: MixupNet, **kwargs: Any) -> None:

@@ -101,7 +101,10 @@ class Preparation:
             raise ValueError(
                 f"mix_layer={est.mix_layer!r} does not exist; the layers are {layers}."
             )
-        if est.warmup_epochs + est.clean_epochs > est.max_epochs:
+        if (
+            self._epochs(est.warmup_epochs) + self._epochs(est.clean_epochs)
+            > est.max_epochs
+        ):
             raise ValueError(
                 f"warmup_epochs={est.warmup_epochs} and clean_epochs="
                 f"{est.clean_epochs} are more than max_epochs={est.max_epochs}."
@@ -111,11 +114,6 @@ class Preparation:
             raise ValueError(
                 f"net_params cannot set {sorted(owned)}, which the estimator sets by "
                 "parameters of its own."
-            )
-        if self.one_epoch and est.early_stopping:
-            raise ValueError(
-                "partial_fit sees a part of the data and cannot stop early; set "
-                "early_stopping=False."
             )
 
     def _check_networks_at_hand(self) -> None:
@@ -213,16 +211,20 @@ class Preparation:
         self, whole: Portion, streams: Streams
     ) -> tuple[Portion, Portion | None]:
         est = self.estimator
-        if not est.early_stopping:
+        if self.one_epoch or not est._needs_validation:
             return whole, None
-        seed = int(streams.split.integers(2**31))
-        return self.memo.get(
-            ("split", est.validation_fraction, seed),
-            (whole,),
-            lambda: _data.split_portion(
-                whole, est.validation_fraction, est._strata(whole.targets), seed
-            ),
-        )
+        if len(whole) < 2:
+            raise ValueError(
+                f"{type(est).__name__} leaves rows out to judge its networks by and "
+                f"needs at least 2 rows for that, but {len(whole)} has a weight."
+            )
+
+        def split() -> tuple[Portion, Portion]:
+            strata = est._strata(whole.targets)
+            return _data.split_portion(whole, _data.held_out(*turn, strata))
+
+        turn = len(whole), est.validation_fraction, streams.entropy, streams.member
+        return self.memo.get(("split", *turn), (whole,), split)
 
     def _figures(self, training: Portion) -> Standardize:
         est = self.estimator
@@ -279,7 +281,9 @@ class Preparation:
             lr=est.lr,
             lr_schedule="constant" if self.one_epoch else est.lr_schedule,
             device=self.device,
-            patience=est.n_iter_no_change if est.early_stopping else None,
+            patience=None
+            if self.one_epoch or not est.early_stopping
+            else est.n_iter_no_change,
             standardize=est.standardize,
             clip=est.clip if est.standardize else None,
             alone=object() if self._stays_alone else None,
@@ -296,14 +300,20 @@ class Preparation:
         return Plan(
             batch_size=est.batch_size,
             max_epochs=1 if self.one_epoch else est.max_epochs,
-            warmup_epochs=0 if self.one_epoch else est.warmup_epochs,
-            clean_epochs=0 if self.one_epoch else est.clean_epochs,
+            warmup_epochs=0 if self.one_epoch else self._epochs(est.warmup_epochs),
+            clean_epochs=0 if self.one_epoch else self._epochs(est.clean_epochs),
             n_mixed=est.n_mixed,
             mix_layer=None if est.mix_layer in ("input", 0) else est.mix_layer,
             dropout=0.0 if est.module is not None else est.dropout,
             hidden_sizes=est._hidden_sizes,
             layer_entropy=run.streams.entropy if est.mix_layer == "random" else None,
         )
+
+    def _epochs(self, number: float) -> int:
+        """Return a number of epochs, which may be given as a share of them."""
+        if isinstance(number, Integral):
+            return int(number)
+        return round(number * self.estimator.max_epochs)
 
     def _architecture(self, run: Run) -> Architecture:
         est, shape = self.estimator, run.training.table.shape[1:]

@@ -26,7 +26,7 @@ class Streams:
         The run's number in its ensemble.
     """
 
-    NAMES = ("initial", "order", "partners", "weights", "noise", "dropout", "split")
+    NAMES = ("initial", "order", "partners", "weights", "noise", "dropout")
 
     initial: np.random.Generator
     order: np.random.Generator
@@ -34,13 +34,12 @@ class Streams:
     weights: np.random.Generator
     noise: np.random.Generator
     dropout: np.random.Generator
-    split: np.random.Generator
 
     layers: np.random.Generator
     """Of the layers that are mixed: the same for all members, which share them."""
 
     def __init__(self, entropy: int, member: int) -> None:
-        self.entropy = entropy
+        self.entropy, self.member = entropy, member
         seeds = np.random.SeedSequence([entropy, member]).spawn(len(self.NAMES))
         for name, seed in zip(self.NAMES, seeds, strict=True):
             setattr(self, name, np.random.default_rng(seed))

@@ -18,7 +18,9 @@ from torch import nn
 
 from sk_mixup._estimator import BaseMixup
 from sk_mixup._losses import BinaryCrossEntropy, Loss, SoftCrossEntropy
-from sk_mixup._rows import Classes, Values
+from sk_mixup._net import MixupNet
+from sk_mixup._rows import Classes, Run, Values
+from sk_mixup._temperature import fitted_temperature
 from sk_mixup.vicinity import (
     Neighbors,
     Pairing,
@@ -68,22 +70,24 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         Mix the labels as the inputs, or keep the label of the heaviest row.
 
     label_smoothing : float, default=0.0
-        Every wrong class gets ``label_smoothing / n_classes`` of probability.
+        Every wrong class gets ``label_smoothing / n_classes`` of probability. A fitted
+        ``temperature`` undoes most of what this does to the predicted probabilities.
 
     noise_std : float, default=0.0
         Deviation of Gaussian noise added to the inputs, in units of the standardised
         feature.
 
-    warmup_epochs : int, default=0
-        First epochs, which do not mix (arXiv 1710.09412, section 3.3).
+    warmup_epochs : int or float, default=0
+        First epochs, which do not mix (arXiv 1710.09412, section 3.3); a float is a
+        share of ``max_epochs``.
 
-    clean_epochs : int, default=0
-        Last epochs, which do not mix.
+    clean_epochs : int or float, default=0.5
+        Last epochs, which do not mix; a float is a share of ``max_epochs``.
 
     hidden_layer_sizes : int or sequence of int, default=(128, 128)
         Units of each hidden layer, with ReLU.
 
-    dropout : float, default=0.0
+    dropout : float, default=0.2
         Share of hidden units that are dropped in training.
 
     module : callable, default=None
@@ -97,7 +101,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         Centre and scale each feature inside the network, with the figures of the rows
         that it is trained on.
 
-    clip : float or None, default=None
+    clip : float or None, default=3.0
         Keep standardised features within (-clip, clip), smoothly: z becomes
         ``z / sqrt(1 + (z / clip)^2)``, which tames outliers (as in RealMLP, arXiv
         2407.04491). Not used with ``standardize=False``.
@@ -109,7 +113,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
     optimizer_params : dict, default=None
         Further keyword arguments of the optimiser.
 
-    lr : float, default=0.001
+    lr : float, default=0.002
         Learning rate at the start.
 
     weight_decay : float, default=0.0
@@ -121,22 +125,32 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
     max_epochs : int, default=100
         Epochs; with ``early_stopping`` at most so many.
 
-    batch_size : int, default=32
+    batch_size : int, default=64
         Rows of a minibatch.
 
-    early_stopping : bool, default=False
-        Set clean validation rows aside, in the shares of the classes; stop after
-        ``n_iter_no_change`` epochs without a lower log loss on them, and take the
-        weights of the best epoch. Each member has its own validation rows.
+    early_stopping : bool, default=True
+        Stop after ``n_iter_no_change`` epochs without a lower log loss on the rows that
+        the networks leave out, and take the weights of the best epoch. The networks
+        are judged together: each by its own rows, and all by their mean.
 
     validation_fraction : float, default=0.1
-        Share of the rows set aside.
+        Share of the rows that each network leaves out, to be judged by them, with
+        ``early_stopping`` or ``temperature="auto"``. Every class gives its share, and
+        networks take turns: of ten that leave out a tenth each, no two leave out the
+        same row.
 
-    n_iter_no_change : int, default=10
+    n_iter_no_change : int, default=20
         Epochs to wait for a better one.
 
-    n_estimators : int, default=1
+    n_estimators : int, default=8
         Networks, trained as one program, whose probabilities are averaged.
+
+    temperature : float or "auto", default="auto"
+        What the networks' outputs are divided by when they predict: networks that learn
+        from mixtures are less sure than they should be, those that learn by heart more.
+        "auto" takes the value of the least log loss on the rows that each network
+        leaves out (arXiv 1706.04599); in ``partial_fit``, which leaves none out, that
+        of the last ``fit``, or 1.
 
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, multiplied into ``sample_weight``.
@@ -171,6 +185,9 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, if X had any.
 
+    temperature_ : float
+        What outputs are divided by.
+
     net_ : MixupNet
         The trained skorch net; its ``module_`` holds ``n_estimators`` networks.
 
@@ -184,7 +201,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         Mean loss on virtual examples of each epoch.
 
     validation_scores_ : ndarray of shape (`n_iter_`, n_estimators) or None
-        Minus the log loss on the clean validation rows, with ``early_stopping``.
+        Minus the log loss on the rows left out, with ``early_stopping``.
 
     See Also
     --------
@@ -217,7 +234,17 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         **BaseMixup._parameter_constraints,
         "mix_target": [StrOptions({"interpolate", "dominant"})],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+        "temperature": [
+            Interval(Real, 0, None, closed="neither"),
+            StrOptions({"auto"}),
+        ],
         "class_weight": [dict, StrOptions({"balanced"}), None],
+    }
+    _paper_recipe: ClassVar[dict[str, Any]] = {
+        **BaseMixup._paper_recipe,
+        "label_smoothing": 0.0,
+        "mix_target": "interpolate",
+        "temperature": 1.0,
     }
     _pairings: ClassVar[dict[str, type[Pairing]]] = {
         "random": RandomPairs,
@@ -238,25 +265,26 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         mix_target: Literal["interpolate", "dominant"] = "interpolate",
         label_smoothing: float = 0.0,
         noise_std: float = 0.0,
-        warmup_epochs: int = 0,
-        clean_epochs: int = 0,
+        warmup_epochs: float = 0,
+        clean_epochs: float = 0.5,
         hidden_layer_sizes: int | Sequence[int] = (128, 128),
-        dropout: float = 0.0,
+        dropout: float = 0.2,
         module: Callable[..., nn.Module] | None = None,
         module_params: dict[str, Any] | None = None,
         standardize: bool = True,
-        clip: float | None = None,
+        clip: float | None = 3.0,
         optimizer: str | type[torch.optim.Optimizer] = "adam",
         optimizer_params: dict[str, Any] | None = None,
-        lr: float = 1e-3,
+        lr: float = 2e-3,
         weight_decay: float = 0.0,
         lr_schedule: Literal["cosine", "constant"] = "cosine",
         max_epochs: int = 100,
-        batch_size: int = 32,
-        early_stopping: bool = False,
+        batch_size: int = 64,
+        early_stopping: bool = True,
         validation_fraction: float = 0.1,
-        n_iter_no_change: int = 10,
-        n_estimators: int = 1,
+        n_iter_no_change: int = 20,
+        n_estimators: int = 8,
+        temperature: float | Literal["auto"] = "auto",
         class_weight: dict[Any, float] | str | None = None,
         device: str = "cpu",
         callbacks: list[Any] | None = None,
@@ -293,6 +321,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.n_estimators = n_estimators
+        self.temperature = temperature
         self.class_weight = class_weight
         self.device = device
         self.callbacks = callbacks
@@ -390,6 +419,19 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         tags.input_tags.sparse = True
         tags.classifier_tags.multi_label = True
         return tags
+
+    @property
+    def _needs_validation(self) -> bool:
+        return self.early_stopping or self.temperature == "auto"
+
+    def _calibrate(self, net: MixupNet, runs: list[Run]) -> None:
+        if self.temperature != "auto":
+            self.temperature_ = float(self.temperature)
+        elif runs[0].validation is not None:
+            self.temperature_ = fitted_temperature(net.module_, net.criterion_, runs)
+        else:  # of an epoch of `partial_fit` no rows are left out
+            self.temperature_ = getattr(self, "temperature_", 1.0)
+        net.module_.temperature = self.temperature_
 
     @property
     def _loss(self) -> type[Loss]:

@@ -80,11 +80,12 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         Deviation of Gaussian noise added to the inputs, in units of the standardised
         feature.
 
-    warmup_epochs : int, default=0
-        First epochs, which do not mix (arXiv 1710.09412, section 3.3).
+    warmup_epochs : int or float, default=0
+        First epochs, which do not mix (arXiv 1710.09412, section 3.3); a float is a
+        share of ``max_epochs``.
 
-    clean_epochs : int, default=0
-        Last epochs, which do not mix.
+    clean_epochs : int or float, default=0.75
+        Last epochs, which do not mix; a float is a share of ``max_epochs``.
 
     hidden_layer_sizes : int or sequence of int, default=(128, 128)
         Units of each hidden layer, with ReLU.
@@ -103,7 +104,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         Centre and scale each feature inside the network, with the figures of the rows
         that it is trained on.
 
-    clip : float or None, default=None
+    clip : float or None, default=3.0
         Keep standardised features within (-clip, clip), smoothly: z becomes
         ``z / sqrt(1 + (z / clip)^2)``, which tames outliers (as in RealMLP, arXiv
         2407.04491). Not used with ``standardize=False``.
@@ -115,7 +116,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
     optimizer_params : dict, default=None
         Further keyword arguments of the optimiser.
 
-    lr : float, default=0.001
+    lr : float, default=0.002
         Learning rate at the start.
 
     weight_decay : float, default=0.0
@@ -127,21 +128,23 @@ class MixupRegressor(RegressorMixin, BaseMixup):
     max_epochs : int, default=100
         Epochs; with ``early_stopping`` at most so many.
 
-    batch_size : int, default=32
+    batch_size : int, default=64
         Rows of a minibatch.
 
-    early_stopping : bool, default=False
-        Set clean validation rows aside; stop after ``n_iter_no_change`` epochs without
-        a lower loss on them, and take the weights of the best epoch. Each member has
-        its own validation rows.
+    early_stopping : bool, default=True
+        Stop after ``n_iter_no_change`` epochs without a lower loss on the rows that
+        the networks leave out, and take the weights of the best epoch. The networks
+        are judged together: each by its own rows, and all by their mean.
 
     validation_fraction : float, default=0.1
-        Share of the rows set aside.
+        Share of the rows that each network leaves out, to be judged by them, with
+        ``early_stopping``. Networks take turns: of ten that leave out a tenth each, no
+        two leave out the same row.
 
-    n_iter_no_change : int, default=10
+    n_iter_no_change : int, default=20
         Epochs to wait for a better one.
 
-    n_estimators : int, default=1
+    n_estimators : int, default=8
         Networks, trained as one program, whose predictions are averaged.
 
     device : str, default="cpu"
@@ -187,7 +190,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         Mean loss on virtual examples of each epoch.
 
     validation_scores_ : ndarray of shape (`n_iter_`, n_estimators) or None
-        Minus the loss on the clean validation rows, with ``early_stopping``.
+        Minus the loss on the rows left out, with ``early_stopping``.
 
     See Also
     --------
@@ -241,25 +244,25 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         mix_layer: int | str = "input",
         mix_target: Literal["interpolate"] = "interpolate",
         noise_std: float = 0.0,
-        warmup_epochs: int = 0,
-        clean_epochs: int = 0,
+        warmup_epochs: float = 0,
+        clean_epochs: float = 0.75,
         hidden_layer_sizes: int | Sequence[int] = (128, 128),
         dropout: float = 0.0,
         module: Callable[..., nn.Module] | None = None,
         module_params: dict[str, Any] | None = None,
         standardize: bool = True,
-        clip: float | None = None,
+        clip: float | None = 3.0,
         optimizer: str | type[torch.optim.Optimizer] = "adam",
         optimizer_params: dict[str, Any] | None = None,
-        lr: float = 1e-3,
+        lr: float = 2e-3,
         weight_decay: float = 0.0,
         lr_schedule: Literal["cosine", "constant"] = "cosine",
         max_epochs: int = 100,
-        batch_size: int = 32,
-        early_stopping: bool = False,
+        batch_size: int = 64,
+        early_stopping: bool = True,
         validation_fraction: float = 0.1,
-        n_iter_no_change: int = 10,
-        n_estimators: int = 1,
+        n_iter_no_change: int = 20,
+        n_estimators: int = 8,
         device: str = "cpu",
         callbacks: list[Any] | None = None,
         net_params: dict[str, Any] | None = None,

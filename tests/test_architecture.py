@@ -10,6 +10,7 @@ from tests.twins import (
     CONSTANT,
     SMALL,
     TWINS,
+    all_rows,
     assert_same_predictions,
     outputs_of,
     perceptron,
@@ -35,14 +36,14 @@ def convolutional(n_outputs):
 @pytest.mark.parametrize("module", [perceptron, normed])
 def test_a_module_is_trained_in_place_of_the_perceptron(make, module, n_rows, data):
     X, y = data[0][:n_rows], data[1][:n_rows]
+    params = {**SMALL, **all_rows(make), "n_estimators": 2, "max_epochs": 20}
+    params["early_stopping"] = n_rows == 90
     model = make(
         1,
         module=module,
         module_params={"n_outputs": outputs_of(make)},
-        n_estimators=2,
-        early_stopping=n_rows == 90,
         lr=0.02,
-        **{**SMALL, "max_epochs": 20},
+        **params,
     ).fit(X, y)
     assert model.score(X, y) > 0.5
     exported = model.to_torch()(torch.from_numpy(X).float()).numpy()

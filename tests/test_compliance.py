@@ -22,7 +22,7 @@ from sklearn.utils.estimator_checks import (
 
 from sk_mixup import MixupClassifier, MixupRegressor
 from sk_mixup.vicinity import Neighbors
-from tests.twins import SMALL, TWINS
+from tests.twins import PLAIN, SMALL, TWINS, all_rows
 
 LONGER = {**SMALL, "max_epochs": 30, "lr": 0.01}
 
@@ -38,7 +38,7 @@ ESTIMATORS = [
     Classifier(mix_layer=2, pairing=Neighbors(10), hidden_layer_sizes=(30, 20)),
     Classifier(standardize=False),
     MixupRegressor(),
-    MixupRegressor(alpha=0),
+    MixupRegressor(alpha=0, batch_size=16),
     Regressor(pairing="similar", loss="huber", n_estimators=2),
     Regressor(pairing="neighbors", mix_layer=1, loss="absolute_error"),
     Regressor(n_mixed=3, noise_std=0.1, mix_layer="random", weights_per="example"),
@@ -48,7 +48,7 @@ MINIBATCHES = dict.fromkeys(
         "check_sample_weight_equivalence_on_dense_data",
         "check_sample_weight_equivalence_on_sparse_data",
     ),
-    "repeated rows are cut into other minibatches",
+    "repeated rows are cut into other minibatches, and others are left out",
 )
 # The checks themselves bring these about, in scikit-learn and in NumPy.
 pytestmark = pytest.mark.filterwarnings(
@@ -73,8 +73,8 @@ def test_scikit_learns_checks_pass(estimator, check):
     ],
 )
 def test_weights_equal_repeated_rows_without_minibatches(make, params, check):
-    whole = {"alpha": 0, "batch_size": 10**6, "max_epochs": 20}
-    check(make.__name__, make(**whole, **params))
+    whole = {**PLAIN, **all_rows(make), "batch_size": 10**6, "max_epochs": 20}
+    check(make.__name__, make(0, **whole | params))
 
 
 # Tools of scikit-learn's.

@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import nn
 
-from tests.twins import SMALL, TWINS, assert_same_predictions, predicted
+from tests.twins import SMALL, TWINS, all_rows, assert_same_predictions, predicted
 
 pytestmark = pytest.mark.parametrize("make", TWINS)
 
@@ -34,8 +34,9 @@ def test_units_of_the_features_do_not_matter(make, n_estimators, data):
 
 def test_standardising_inside_equals_a_scaler_before(make, data):
     X, y = data
-    inside = make(1, **SMALL).fit(X, y)
-    before = make_pipeline(StandardScaler(), make(1, standardize=False, **SMALL))
+    params = {**SMALL, **all_rows(make)}
+    inside = make(1, **params).fit(X, y)
+    before = make_pipeline(StandardScaler(), make(1, standardize=False, **params))
     before.fit(X, y)
     scaled = before[0].transform(X)
     np.testing.assert_allclose(
@@ -48,7 +49,7 @@ def test_clipping_tames_an_outlier(make, kind, data):
     X, y = data
     outlier = X[:3].copy()
     outlier[0, 0] = 1e6
-    wild, tame = (make(1, clip=c, **SMALL).fit(kind(X), y) for c in (None, 3.0))
+    wild, tame = (make(1, **SMALL | {"clip": c}).fit(kind(X), y) for c in (None, 3.0))
     usual = abs(predicted(tame, kind(X))).max()
     assert abs(predicted(tame, kind(outlier))).max() < 10 * usual
     exported = tame.to_torch()(torch.from_numpy(outlier).float())
@@ -61,7 +62,7 @@ def test_clipping_tames_an_outlier(make, kind, data):
 
 def test_no_clipping_without_standardising(make, data):
     params = {**SMALL, "standardize": False}
-    one, other = (make(1, clip=c, **params).fit(*data) for c in (None, 0.1))
+    one, other = (make(1, **params | {"clip": c}).fit(*data) for c in (None, 0.1))
     assert_same_predictions(one, other, data[0])
 
 
@@ -123,6 +124,9 @@ def test_sparse_rows_are_learnt_as_dense_ones(make, kind, params, data):
 def test_sparse_rows_are_never_made_dense_whole(make, rng):
     X = sparse.random(3000, 5000, density=1e-3, format="csr", random_state=0)
     y = rng.integers(2, size=3000)
+    make(hidden_layer_sizes=2, max_epochs=1).fit(
+        X[:9], y[:9]
+    )  # imports, too, are large
     tracemalloc.start()
     model = make(hidden_layer_sizes=2, max_epochs=1, batch_size=64).fit(X, y)
     assert model.predict(X).shape == (3000,)
@@ -159,7 +163,7 @@ def test_one_feature_is_enough(make, mix_layer, data):
 @pytest.mark.parametrize("n_estimators", [1, 2, 5, 10])
 def test_any_number_of_members_is_trained(make, n_estimators, data):
     X, y = data
-    model = make(n_estimators=n_estimators, **SMALL).fit(X, y)
+    model = make(**SMALL | {"n_estimators": n_estimators}).fit(X, y)
     assert len(model.to_torch().members) == n_estimators
     assert model.predict(X).shape == (90,)
 

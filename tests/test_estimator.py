@@ -21,6 +21,7 @@ from tests.twins import (
     DRAWING,
     SMALL,
     TWINS,
+    all_rows,
     assert_same_predictions,
     complete,
     label,
@@ -31,6 +32,8 @@ from tests.twins import (
 )
 
 pytestmark = pytest.mark.parametrize("make", TWINS)
+
+TWO = {**SMALL, "n_estimators": 2}
 
 
 # Randomness.
@@ -62,8 +65,7 @@ def test_global_generators_are_left_alone(make, params, random_state, data):
     model = make(**{**SMALL, **complete(make, params), "random_state": random_state})
     before = global_states()
     model.fit(X, y).predict(X)
-    if not model.early_stopping:
-        model.partial_fit(X, y)
+    model.partial_fit(X, y)
     model.to_torch()(torch.from_numpy(X).float())
     assert global_states() == before
 
@@ -150,8 +152,8 @@ class Farthest(Pairing):
 @pytest.mark.parametrize("mix_layer", ["input", 1])
 def test_a_pairing_of_the_users_own_is_taken(make, mix_layer, data):
     X, y = data
-    model = make(1, pairing=Farthest(), mix_layer=mix_layer, n_estimators=2, **SMALL)
-    random = make(1, mix_layer=mix_layer, n_estimators=2, **SMALL).fit(X, y)
+    model = make(1, pairing=Farthest(), mix_layer=mix_layer, **TWO)
+    random = make(1, mix_layer=mix_layer, **TWO).fit(X, y)
     assert clone(model).pairing == Farthest()
     assert (predicted(model.fit(X, y), X) != predicted(random, X)).any()
     search = GridSearchCV(model, {"pairing": ["random", Farthest(2)]}, cv=2)
@@ -168,7 +170,7 @@ def test_a_pairing_that_leaves_the_table_is_named(make, shift, data):
             )
 
     with pytest.raises(ValueError, match=r"Outside.*drew row .* numbered 0 to 89"):
-        make(1, pairing=Outside(), **SMALL).fit(*data)
+        make(1, pairing=Outside(), **SMALL, **all_rows(make)).fit(*data)
 
 
 # Copies, tools and exports.
@@ -185,7 +187,7 @@ def test_a_clone_is_unfitted_and_equal(make, data):
 def test_fitted_models_are_stored_and_go_on(make, module, data, tmp_path):
     X, y = data
     params = complete(make, {"module": module} if module else {})
-    model = make(1, n_estimators=2, **CONSTANT, **params).fit(X, y)
+    model = make(1, **CONSTANT | {"n_estimators": 2} | params).fit(X, y)
     joblib.dump(model, tmp_path / "model")
     stored = joblib.load(tmp_path / "model")
     assert_same_predictions(stored, model, X)
@@ -222,7 +224,7 @@ EXPORTED = [{}, {"n_estimators": 3}, {"standardize": False}, {"module": perceptr
 
 @pytest.mark.parametrize("params", EXPORTED, ids=label)
 def test_to_torch_predicts_the_same(make, params, data, rng):
-    model = make(1, **SMALL, **complete(make, params)).fit(*data)
+    model = make(1, **SMALL | complete(make, params)).fit(*data)
     rows = rng.normal(size=(1000, 4)).astype(np.float32) * 5
     module = model.to_torch()
     outputs = module(torch.from_numpy(rows))
@@ -239,8 +241,8 @@ def test_to_torch_predicts_the_same(make, params, data, rng):
 def test_to_torch_survives_storage_and_export(make, params, data):
     X, y = data
     params = complete(make, params)
-    module = make(1, **SMALL, **params).fit(X, y).to_torch()
-    other = make(1, **SMALL, **params).fit(-X, y[::-1]).to_torch()
+    module = make(1, **SMALL | params).fit(X, y).to_torch()
+    other = make(1, **SMALL | params).fit(-X, y[::-1]).to_torch()
     rows = torch.from_numpy(X).float()
     file = io.BytesIO()
     torch.save(module.state_dict(), file)
@@ -264,7 +266,7 @@ def test_to_torch_is_a_copy(make, data):
 
 def test_predictions_of_a_row_do_not_depend_on_the_others(make, data):
     X, y = data
-    model = make(n_estimators=2, **SMALL).fit(X, y)
+    model = make(**TWO).fit(X, y)
     many = np.tile(X, (100, 1))
     np.testing.assert_allclose(
         predicted(model, many), np.tile(predicted(model, X).T, 100).T, atol=1e-6
@@ -290,7 +292,7 @@ def test_documented_defaults_are_those_of_the_code(make):
 
 
 def test_fitted_attributes_are_those_documented(make, data):
-    model = make(early_stopping=True, **SMALL).fit(*data)
+    model = make(**SMALL | {"early_stopping": True}).fit(*data)
     section = inspect.getdoc(make).split("Attributes\n")[1].split("See Also\n")[0]
     names = set(re.findall(r"^(\w+_) : ", section, re.M))
     public = {name for name in vars(model) if re.fullmatch(r"[a-z]\w*_", name)}

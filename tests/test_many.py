@@ -9,8 +9,10 @@ from sklearn.metrics import log_loss
 from torch import nn
 
 from sk_mixup import MixupClassifier, MixupRegressor, fit_many
+from tests.twins import PLAIN
 
 SHORT = {  # 48 steps on the blobs
+    **PLAIN,
     "hidden_layer_sizes": (8, 6),
     "max_epochs": 8,
     "batch_size": 16,
@@ -173,8 +175,9 @@ def test_fitting_leaves_the_number_of_threads(blobs, threads):
 def test_a_member_does_not_depend_on_how_many_there_are(n_estimators, params, blobs):
     X, y = blobs
     rows = torch.from_numpy(X).float()
+    params = {**SHORT, "temperature": 1.0, **params}  # else they share a fitted one
     few, many = (
-        MixupClassifier(1, n_estimators=n, random_state=0, **SHORT | params)
+        MixupClassifier(1, random_state=0, **params | {"n_estimators": n})
         .fit(X, y)
         .to_torch()
         .members
@@ -186,7 +189,7 @@ def test_a_member_does_not_depend_on_how_many_there_are(n_estimators, params, bl
 
 def test_members_differ_and_are_averaged(blobs):
     X, y = blobs
-    model = MixupClassifier(n_estimators=4, random_state=0, **SHORT).fit(X, y)
+    model = MixupClassifier(random_state=0, **SHORT | {"n_estimators": 4}).fit(X, y)
     rows = torch.from_numpy(X).float()
     probas = torch.stack([member(rows) for member in model.to_torch().members])
     assert (probas.std(0) > 0).all()

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 from sklearn.metrics import log_loss, mean_squared_error
-from sklearn.model_selection import train_test_split
 from skorch.callbacks import (
     Callback,
     EarlyStopping,
@@ -19,9 +18,12 @@ from torch import nn
 from torch.nn import functional as F
 
 from sk_mixup import MixupClassifier, MixupRegressor
+from sk_mixup._data import held_out
 from sk_mixup._rows import Streams
+from tests.twins import PLAIN
 
 SMALL = {
+    **PLAIN,
     "hidden_layer_sizes": (8, 6),
     "max_epochs": 4,
     "batch_size": 16,
@@ -92,9 +94,10 @@ def erm_by_autograd(X, y, sizes, n_epochs, batch_size):
 @pytest.mark.parametrize("n_rows", [90, 89, 81, 7])  # full, odd, one-row, few rows
 def test_alpha_0_is_a_plain_loop_of_erm(n_rows, blobs):
     X, y = blobs[0][:n_rows].astype(np.float32) / 10, blobs[1][:n_rows]
-    model = MixupClassifier(0, standardize=False, **CONSTANT).fit(X, y)
+    params = {**CONSTANT, "standardize": False, "temperature": 1.0}
+    model = MixupClassifier(0, lr=1e-3, **params)  # of torch's Adam
     arguments = X, y, (4, 8, 6, 3), 4, 16
-    proba = model.predict_proba(X)
+    proba = model.fit(X, y).predict_proba(X)
     np.testing.assert_array_equal(proba, erm_by_primitives(*arguments))
     np.testing.assert_allclose(proba, erm_by_autograd(*arguments), rtol=1e-5)
 
@@ -106,7 +109,8 @@ def test_train_loss_is_the_mean_loss_of_the_rows(blobs, rng):
     """With a vanishing rate the networks stay as they are during the epoch."""
     X, y = blobs
     weights = rng.random(90) + 0.1
-    model = MixupClassifier(0, **{**SMALL, "lr": 1e-30}).fit(X, y, weights)
+    model = MixupClassifier(0, **{**SMALL, "lr": 1e-30}, temperature=1.0)
+    model.fit(X, y, weights)
     expected = log_loss(y, model.predict_proba(X), sample_weight=weights)
     np.testing.assert_allclose(model.loss_curve_, expected, rtol=1e-5)
 
@@ -121,13 +125,15 @@ def test_train_loss_of_real_targets_is_half_the_squared_error(line):
 def test_an_unmixed_epoch_has_the_loss_of_erm(blobs):
     lazy = {**SMALL, "lr": 1e-30}
     erm = MixupClassifier(0, **lazy).fit(*blobs).loss_curve_
-    curve = MixupClassifier(1, warmup_epochs=1, clean_epochs=2, **lazy).fit(*blobs)
-    unmixed = np.isclose(curve.loss_curve_, erm, rtol=1e-5)
+    lazy |= {"warmup_epochs": 1, "clean_epochs": 2}
+    curve = MixupClassifier(1, **lazy).fit(*blobs).loss_curve_
+    unmixed = np.isclose(curve, erm, rtol=1e-5)
     assert unmixed.tolist() == [True, False, True, True]
 
 
 def test_history_has_an_entry_an_epoch(blobs):
-    model = MixupClassifier(early_stopping=True, n_estimators=2, **SMALL).fit(*blobs)
+    two = {**SMALL, "early_stopping": True, "n_estimators": 2}
+    model = MixupClassifier(**two).fit(*blobs)
     assert model.n_iter_ == len(model.history_) == len(model.loss_curve_) == 4
     for key in ("train_loss", "valid_loss", "valid_error", "dur"):
         assert len(model.history_[:, key]) == 4
@@ -238,7 +244,7 @@ def test_skorch_early_stopping_ends_the_training(blobs):
 
 def test_skorch_early_stopping_may_watch_the_validation_rows(blobs):
     stopping = EarlyStopping(monitor="valid_loss", patience=2, threshold=10.0)
-    model = MixupClassifier(early_stopping=True, callbacks=[stopping], **SMALL)
+    model = MixupClassifier(callbacks=[stopping], **SMALL | {"early_stopping": True})
     assert model.fit(*blobs).n_iter_ == 1 + 2
 
 
@@ -258,7 +264,7 @@ class Spoil(Callback):
 
 
 def test_one_member_that_diverges_is_enough_for_an_error(blobs):
-    model = MixupClassifier(n_estimators=3, callbacks=[Spoil()], **SMALL)
+    model = MixupClassifier(callbacks=[Spoil()], **SMALL | {"n_estimators": 3})
     with pytest.raises(ValueError, match="NaN or infinite in epoch 2; try a lower lr"):
         model.fit(*blobs)
     assert not hasattr(model, "net_")
@@ -293,7 +299,7 @@ def test_silence_is_the_default(make, blobs, capfd):
 
 
 def test_verbose_1_prints_a_line_an_epoch(blobs, capfd):
-    MixupClassifier(verbose=1, early_stopping=True, **SMALL).fit(*blobs)
+    MixupClassifier(verbose=1, **SMALL | {"early_stopping": True}).fit(*blobs)
     printed = capfd.readouterr()
     assert len(printed.out.splitlines()) == 2 + 4
     assert printed.out.split()[:5] == [
@@ -335,22 +341,21 @@ STOPPING = {
 
 
 def validation_rows(y, member):
-    seed = int(streams(member).split.integers(2**31))
-    return train_test_split(
-        np.arange(len(y)), test_size=0.3, stratify=y, random_state=seed
-    )[1]
+    entropy = streams(member).entropy
+    return np.flatnonzero(held_out(len(y), 0.3, entropy, member, strata=y))
 
 
-def test_each_member_is_judged_on_clean_rows_at_its_best_epoch(blobs):
+def test_members_are_judged_on_their_own_clean_rows_at_the_best_epoch_of_all(blobs):
     X, y = blobs
-    model = MixupClassifier(1, n_estimators=3, **STOPPING).fit(X, y)
-    best = model.validation_scores_.argmax(axis=0)
-    assert len(set(best)) > 1
+    params = {**STOPPING, "n_estimators": 3, "temperature": 1.0}
+    model = MixupClassifier(1, **params).fit(X, y)
+    best = int(model.validation_scores_.mean(axis=1).argmax())
+    assert set(model.validation_scores_.argmax(axis=0)) != {best}
     for member, module in enumerate(model.to_torch().members):
         rows = validation_rows(y, member)
         proba = module(torch.from_numpy(X[rows]).float()).double().numpy()
         expected = -log_loss(y[rows], proba / proba.sum(axis=1, keepdims=True))
-        reached = model.validation_scores_[best[member], member]
+        reached = model.validation_scores_[best, member]
         assert reached == pytest.approx(expected, rel=1e-4)
 
 

@@ -13,6 +13,7 @@ from tests.twins import (
     DRAWING,
     SMALL,
     TWINS,
+    all_rows,
     assert_same_predictions,
     complete,
     label,
@@ -31,7 +32,8 @@ pytestmark = pytest.mark.parametrize("make", TWINS)
 def test_weights_equal_repeated_rows(make, standardize, data, rng):
     X, y = data
     weights = rng.integers(4, size=90)
-    params = {**CONSTANT, "batch_size": 1000, "standardize": standardize, "lr": 0.01}
+    params = {**CONSTANT, **all_rows(make), "batch_size": 1000, "lr": 0.01}
+    params["standardize"] = standardize
     weighted = make(0, **params).fit(X, y, weights)
     repeated = make(0, **params).fit(X.repeat(weights, 0), y.repeat(weights))
     assert_same_predictions(weighted, repeated, X, atol=1e-9)
@@ -42,8 +44,8 @@ def test_weights_equal_repeated_rows(make, standardize, data, rng):
 def test_a_row_of_weight_0_is_left_out(make, params, data):
     X, y = data
     weights = np.arange(90) % 3 > 0
-    zero = make(1, **SMALL, **params).fit(X, y, weights.astype(float))
-    without = make(1, **SMALL, **params).fit(X[weights], y[weights])
+    zero = make(1, **SMALL | params).fit(X, y, weights.astype(float))
+    without = make(1, **SMALL | params).fit(X[weights], y[weights])
     assert_same_predictions(zero, without, X, atol=1e-5)
 
 
@@ -93,12 +95,30 @@ def test_two_warm_fits_equal_a_long_one(make, params, data):
 @pytest.mark.parametrize("params", GOING_ON, ids=label)
 def test_partial_fits_equal_epochs(make, params, data):
     X, y = data
-    params = {**CONSTANT, **complete(make, params)}
+    params = {**CONSTANT, **all_rows(make), **complete(make, params)}
     parts = make(1, **params)
     for _ in range(3):
         assert parts.partial_fit(X, y) is parts
     assert_same_predictions(parts, make(1, **params).fit(X, y), X)
     assert parts.n_iter_ == 3
+
+
+def test_a_partial_fit_leaves_no_row_out_to_stop_by(make, data):
+    X, y = data
+    stopping = make(1, **CONSTANT | {"early_stopping": True, "n_iter_no_change": 1})
+    plain = make(1, **CONSTANT)
+    for _ in range(3):
+        stopping.partial_fit(X, y)
+        plain.partial_fit(X, y)
+    assert_same_predictions(stopping, plain, X)
+    assert stopping.validation_scores_ is None
+
+
+def test_a_single_row_cannot_be_left_out(make, data):
+    X, y = data
+    model = make(**SMALL | {"early_stopping": True})
+    with pytest.raises(ValueError, match="at least 2 rows for that, but 1 has a weigh"):
+        model.fit(X, y, np.arange(90) == 3)
 
 
 def test_a_cold_fit_forgets(make, data):
@@ -235,7 +255,6 @@ BAD_PARAMETERS = [
     ({"device": "toaster"}, "'toaster' cannot be used here"),
     ({"device": "meta"}, "'meta' cannot be used here"),
     ({"net_params": {"lr": 1}}, r"net_params cannot set \['lr'\]"),
-    ({"early_stopping": True, "validation_fraction": 0.999}, "cannot set aside"),
     ({"optimizer": torch.optim.LBFGS}, "LBFGS does not treat each weight on its own"),
     ({"lr": 1e30, "optimizer": "sgd"}, "NaN or infinite in epoch 1; try a lower lr"),
 ]
@@ -267,7 +286,7 @@ def test_bad_modules_are_refused(make, params, error, message, data):
 def test_a_diverging_run_among_others_is_named(make, data):
     """The loss of one member of an ensemble is enough."""
     X, y = data
-    model = make(lr=1e30, optimizer="sgd", n_estimators=3, **SMALL)
+    model = make(lr=1e30, optimizer="sgd", **SMALL | {"n_estimators": 3})
     assert_refused(model, ValueError, "NaN or infinite in epoch 1", X, y)
 
 
@@ -292,7 +311,6 @@ def test_rows_of_other_width_are_refused(make, data):
 GONE_ON = [
     ({"n_estimators": 2}, "n_estimators cannot change from 1 to 2"),
     ({"hidden_layer_sizes": (3,)}, r"cannot change from \(8, 6\) to \(3,\)"),
-    ({"early_stopping": True}, "partial_fit .* cannot stop early"),
 ]
 
 

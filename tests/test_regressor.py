@@ -13,9 +13,10 @@ from sklearn.preprocessing import StandardScaler
 
 from sk_mixup import MixupRegressor
 from sk_mixup.vicinity import SameClass, SameClassNeighbors
-from tests.twins import CONSTANT, SMALL
+from tests.twins import CONSTANT, PLAIN, SMALL
 
 LINEAR = {
+    **PLAIN,
     "hidden_layer_sizes": (),
     "max_epochs": 300,
     "batch_size": 30,
@@ -112,8 +113,8 @@ def test_mixing_shrinks_the_slope_of_a_noisy_relation_not_at_all(line):
     X, y = line
     slopes = []
     for alpha in (0, 1):
-        params = {**LINEAR, "batch_size": 90, "max_epochs": 300}
-        model = MixupRegressor(alpha, n_estimators=3, **params).fit(X, y)
+        params = {**LINEAR, "batch_size": 90, "n_estimators": 3}
+        model = MixupRegressor(alpha, **params).fit(X, y)
         members = model.to_torch().members
         slopes.append(sum(member[1][0].weight for member in members) / 3)
     torch.testing.assert_close(slopes[1], slopes[0], atol=0.03, rtol=0)

@@ -7,13 +7,28 @@ from torch import nn
 from sk_mixup import MixupClassifier, MixupRegressor
 
 TWINS = [MixupClassifier, MixupRegressor]
+# A single network, each of whose epochs is like the others, whatever the defaults are.
+PLAIN = {
+    "n_estimators": 1,
+    "dropout": 0.0,
+    "clip": None,
+    "warmup_epochs": 0,
+    "clean_epochs": 0,
+    "early_stopping": False,
+}
 SMALL = {
+    **PLAIN,
     "hidden_layer_sizes": (8, 6),
     "max_epochs": 3,
     "batch_size": 16,
     "random_state": 0,
 }
 CONSTANT = {**SMALL, "lr_schedule": "constant"}
+
+
+def all_rows(make):
+    """Let no row be left out for the temperature, which only classifiers have."""
+    return {"temperature": 1.0} if make is MixupClassifier else {}
 
 
 def predicted(model, X):

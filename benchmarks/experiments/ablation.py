@@ -127,7 +127,7 @@ EXPERIMENT = Experiment(
         alphas=(1.0,),
         folds=10,
         repeats=1,
-        protocol="default",
+        protocol="plain",
     ),
     methods=methods,
     show=show,

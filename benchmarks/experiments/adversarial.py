@@ -104,7 +104,7 @@ EXPERIMENT = Experiment(
         alphas=(0.0, 0.4, 1.0, 8.0),
         folds=10,
         repeats=1,
-        protocol="default",
+        protocol="plain",
     ),
     methods=methods,
     work=Training(measure, beside=source),

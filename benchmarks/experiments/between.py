@@ -76,7 +76,7 @@ EXPERIMENT = Experiment(
         alphas=(0.0, 0.4, 1.0, 8.0),
         folds=5,
         repeats=1,
-        protocol="default",
+        protocol="plain",
     ),
     methods=methods,
     work=Training(measure),

@@ -28,7 +28,8 @@ NOISES = (0.2, 0.5, 0.8)
 ERRORS = ("best_error", "last_error", "train_real", "train_corrupted")
 
 # NOTE[DIFF]: the paper takes the test error after each of 200 epochs. Here it is taken
-# after these, and after the last: networks of different lengths train side by side.
+# after 1, 2, 5, 10, 20, 50, 100 and the last: networks of different lengths train side
+# by side.
 CHECKPOINTS = (1, 2, 5, 10, 20, 50, 100)
 
 
@@ -184,7 +185,7 @@ EXPERIMENT = Experiment(
         folds=5,
         repeats=1,
         epochs=200,
-        protocol="default",
+        protocol="plain",
     ),
     methods=methods,
     conditions=conditions,

@@ -79,7 +79,7 @@ EXPERIMENT = Experiment(
     name="surface",
     summary="Figure 1b: decision surfaces on 2-D sets",
     group="toy",
-    defaults=Options(alphas=(0.0, 0.4, 1.0), repeats=1, protocol="default"),
+    defaults=Options(alphas=(0.0, 0.4, 1.0), repeats=1, protocol="plain"),
     methods=methods,
     work=Training(measure),
     show=show,

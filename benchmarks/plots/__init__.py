@@ -13,6 +13,7 @@ from benchmarks.plots.behaviour import (
 )
 from benchmarks.plots.comparisons import (
     adversarial,
+    changes,
     corruption,
     critical_difference_diagram,
     error_against_alpha,
@@ -22,6 +23,7 @@ from benchmarks.plots.comparisons import (
 __all__ = [
     "adversarial",
     "between",
+    "changes",
     "corruption",
     "critical_difference_diagram",
     "error_against_alpha",

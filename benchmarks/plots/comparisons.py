@@ -34,7 +34,7 @@ from benchmarks.plots._canvas import (
     panels,
 )
 from benchmarks.quantities import quantity
-from benchmarks.stats import Ranking, mean_over_sets, summary
+from benchmarks.stats import Ranking, mean_over_sets, set_means, summary
 
 
 def error_against_alpha(
@@ -77,6 +77,45 @@ def error_against_alpha(
     if (means["alpha"] == 0).any():
         handles.append(line("ERM", {"color": INK, "linestyle": "--"}))
     legend(figure, handles)
+    return figure
+
+
+def changes(frame: pd.DataFrame, baseline: str, metric: str = "error") -> Figure:
+    """Draw how the mean over sets changes from a baseline's, method by method.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The long frame.
+    baseline : str
+        The method that the others are compared with.
+    metric : str, default="error"
+        Column to draw.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One row per method, the best on top: the mean of the sets' differences and,
+        as a faint dot each, the sets themselves. Axes end where nine tenths of the
+        dots do.
+    """
+    shown = quantity(metric)
+    means, _ = set_means(frame, metric)
+    differences = shown.scale * means.drop(columns=baseline).sub(
+        means[baseline], axis=0
+    )
+    order = differences.mean().sort_values(ascending=not shown.higher_is_better).index
+    figure, (ax,) = panels(1, size=(6.5, 0.22 * len(order) + 0.8))
+    for place, method in enumerate(order):
+        own = differences[method]
+        ax.plot(own, [place] * len(own), ".", color=FAINT, markersize=4)
+        ax.plot(own.mean(), place, "o", color=COLOURS[0], markersize=5)
+    ax.axvline(0, color=INK, linewidth=1, linestyle="--")
+    reach = float(np.quantile(np.abs(differences.to_numpy()), 0.9))
+    ax.set_xlim(-reach, reach)
+    ax.set_yticks(range(len(order)), list(order))
+    ax.invert_yaxis()
+    dress(ax, xlabel=f"{shown.label}: difference from {baseline}", grid="x")
     return figure
 
 

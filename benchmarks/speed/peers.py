@@ -87,14 +87,12 @@ def ours(recipe: Recipe, **params: Any) -> MixupClassifier:
     by_recipe: dict[str, Any] = {
         "alpha": recipe.alpha,
         "hidden_layer_sizes": recipe.hidden,
-        "standardize": False,
         "lr": recipe.lr,
-        "lr_schedule": "constant",
         "max_epochs": recipe.epochs,
         "batch_size": recipe.batch_size,
         "random_state": 0,
     }
-    return MixupClassifier(**by_recipe | params)
+    return MixupClassifier.paper(**by_recipe | params)
 
 
 def perceptron(hidden: Sequence[int], n_inputs: int = 20) -> nn.Sequential:

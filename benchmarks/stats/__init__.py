@@ -19,6 +19,7 @@ References
    sets", Journal of Machine Learning Research 7, 2006.
 """
 
+from benchmarks.stats.choice import leave_one_set_out, merits
 from benchmarks.stats.folds import (
     TTest,
     compare_to_baseline,
@@ -44,7 +45,9 @@ __all__ = [
     "corrected_ttest",
     "critical_difference",
     "friedman_nemenyi",
+    "leave_one_set_out",
     "mean_over_sets",
+    "merits",
     "set_means",
     "summary",
     "wilcoxon_over_sets",

@@ -177,7 +177,7 @@ def average_ranks(frame: pd.DataFrame, metric: str = "error") -> pd.Series[float
     pandas.Series
         Average rank by method, best first.
     """
-    return _average(_ranks(set_means(frame, metric)[0], metric))
+    return _average(ranks_by_set(set_means(frame, metric)[0], metric))
 
 
 def wilcoxon_over_sets(
@@ -250,7 +250,7 @@ def friedman_nemenyi(
         than two methods or two complete sets are left.
     """
     means, left_out = set_means(frame, metric)
-    ranks = _ranks(means, metric)
+    ranks = ranks_by_set(means, metric)
     average = _average(ranks)
     statistic, p, f_statistic, f_p = _friedman(ranks.to_numpy())
     nemenyi = scikit_posthocs.posthoc_nemenyi_friedman(ranks)
@@ -304,7 +304,7 @@ def _means(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
     return means.unstack("method", sort=False)
 
 
-def _ranks(means: pd.DataFrame, metric: str) -> pd.DataFrame:
+def ranks_by_set(means: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Rank the methods on each set, 1 the best; ties share their ranks."""
     return (-gain_sign(metric) * means).round(DECIMALS).rank(axis=1)
 

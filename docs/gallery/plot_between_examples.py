@@ -4,7 +4,8 @@ What happens between the training rows
 
 Two measurements at points between random pairs of training rows, as in Figure 2 of
 arXiv:1710.09412: how often the predicted class is that of neither row, and how steep
-the class probabilities are there. Both networks see the same pairs.
+the class probabilities are there. Both networks see the same pairs, and have
+the paper's recipe on standardised features.
 """
 
 import matplotlib.pyplot as plt
@@ -20,7 +21,8 @@ for name, alpha, style in [
     ("ERM", 0, {"color": "#0072B2", "marker": "o"}),
     ("mixup", 1, {"color": "#D55E00", "marker": "s"}),
 ]:
-    model = MixupClassifier(alpha=alpha, max_epochs=20, random_state=0).fit(X, y)
+    model = MixupClassifier.paper(alpha, standardize=True, max_epochs=20)
+    model.set_params(random_state=0).fit(X, y)
     display = BetweenExamplesDisplay.from_estimator(
         model, X, y, name=name, random_state=0, ax=axes[0], **style
     )

@@ -20,7 +20,7 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
 y_given, mask = corrupt_labels(y_train, 0.4, random_state=0)
 
 models = {
-    name: MixupClassifier(alpha=alpha, max_epochs=60, random_state=0)
+    name: MixupClassifier.paper(alpha, standardize=True, max_epochs=60, random_state=0)
     for name, alpha in [("ERM", 0), ("mixup", 8)]
 }
 figure, ax = plt.subplots(figsize=(5.5, 3.8), layout="constrained")

@@ -18,7 +18,7 @@ X, y = make_moons(200, noise=0.15, random_state=0)
 
 figure, axes = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
 for ax, alpha in zip(axes, [0, 1], strict=True):
-    model = MixupClassifier(alpha=alpha, max_epochs=100, random_state=0).fit(X, y)
+    model = MixupClassifier.paper(alpha, max_epochs=100, random_state=0).fit(X, y)
     surface = DecisionBoundaryDisplay.from_estimator(
         model,
         X,

@@ -26,7 +26,7 @@ STYLES = {
     "mixup": {"color": "#D55E00", "marker": "s"},
 }
 models = {
-    name: MixupClassifier(alpha=alpha, max_epochs=60, random_state=0)
+    name: MixupClassifier.paper(alpha, standardize=True, max_epochs=60, random_state=0)
     for name, alpha in [("ERM", 0), ("mixup", 1)]
 }
 for model in models.values():
@@ -54,7 +54,7 @@ plt.show()
 # In the white box each network is attacked with its own gradient. In the black box the
 # attacker only has a network of its own, trained without mixup from another seed.
 
-surrogate = MixupClassifier(alpha=0, max_epochs=60, random_state=1)
+surrogate = MixupClassifier.paper(0, standardize=True, max_epochs=60, random_state=1)
 surrogate.fit(X_train, y_train)
 epsilons = np.linspace(0, 0.5, 6)
 

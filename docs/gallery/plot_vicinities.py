@@ -145,7 +145,7 @@ for ax, params in zip(
     strict=True,
 ):
     record = Record()
-    model = MixupClassifier(**params, weights_per="example", standardize=False)
+    model = MixupClassifier.paper(**params, weights_per="example", batch_size=32)
     model.set_params(max_epochs=1, callbacks=[record], random_state=0).fit(X, y)
     inputs, labels = map(np.concatenate, (record.inputs, record.labels))
     drawn = points(ax, inputs, labels)

@@ -12,6 +12,8 @@ from tests.benchmarks.test_jobs import job
 
 def test_the_paper_protocol_is_that_of_section_3_6():
     params = build(job(epochs=10)).get_params()
+    paper = MixupClassifier.paper(alpha=0.4, random_state=0).get_params()
+    assert params == paper
     assert params["hidden_layer_sizes"] == (128, 128)
     assert params["max_epochs"] == PAPER.epochs == 10
     assert (params["batch_size"], params["lr"]) == (16, 1e-3)

@@ -13,7 +13,8 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from benchmarks.measures import Fitted, probability_scores, scores
+from benchmarks.measures import Fitted, scores
+from benchmarks.probabilities import probability_scores
 from benchmarks.splits import Split
 
 

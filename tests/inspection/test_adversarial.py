@@ -14,8 +14,9 @@ from sklearn.svm import SVC
 
 from sk_mixup import MixupClassifier
 from sk_mixup.inspection import adversarial_error, fgsm, iterated_fgsm
+from tests.twins import PLAIN
 
-QUICK = MixupClassifier(max_epochs=10, random_state=0)
+QUICK = MixupClassifier(**PLAIN, temperature=1.0, max_epochs=10, random_state=0)
 
 
 @settings(max_examples=30)

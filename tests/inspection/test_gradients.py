@@ -12,6 +12,7 @@ from torch import nn
 from sk_mixup import MixupClassifier, MixupRegressor
 from sk_mixup.inspection import between_examples, fgsm, iterated_fgsm, loss_gradient
 from sk_mixup.inspection._gradients import CHUNK_ROWS, TorchClassifier
+from tests.twins import PLAIN
 
 
 class InDouble(ClassifierMixin, BaseEstimator):
@@ -90,7 +91,8 @@ def test_attack_follows_finite_differences(n_iter, model, overlapping):
 def linear(overlapping):
     """A linear classifier of two classes and the gradient of its log-odds."""
     X, y = overlapping
-    model = MixupClassifier(hidden_layer_sizes=(), max_epochs=5, random_state=0)
+    params = {**PLAIN, "hidden_layer_sizes": (), "max_epochs": 5}
+    model = MixupClassifier(**params, random_state=0)
     model.fit(X, y > 0)
     weight = model.to_torch().members[0][1][0].weight.numpy()
     return model, weight[1] - weight[0]

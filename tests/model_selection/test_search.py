@@ -18,13 +18,14 @@ from sklearn.preprocessing import StandardScaler
 
 from sk_mixup import MixupClassifier, MixupRegressor
 from sk_mixup.model_selection import GridSearchCV, RandomizedSearchCV, cross_validate
+from tests.twins import PLAIN
 
 X, Y = make_classification(90, 6, n_informative=4, n_classes=3, random_state=0)
 GRID = {"alpha": [0, 0.4, 2]}
 
 
 def network(**params):
-    settings = {"hidden_layer_sizes": 12, "max_epochs": 8, "random_state": 0}
+    settings = {"hidden_layer_sizes": 12, "max_epochs": 8, "random_state": 0, **PLAIN}
     return MixupClassifier(**(settings | params))
 
 

@@ -109,5 +109,6 @@ def test_a_suite_is_asked_for_by_its_number(monkeypatch):
 
 def test_rivals_are_those_that_are_installed():
     names = [m.name for m in suite.methods(suite.EXPERIMENT.options())]
-    assert names[:4] == ["ERM", "mixup 0.4", "ERM, 4 networks", "mixup 0.4, 4 networks"]
+    assert names[:2] == ["ERM", "mixup 0.4"]
+    assert names[2:4] == ["ERM, 1 network", "mixup 0.4, 1 network"]
     assert {"random forest", "logistic regression", "MLPClassifier"} <= set(names)

@@ -242,3 +242,15 @@ def test_erm_has_the_same_colour_in_every_figure(corrupted, attacked):
     for figure in (plots.corruption(corrupted), plots.adversarial(attacked)):
         erm = figure.axes[0].containers[0].lines[0]
         assert to_hex(erm.get_color()) == INK
+
+
+def test_changes_are_mean_differences_with_the_best_on_top():
+    frame = long_frame(dataset=["iris", "wine"], method=["base", "worse", "better"])
+    frame["error"] = frame["method"].map({"base": 0.2, "worse": 0.3, "better": 0.1})
+    frame.loc[frame["dataset"] == "wine", "error"] += 0.4
+    (ax,) = plots.changes(frame, "base").axes
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    assert names == ["better", "worse"]
+    means = [line for line in ax.get_lines() if line.get_marker() == "o"]
+    assert [line.get_xdata()[0] for line in means] == pytest.approx([-10, 10])
+    assert ax.get_ylim()[0] > ax.get_ylim()[1]

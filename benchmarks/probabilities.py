@@ -1,0 +1,73 @@
+"""Scores of probabilities of classes, some of which may never have been seen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import (
+    brier_score_loss,
+    log_loss,
+    roc_auc_score,
+    zero_one_loss,
+)
+
+from sk_mixup.inspection import calibration_error, reliability_curve
+
+Scores = dict[str, Any]
+
+
+def probability_scores(
+    y: NDArray[Any], proba: NDArray[np.floating], classes: NDArray[Any]
+) -> Scores:
+    """Score probabilities of classes.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n,)
+        True labels; some may be of no class known to the classifier.
+    proba : ndarray of shape (n, n_classes)
+        Probabilities.
+    classes : ndarray of shape (n_classes,)
+        What its columns stand for.
+
+    Returns
+    -------
+    dict
+        ``error``, ``log_loss``, ``brier``, ``ece``, ``auc`` (NaN where a class is
+        absent from the rows) and ``reliability``: lists of confidence, accuracy and
+        count by bin. A row of an unknown class is an error, and its true class has the
+        probability 0 (clipped in the log loss, as scikit-learn does).
+    """
+    predicted = classes[proba.argmax(axis=1)]
+    proba, classes = _with_unknown(y, proba, classes)
+    curve = reliability_curve(y, proba, labels=classes)
+    return {
+        "error": float(zero_one_loss(y, predicted)),
+        "log_loss": float(log_loss(y, proba, labels=classes)),
+        "brier": float(brier_score_loss(y, proba, labels=classes)),
+        "ece": calibration_error(y, proba, labels=classes),
+        "auc": _auc(y, proba, classes),
+        "reliability": {name: part.tolist() for name, part in curve.items()},
+    }
+
+
+def _with_unknown(
+    y: NDArray[Any], proba: NDArray[np.floating], classes: NDArray[Any]
+) -> tuple[NDArray[np.float64], NDArray[Any]]:
+    """Give classes that the classifier never saw a column of zeros."""
+    everything = np.union1d(classes, y)
+    columns = np.zeros((len(y), len(everything)))
+    columns[:, np.searchsorted(everything, classes)] = proba
+    # float32 rows sum to 1 within its rounding only; scikit-learn checks in float64.
+    return columns / columns.sum(axis=1, keepdims=True), everything
+
+
+def _auc(y: NDArray[Any], proba: NDArray[np.float64], classes: NDArray[Any]) -> float:
+    """Return the area under the ROC curve, one class against the rest on average."""
+    if len(np.unique(y)) < len(classes) or len(classes) < 2:
+        return float("nan")
+    if len(classes) == 2:
+        return float(roc_auc_score(y == classes[1], proba[:, 1]))
+    return float(roc_auc_score(y, proba, multi_class="ovr", labels=classes))
