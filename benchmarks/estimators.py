@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -172,6 +173,8 @@ def _logistic(job: Job, params: dict[str, Any], device: str) -> Pipeline:
 def _realmlp(job: Job, params: dict[str, Any], device: str) -> Any:
     from pytabkit import RealMLP_TD_S_Classifier
 
+    for name in ("lightning.pytorch", "pytorch_lightning"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     threads = torch.get_num_threads()
     return RealMLP_TD_S_Classifier(
         random_state=job.seed, device=device, n_threads=threads, **params

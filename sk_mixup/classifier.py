@@ -119,8 +119,8 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
     weight_decay : float, default=0.0
         Weight decay of the optimiser.
 
-    lr_schedule : {"cosine", "constant"}, default="cosine"
-        Lower the learning rate to 0 along half a cosine, or keep it.
+    lr_schedule : {"constant", "cosine"}, default="constant"
+        Keep the learning rate, or lower it to 0 along half a cosine.
 
     max_epochs : int, default=100
         Epochs; with ``early_stopping`` at most so many.
@@ -277,7 +277,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         optimizer_params: dict[str, Any] | None = None,
         lr: float = 2e-3,
         weight_decay: float = 0.0,
-        lr_schedule: Literal["cosine", "constant"] = "cosine",
+        lr_schedule: Literal["constant", "cosine"] = "constant",
         max_epochs: int = 100,
         batch_size: int = 64,
         early_stopping: bool = True,

@@ -15,7 +15,13 @@ from benchmarks.jobs import Method, items
 from benchmarks.plots import critical_difference_diagram
 from benchmarks.report import Section, section
 from benchmarks.stats import compare_to_baseline, friedman_nemenyi
-from benchmarks.tables import Table, comparison_table, error_table, metrics_table
+from benchmarks.tables import (
+    Table,
+    comparison_table,
+    error_table,
+    metrics_table,
+    plain_table,
+)
 from benchmarks.work import Training
 
 RIVALS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
@@ -56,6 +62,14 @@ def _means(frame: pd.DataFrame) -> Table:
     )
 
 
+def _seconds(frame: pd.DataFrame) -> Table:
+    """Take medians over folds, then over sets: some sets are far larger than others."""
+    columns = ["fit_seconds", "predict_seconds"]
+    by_set = frame.groupby(["method", "dataset"], sort=False)[columns].median()
+    medians = by_set.groupby("method", sort=False).median().reset_index()
+    return plain_table(medians, "Median seconds over the sets, one estimator at a time")
+
+
 def report(frame: pd.DataFrame) -> Section:
     """Show levels, differences from ERM and ranks."""
     text = (
@@ -69,6 +83,7 @@ def report(frame: pd.DataFrame) -> Section:
         [text],
         [
             lambda: _means(frame),
+            lambda: _seconds(frame),
             *(partial(error_table, frame, metric=metric) for metric in metrics),
             *(partial(_differences, frame, metric) for metric in metrics),
             *(partial(_alphas.over_sets, frame, metric) for metric in metrics),
