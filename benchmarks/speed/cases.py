@@ -40,6 +40,7 @@ from benchmarks.speed.peers import (
     ours,
     perceptron,
 )
+from sk_mixup import MixupClassifier
 from sk_mixup.model_selection import GridSearchCV
 
 N_FEATURES = 20
@@ -78,7 +79,7 @@ class Scale:
     folds: int = 10
     alphas: tuple[float, ...] = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 2.0)
     members: int = 8
-    growing_rows: tuple[int, ...] = (1_000, 10_000, 100_000)
+    growing_rows: tuple[int, ...] = (1_000, 10_000, 100_000, 1_000_000)
     growing_runs: tuple[int, ...] = (1, 4, 16, 64, 256)
     predicted_rows: int = 1_000_000
     large_table: tuple[int, int] = (1_000_000, 100)
@@ -247,20 +248,28 @@ def _networks(scale: Scale, runs: int, times: float = 1.0) -> Subject:
 
 
 def _rows(scale: Scale) -> Iterator[Case]:
-    """Time fits of more and more rows, per row."""
-    model = ours(Recipe(2, scale.batch_sizes[0]))
+    """Time fits of more and more rows, per row and at as many epochs."""
+    models = {
+        "": ours(Recipe(2, scale.batch_sizes[0])),
+        ", defaults": MixupClassifier(max_epochs=2, random_state=0),
+    }
     names = {n_rows: f"fit of {n_rows:,} rows" for n_rows in scale.growing_rows}
-    yield Case(
-        "time per row",
-        tuple(
-            Subject(name, Seconds(partial(model.fit, *make_table(n_rows)), 1 / n_rows))
-            for n_rows, name in names.items()
-        ),
-        tuple(
-            Comparison(f"{more:,} rows, each", names[more], names[fewer], 1.05)
-            for fewer, more in pairwise(names)
-        ),
-    )
+    for which, model in models.items():
+        yield Case(
+            f"time per row{which}",
+            tuple(
+                Subject(
+                    name, Seconds(partial(model.fit, *make_table(n_rows)), 1 / n_rows)
+                )
+                for n_rows, name in names.items()
+            ),
+            tuple(
+                Comparison(
+                    f"{more:,} rows, each{which}", names[more], names[fewer], 1.05
+                )
+                for fewer, more in pairwise(names)
+            ),
+        )
 
 
 def _mixing(scale: Scale) -> Iterator[Case]:

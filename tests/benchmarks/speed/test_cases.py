@@ -54,9 +54,9 @@ def test_every_subject_can_be_measured(group):
 
 def test_times_are_for_each_row_and_each_network():
     """Not to be compared with anything: only the scales are looked at."""
-    (rows,), (runs,) = cases_of("rows"), cases_of("runs")
-    assert [s.measure.scale for s in rows.subjects] == [
-        1 / n for n in QUICK.growing_rows
+    growing, (runs,) = cases_of("rows"), cases_of("runs")
+    assert [s.measure.scale for rows in growing for s in rows.subjects] == [
+        1 / n for _ in growing for n in QUICK.growing_rows
     ]
     assert [s.measure.scale for s in runs.subjects] == [
         1 / n for n in QUICK.growing_runs
