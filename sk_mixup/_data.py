@@ -130,38 +130,41 @@ def held_out(
 ) -> NDArray[np.bool_]:
     """Mark the rows that a member leaves out, as many for every member.
 
-    Members take turns: as long as there are rows that none has left out, no row is left
-    out twice. Every stratum gives its share, within a row.
+    Members take turns: as long as enough rows are left for a whole turn, no row is left
+    out twice. Every stratum gives its share, within a row; the only row of a stratum is
+    never left out.
     """
-    size = max(1, int(n_rows * fraction + 1e-9))
-    turns = int(n_rows / size)
+    free = np.arange(n_rows) if strata is None else _rows_with_a_like(strata)
+    size = min(max(1, int(n_rows * fraction + 1e-9)), len(free), n_rows - 1)
+    spacing = len(free) / size
+    turns = int(spacing)
     shuffle = np.random.default_rng([entropy, member // turns])
-    order = shuffle.permutation(n_rows)
+    order = shuffle.permutation(free)
     if strata is not None:
         order = order[np.argsort(strata[order], kind="stable")]
-    first = (member % turns) * (n_rows / size / turns)
-    places = np.floor(first + np.arange(size) * (n_rows / size)).astype(np.int64)
+    turn = (member + int(shuffle.integers(turns))) % turns
+    places = np.floor(turn * (spacing / turns) + np.arange(size) * spacing)
     mask = np.zeros(n_rows, dtype=bool)
-    mask[order[places]] = True
+    mask[order[places.astype(np.int64)]] = True
     return mask
+
+
+def _rows_with_a_like(strata: NDArray[Any]) -> NDArray[np.int64]:
+    """Return the rows that are not the only one of their stratum, or all if none is."""
+    _, of_row, counts = np.unique(strata, return_inverse=True, return_counts=True)
+    rows = np.flatnonzero(counts[of_row] > 1)
+    return rows if len(rows) else np.arange(len(strata))
 
 
 def split_portion(
     whole: Portion, left_out: NDArray[np.bool_]
 ) -> tuple[Portion, Portion]:
     """Return the rows to learn from and those that are left out."""
-    training, validation = np.flatnonzero(~left_out), np.flatnonzero(left_out)
-    return _subset(whole, training), _subset(whole, validation)
-
-
-def _subset(whole: Portion, chosen: NDArray[np.int64]) -> Portion:
-    numbers = torch.from_numpy(chosen).to(whole.device)
-    return Portion(
-        whole.table,
-        whole.targets.subset(numbers),
-        numbers if whole.rows is None else whole.rows[numbers],
-        None if whole.weights is None else whole.weights[numbers],
+    learnt, judged = (
+        torch.from_numpy(np.flatnonzero(mask)).to(whole.device)
+        for mask in (~left_out, left_out)
     )
+    return whole.subset(learnt), whole.subset(judged)
 
 
 def partner_draw(

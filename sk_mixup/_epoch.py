@@ -208,6 +208,8 @@ class Minibatches:
     @property
     def _block_steps(self) -> int:
         row = int(np.prod(self.standardize.shift.shape[2:])) * 4 * self.plan.n_mixed
+        if self.plan.dropout:
+            row = max(row, sum(self.plan.hidden_sizes) * self._copies)
         step = len(self.runs) * self.plan.batch_size * row
         on_cpu = self.device.type == "cpu"
         return max(1, (CPU_BLOCK_BYTES if on_cpu else GPU_BLOCK_BYTES) // step)
@@ -270,14 +272,18 @@ class Minibatches:
             return ()
         runs, steps, n_rows = shape[0], shape[1], shape[2] * self._copies
         width = sum(self.plan.hidden_sizes)
+        # An even number, since an odd one would waste bytes wherever a block ends.
+        drawn_width = width + width % 2
         # Of 2^16 numbers so many keep a unit: two random bytes for each are enough.
         keeping = max(1, round((1 - self.plan.dropout) * 2**16))
         kept = np.zeros((runs, steps * n_rows, width), dtype=bool)
         for run, own in zip(self.runs, kept, strict=True):
             own = own[: self._n_own(run, first)]
-            drawn = np.frombuffer(run.streams.dropout.bytes(2 * own.size), np.uint16)
-            np.less(drawn.reshape(own.shape), keeping, out=own)
-        masks = torch.from_numpy(kept).to(self.device, self.dtype) * (2**16 / keeping)
+            n_bytes = 2 * len(own) * drawn_width
+            drawn = np.frombuffer(run.streams.dropout.bytes(n_bytes), np.uint16)
+            np.less(drawn.reshape(-1, drawn_width)[:, :width], keeping, out=own)
+        masks = torch.from_numpy(kept).to(self.device, self.dtype)
+        masks.mul_(2**16 / keeping)
         masks = masks.view(runs, steps, n_rows, width)
         return masks.split(self.plan.hidden_sizes, dim=-1)
 
@@ -355,8 +361,11 @@ class ValidationRows:
 
     @property
     def _n_bytes(self) -> int:
-        rows = len(self) * len(self.portions)
-        return 4 * rows * int(np.prod(self.portions[0].table.shape[1:])) if rows else 0
+        if not self.portions:
+            return 0
+        table, targets = self.portions[0].table, self.portions[0].targets
+        width = int(np.prod(table.shape[1:])) + targets.width
+        return 4 * width * len(self) * len(self.portions)
 
     def _gathered(self, chunk: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         for chunk_rows in gen_batches(len(self), chunk):

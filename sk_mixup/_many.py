@@ -21,7 +21,7 @@ from sk_mixup._data import Memo
 from sk_mixup._epoch import Minibatches, Plan
 from sk_mixup._losses import Loss
 from sk_mixup._modules import Network, Standardize
-from sk_mixup._net import BestEpoch, MixupNet, torch_threads
+from sk_mixup._net import MixupNet, torch_threads
 from sk_mixup._rows import Run
 
 CPU_STACK = 16
@@ -122,7 +122,7 @@ def fit_many(
         Weights of each estimator's rows.
     max_memory : int, default=1_000_000_000
         Bytes that the networks trained at one time, their optimiser states and draws
-        may take.
+        may take; networks of one estimator that stops early are never parted.
     on_error : {"raise", "return"}, default="raise"
         What to do with an estimator that cannot be fitted: raise its error, or go on
         with the others and return the error in its place.
@@ -317,7 +317,9 @@ def plan_stacks(
         if recipe.alone is not None:
             size = n_runs
         # Networks of one estimator stop by what all of them say.
-        shares = _cut(group, size, splittable=recipe.patience is None)
+        shares = list(_cut(group, size, splittable=recipe.patience is None))
+        if len(shares) == 1:
+            workers = max(workers, _threads_for(recipe, n_runs, threads))
         stacks += [Stack(tuple(part), workers) for part in shares]
     return stacks
 
@@ -343,8 +345,13 @@ def _stack_size(
     if n_runs > cached or n_runs >= threads * cached // 4:
         rounds = max(1, round(n_runs / (threads * cached)))
         return min(fits, -(-n_runs // (threads * rounds))), 1
+    return min(fits, n_runs), 1
+
+
+def _threads_for(recipe: Recipe, n_runs: int, threads: int) -> int:
+    """Return the threads of a stack that is trained alone."""
     work = 6 * recipe.plan.batch_size * recipe.architecture.n_weights * n_runs
-    return min(fits, n_runs), max(1, min(threads, work // WORK_PER_THREAD))
+    return max(1, min(threads, work // WORK_PER_THREAD))
 
 
 def _cut(
@@ -393,6 +400,7 @@ def _train_stack(stack: Stack, threads: int, progress: Progress) -> MixupNet:
             net = _new_net(problem, network)
         else:
             net.set_params(**_training_params(stack.recipe))
+            net.judge_by(stack.recipe.patience)
         minibatches = Minibatches(runs, stack.recipe.plan, net.module_.inputs)
         return net.train(minibatches, stack.owners, progress)
 
@@ -402,8 +410,6 @@ def _new_net(problem: Problem, network: Network) -> MixupNet:
     params = {f"optimizer__{name}": value for name, value in recipe.optimizer_params}
     params |= {"verbose": 0} | problem.net_params
     callbacks = list(params.pop("callbacks", []))
-    if recipe.patience is not None:
-        callbacks.append(("best_epoch", BestEpoch(recipe.patience)))
     net = MixupNet(
         network,
         recipe.loss,
@@ -413,7 +419,9 @@ def _new_net(problem: Problem, network: Network) -> MixupNet:
         **_training_params(recipe),
         **params,
     )
-    return net.initialize()
+    net.initialize()
+    net.judge_by(recipe.patience)
+    return net
 
 
 def _training_params(recipe: Recipe) -> dict[str, Any]:

@@ -75,6 +75,16 @@ class MixupNet(skorch.NeuralNet):
             module, criterion=criterion, train_split=None, dataset=None, **kwargs
         )
 
+    def judge_by(self, patience: int | None) -> None:
+        """Stop by validation rows after ``patience`` epochs, or with None do not."""
+        others = [
+            each for each in self.callbacks_ if not isinstance(each[1], BestEpoch)
+        ]
+        self.callbacks_ = others
+        if patience is not None:
+            best = ("best_epoch", BestEpoch(patience).initialize())
+            self.callbacks_ = [*others, best]
+
     @property
     def _default_callbacks(self) -> list[tuple[str, Callback]]:
         return [("epoch_timer", EpochTimer()), ("print_log", QuietLog())]
@@ -253,11 +263,13 @@ class MixupNet(skorch.NeuralNet):
 
     def first_bad_epoch(self) -> int | None:
         """Return the first epoch, from 1, in which a run's loss was not finite."""
-        epochs = zip(self.train_losses_, self.ran_, strict=True)
-        for epoch, (losses, ran) in enumerate(epochs, start=1):
-            if not np.isfinite(losses[ran]).all():
-                return epoch
-        return None
+        bad = [
+            epoch
+            for all_losses in (self.train_losses_, self.valid_losses_)
+            for epoch, losses in enumerate(all_losses)
+            if not np.isfinite(losses[self.ran_[epoch]]).all()
+        ]
+        return min(bad) + 1 if bad else None
 
     def take_training_from(self, parts: Sequence[tuple[MixupNet, range]]) -> None:
         """Take history and optimiser state of the runs that this net was made of."""
@@ -280,7 +292,7 @@ class MixupNet(skorch.NeuralNet):
             ("valid_error", "valid_errors_"),
         ):
             losses = getattr(self, name)
-            if losses:
+            if epoch < len(losses):  # training that diverged ends before it is judged
                 self.history.record(key, float(losses[epoch][self.ran_[epoch]].mean()))
         share = self.module_.runs / source.module_.runs
         if "dur" in source.history[epoch]:

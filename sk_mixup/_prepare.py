@@ -101,13 +101,12 @@ class Preparation:
             raise ValueError(
                 f"mix_layer={est.mix_layer!r} does not exist; the layers are {layers}."
             )
-        if (
-            self._epochs(est.warmup_epochs) + self._epochs(est.clean_epochs)
-            > est.max_epochs
-        ):
+        warmup, clean = self._epochs(est.warmup_epochs), self._epochs(est.clean_epochs)
+        if warmup + clean > est.max_epochs:
             raise ValueError(
-                f"warmup_epochs={est.warmup_epochs} and clean_epochs="
-                f"{est.clean_epochs} are more than max_epochs={est.max_epochs}."
+                f"warmup_epochs={est.warmup_epochs} ({warmup} epochs) and clean_epochs="
+                f"{est.clean_epochs} ({clean} epochs) are more than max_epochs="
+                f"{est.max_epochs}."
             )
         owned = OWNED_BY_ESTIMATOR & set(est.net_params or {})
         if owned:
@@ -157,10 +156,12 @@ class Preparation:
         if weights is None:
             targets = self.estimator._targets(encoded, None, self.first)
             return Portion(table, targets.to(self.device))
-        kept = np.flatnonzero(weights)
+        dtype = torch.get_default_dtype()
+        # In single precision a weight far below the others is 0.
+        shares = (weights / weights.mean()).astype(_data.numpy_dtype(dtype))
+        kept = np.flatnonzero(shares)
         weights = weights[kept] / weights[kept].mean()
         targets = self.estimator._targets(encoded[kept], weights, self.first)
-        dtype = torch.get_default_dtype()
         return Portion(
             table,
             targets.to(self.device),
@@ -216,7 +217,8 @@ class Preparation:
         if len(whole) < 2:
             raise ValueError(
                 f"{type(est).__name__} leaves rows out to judge its networks by and "
-                f"needs at least 2 rows for that, but {len(whole)} has a weight."
+                f"needs at least 2 rows for that, but got n_samples={len(whole)} of a "
+                "weight above 0."
             )
 
         def split() -> tuple[Portion, Portion]:
@@ -313,7 +315,7 @@ class Preparation:
         """Return a number of epochs, which may be given as a share of them."""
         if isinstance(number, Integral):
             return int(number)
-        return round(number * self.estimator.max_epochs)
+        return int(number * self.estimator.max_epochs + 1e-9)
 
     def _architecture(self, run: Run) -> Architecture:
         est, shape = self.estimator, run.training.table.shape[1:]

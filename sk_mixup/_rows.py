@@ -97,6 +97,11 @@ class Classes:
         self.one_hot = torch.eye(n_classes, device=codes.device)
         self.n_classes = n_classes
 
+    @property
+    def width(self) -> int:
+        """Columns of what `take` returns."""
+        return self.n_classes
+
     def __len__(self) -> int:
         return len(self.codes)
 
@@ -138,6 +143,11 @@ class Values:
     ) -> None:
         self.values, self.mean, self.scale = values, mean, scale
 
+    @property
+    def width(self) -> int:
+        """Columns of what `take` returns."""
+        return self.values.shape[1]
+
     def __len__(self) -> int:
         return len(self.values)
 
@@ -177,6 +187,15 @@ class Portion:
     @property
     def device(self) -> torch.device:
         return self.targets.device
+
+    def subset(self, numbers: Tensor) -> Portion:
+        """Return the portion of some of these rows."""
+        return Portion(
+            self.table,
+            self.targets.subset(numbers),
+            numbers if self.rows is None else self.rows[numbers],
+            None if self.weights is None else self.weights[numbers],
+        )
 
     def inputs(self, numbers: Tensor) -> Tensor:
         return self.table.take(numbers if self.rows is None else self.rows[numbers])

@@ -149,8 +149,8 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         What the networks' outputs are divided by when they predict: networks that learn
         from mixtures are less sure than they should be, those that learn by heart more.
         "auto" takes the value of the least log loss on the rows that each network
-        leaves out (arXiv 1706.04599); in ``partial_fit``, which leaves none out, that
-        of the last ``fit``, or 1.
+        leaves out (arXiv 1706.04599); in ``partial_fit``, which leaves none out, the
+        one at hand, or 1.
 
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, multiplied into ``sample_weight``.
@@ -198,10 +198,12 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         One entry an epoch: losses and durations.
 
     loss_curve_ : list of float
-        Mean loss on virtual examples of each epoch.
+        Mean loss of each epoch on what was learnt from: virtual examples, or in clean
+        epochs the rows themselves.
 
-    validation_scores_ : ndarray of shape (`n_iter_`, n_estimators) or None
-        Minus the log loss on the rows left out, with ``early_stopping``.
+    validation_scores_ : ndarray of shape (n_epochs, n_estimators) or None
+        Minus the log loss on the rows left out after each epoch that was judged by them,
+        with ``early_stopping``.
 
     See Also
     --------

@@ -187,10 +187,12 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         One entry an epoch: losses and durations.
 
     loss_curve_ : list of float
-        Mean loss on virtual examples of each epoch.
+        Mean loss of each epoch on what was learnt from: virtual examples, or in clean
+        epochs the rows themselves.
 
-    validation_scores_ : ndarray of shape (`n_iter_`, n_estimators) or None
-        Minus the loss on the rows left out, with ``early_stopping``.
+    validation_scores_ : ndarray of shape (n_epochs, n_estimators) or None
+        Minus the loss on the rows left out after each epoch that was judged by them,
+        with ``early_stopping``.
 
     See Also
     --------

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from sk_mixup import _epoch
+from sk_mixup import MixupClassifier, _epoch
 from sk_mixup._epoch import EpochDraw, Minibatches, Plan, ValidationRows
 from sk_mixup._modules import Standardize
 from sk_mixup._rows import (
@@ -417,3 +417,17 @@ def test_random_pairs_stay_in_the_minibatch():
     for start in range(0, 43, 8):
         own, partner = draw.rows[start : start + 8].T
         assert set(own) == set(partner)
+
+
+def test_masks_do_not_depend_on_how_an_epoch_is_cut(monkeypatch, blobs):
+    params = {"hidden_layer_sizes": 5, "batch_size": 7, "dropout": 0.5, "max_epochs": 2}
+    params |= {"early_stopping": False, "temperature": 1, "random_state": 0}
+
+    def first_member(n_estimators):
+        model = MixupClassifier(n_estimators=n_estimators, **params).fit(*blobs)
+        rows = torch.from_numpy(blobs[0]).float()
+        return model.to_torch().members[0](rows).numpy()
+
+    whole = first_member(1)
+    monkeypatch.setattr("sk_mixup._epoch.CPU_BLOCK_BYTES", 500)
+    np.testing.assert_allclose(first_member(3), whole, atol=1e-5)

@@ -328,3 +328,14 @@ def test_a_gpu_trains_as_the_cpu_does(params, blobs):
     )
     for one, other in zip(on_cpu, on_gpu, strict=True):
         assert_same_fit(one, other, X, atol=1e-4)
+
+
+def test_estimators_that_diverge_side_by_side_are_named(blobs):
+    wild = {"clip": None, "optimizer": "sgd", "lr": 1e5, "max_epochs": 3}
+    models = [MixupClassifier(n_estimators=2, random_state=i, **wild) for i in (0, 1)]
+    good = MixupClassifier(n_estimators=2, max_epochs=3, random_state=0)
+    fitted = fit_many(
+        [*models, good], [blobs[0]] * 3, [blobs[1]] * 3, on_error="return"
+    )
+    assert [type(each) for each in fitted] == [ValueError, ValueError, MixupClassifier]
+    assert all("became NaN or infinite in epoch" in str(each) for each in fitted[:2])

@@ -160,7 +160,8 @@ class Rates(Callback):
 
 def test_cosine_rate_falls_from_lr_to_zero(blobs):
     rates = Rates()
-    MixupClassifier(lr=0.01, callbacks=[rates], **SMALL).fit(*blobs)
+    cosine = {**SMALL, "lr_schedule": "cosine"}
+    MixupClassifier(lr=0.01, callbacks=[rates], **cosine).fit(*blobs)
     n = 4 * 6
     expected = [0.01 * (1 + math.cos(math.pi * step / n)) / 2 for step in range(n)]
     np.testing.assert_allclose(rates.seen, expected)
@@ -361,10 +362,11 @@ def test_members_are_judged_on_their_own_clean_rows_at_the_best_epoch_of_all(blo
 
 def test_the_best_epochs_weights_are_those_of_a_training_that_ends_there(blobs):
     X, y = blobs
-    long = MixupClassifier(1, **STOPPING).fit(X, y)
+    fast = {**STOPPING, "lr": 0.3}
+    long = MixupClassifier(1, **fast).fit(X, y)
     best = int(long.validation_scores_.argmax()) + 1
     assert 1 < best < 12
-    short = MixupClassifier(1, **{**STOPPING, "max_epochs": best}).fit(X, y)
+    short = MixupClassifier(1, **{**fast, "max_epochs": best}).fit(X, y)
     np.testing.assert_array_equal(long.predict_proba(X), short.predict_proba(X))
 
 
@@ -382,3 +384,14 @@ def test_real_targets_are_judged_too(line):
 
 def test_no_early_stopping_has_no_scores(blobs):
     assert MixupClassifier(**SMALL).fit(*blobs).validation_scores_ is None
+
+
+def test_going_on_is_judged_by_what_is_asked_for_now(blobs):
+    patient = {**STOPPING, "max_epochs": 40, "lr": 0.3, "warm_start": True}
+    model = MixupClassifier(1, **patient).partial_fit(*blobs)
+    model.set_params(n_iter_no_change=2).fit(*blobs)
+    judged = len(model.validation_scores_)
+    assert judged < 40
+    before = model.n_iter_
+    model.set_params(early_stopping=False).fit(*blobs)
+    assert model.n_iter_ == before + 40

@@ -77,12 +77,28 @@ def test_every_member_leaves_out_as_many_rows(n_rows, fraction, entropy, member)
 @given(**SIZES, n_strata=st.integers(0, 5), turn=st.integers(0, 3))
 def test_no_row_is_left_out_twice_in_a_round(n_rows, fraction, entropy, n_strata, turn):
     strata = np.arange(n_rows) ** 2 % n_strata if n_strata else None
-    turns = n_rows // max(1, int(n_rows * fraction))
+    alone = 0 if strata is None else (np.bincount(strata) == 1).sum()
+    free = n_rows - alone or n_rows
+    turns = max(1, free // max(1, int(n_rows * fraction)))
     times = sum(
         held_out(n_rows, fraction, entropy, turn * turns + member, strata).astype(int)
         for member in range(turns)
     )
     assert times.max() == 1
+
+
+def test_every_place_of_the_order_has_its_turn_first():
+    strata = np.repeat([0, 1], [5, 45])
+    masks = [held_out(50, 0.1, entropy, 0, strata) for entropy in range(40)]
+    shares = np.mean(masks, axis=0)
+    assert 0 < shares[:5].mean() < 0.4
+
+
+def test_the_only_row_of_a_class_is_never_left_out():
+    strata = np.r_[0, np.ones(9, int), 2]
+    masks = [held_out(11, 0.5, 0, member, strata) for member in range(12)]
+    assert not np.any([mask[[0, -1]] for mask in masks])
+    assert {mask.sum() for mask in masks} == {5}
 
 
 @given(

@@ -111,7 +111,7 @@ def changes(frame: pd.DataFrame, baseline: str, metric: str = "error") -> Figure
         ax.plot(own, [place] * len(own), ".", color=FAINT, markersize=4)
         ax.plot(own.mean(), place, "o", color=COLOURS[0], markersize=5)
     ax.axvline(0, color=INK, linewidth=1, linestyle="--")
-    reach = float(np.quantile(np.abs(differences.to_numpy()), 0.9))
+    reach = float(np.quantile(np.abs(differences.to_numpy()), 0.9)) or 1.0
     ax.set_xlim(-reach, reach)
     ax.set_yticks(range(len(order)), list(order))
     ax.invert_yaxis()

@@ -35,6 +35,7 @@ def merits(frame: pd.DataFrame, metrics: Sequence[str] = METRICS) -> pd.DataFram
         As `benchmarks.stats.set_means`.
     """
     columns = {}
+    frame = _complete(frame, metrics)
     for metric in metrics:
         means, _ = set_means(frame, metric)
         columns[metric] = means.mean()
@@ -75,6 +76,7 @@ def leave_one_set_out(
     ValueError
         As `benchmarks.stats.set_means`; three complete sets are needed.
     """
+    frame = _complete(frame, metrics)
     by_metric = {metric: set_means(frame, metric)[0] for metric in metrics}
     rows = []
     for name in next(iter(by_metric.values())).index:
@@ -88,3 +90,10 @@ def leave_one_set_out(
             row[f"{metric}_place"] = signed.rank()[chosen]
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _complete(frame: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
+    """Keep the sets on which every method has a value of every metric."""
+    by_metric = [set_means(frame, metric)[0].index for metric in metrics]
+    common = set.intersection(*map(set, by_metric))
+    return frame[frame["dataset"].astype(str).isin(common)]
