@@ -77,13 +77,11 @@ class MixupNet(skorch.NeuralNet):
 
     def judge_by(self, patience: int | None) -> None:
         """Stop by validation rows after ``patience`` epochs, or with None do not."""
-        others = [
-            each for each in self.callbacks_ if not isinstance(each[1], BestEpoch)
-        ]
-        self.callbacks_ = others
+        given: list[tuple[str, Callback]] = self.callbacks_
+        others = [each for each in given if not isinstance(each[1], BestEpoch)]
         if patience is not None:
-            best = ("best_epoch", BestEpoch(patience).initialize())
-            self.callbacks_ = [*others, best]
+            others.append(("best_epoch", BestEpoch(patience).initialize()))
+        self.callbacks_: list[tuple[str, Callback]] = others
 
     @property
     def _default_callbacks(self) -> list[tuple[str, Callback]]:
@@ -276,7 +274,7 @@ class MixupNet(skorch.NeuralNet):
         longest = max((net for net, _ in parts), key=lambda net: len(net.ran_))
         for name in ("train_losses_", "valid_losses_", "valid_errors_", "ran_"):
             setattr(self, name, _side_by_side(name, parts))
-        n_epochs = sum(ran.any() for ran in self.ran_)
+        n_epochs = sum(bool(ran.any()) for ran in self.ran_)
         for name in ("train_losses_", "valid_losses_", "valid_errors_", "ran_"):
             del getattr(self, name)[n_epochs:]
         for epoch in range(n_epochs):

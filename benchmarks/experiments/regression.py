@@ -45,7 +45,7 @@ def methods(options: Options) -> list[Method]:
 
 def build(job: Job, device: str) -> Any:
     """Make the unfitted estimator of a job."""
-    params = {"random_state": job.seed}
+    params: dict[str, Any] = {"random_state": job.seed}
     match job.method.estimator:
         case "MLPRegressor":
             return make_pipeline(StandardScaler(), MLPRegressor(**params))

@@ -43,7 +43,7 @@ def merits(frame: pd.DataFrame, metrics: Sequence[str] = METRICS) -> pd.DataFram
     table = pd.DataFrame(columns)
     places = [
         (sign * table[name]).round(DECIMALS).rank()
-        for name in table
+        for name in map(str, table)
         for sign in [-gain_sign(name) if name in metrics else 1]
     ]
     table["merit"] = sum(places) / len(places)
