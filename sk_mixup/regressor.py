@@ -191,8 +191,8 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         epochs the rows themselves.
 
     validation_scores_ : ndarray of shape (n_epochs, n_estimators) or None
-        Minus the loss on the rows left out after each epoch that was judged by them,
-        with ``early_stopping``.
+        Minus the loss on the rows left out, after each epoch judged by them
+        (``early_stopping``).
 
     See Also
     --------

@@ -44,7 +44,8 @@ def test_validation_loss_and_error(overlapping):
 
 def test_inside_of_searches_and_pipelines(line):
     X, y = line
-    pipeline = make_pipeline(StandardScaler(), MixupRegressor(max_epochs=2))
+    model = MixupRegressor(max_epochs=2, early_stopping=False)
+    pipeline = make_pipeline(StandardScaler(), model)
     grid = {"mixupregressor__alpha": [0, 1]}
     search = GridSearchCV(pipeline, grid, cv=2).fit(X, y)
     display = HistoryDisplay.from_estimator(search)
