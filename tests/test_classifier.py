@@ -227,7 +227,7 @@ def test_a_heavy_class_is_predicted_more_often(blobs):
 @pytest.mark.parametrize("mix_layer", ["input", 1])
 def test_several_labels_are_learnt(kind, mix_layer, labelled):
     X, y = labelled
-    params = {**LONGER, "max_epochs": 100, "mix_layer": mix_layer, "lr": 0.01}
+    params = {**LONGER, "max_epochs": 100, "mix_layer": mix_layer, "lr": 0.03}
     model = MixupClassifier(0.1, **params).fit(X, kind(y))
     proba = model.predict_proba(X)
     assert proba.shape == (90, 3)
