@@ -15,7 +15,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassif
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import ShuffleSplit
-from sklearn.neural_network import MLPClassifier
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -147,15 +147,22 @@ def _mlp(job: Job, params: dict[str, Any], device: str) -> Pipeline:
     return _scaled(QuietMLP(random_state=job.seed, **params))
 
 
-class QuietMLP(MLPClassifier):  # type: ignore[misc]
+class Quiet:
     """Does not warn that it stopped at the last of its epochs."""
 
-    def fit(self, X: Any, y: Any) -> QuietMLP:
+    def fit(self, X: Any, y: Any) -> Any:
         """Train without that warning."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            super().fit(X, y)
-        return self
+            return super().fit(X, y)  # type: ignore[misc]
+
+
+class QuietMLP(Quiet, MLPClassifier):  # type: ignore[misc]
+    """A quiet perceptron for classes."""
+
+
+class QuietMLPRegressor(Quiet, MLPRegressor):  # type: ignore[misc]
+    """A quiet perceptron for real targets."""
 
 
 def _boosting(job: Job, params: dict[str, Any], device: str) -> Any:

@@ -14,11 +14,11 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score, root_mean_squared_error
 from sklearn.model_selection import KFold
-from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks import datasets
+from benchmarks.estimators import QuietMLPRegressor
 from benchmarks.experiment import Experiment, Options
 from benchmarks.experiments import _alphas
 from benchmarks.jobs import Job, Method, items
@@ -48,7 +48,7 @@ def build(job: Job, device: str) -> Any:
     params: dict[str, Any] = {"random_state": job.seed}
     match job.method.estimator:
         case "MLPRegressor":
-            return make_pipeline(StandardScaler(), MLPRegressor(**params))
+            return make_pipeline(StandardScaler(), QuietMLPRegressor(**params))
         case "gradient boosting":
             return HistGradientBoostingRegressor(**params)
         case "ridge":

@@ -124,6 +124,8 @@ def test_a_failure_is_tried_again_at_the_next_start(tmp_path):
 class BreaksOff:
     """Does one job and then breaks, as training does when memory runs out."""
 
+    kinds = 1
+
     def do(self, jobs, runtime):
         yield jobs[0], [{"error": 0.0}]
         raise MemoryError("no room")

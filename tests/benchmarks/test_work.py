@@ -91,7 +91,9 @@ def test_models_beside_are_trained_once_for_all(monkeypatch):
     monkeypatch.setattr(
         work,
         "fit",
-        lambda parts, device: seen.append(list(parts)) or fit(parts, device),
+        lambda parts, *options, **named: (
+            seen.append(list(parts)) or fit(parts, *options, **named)
+        ),
     )
 
     def same(one, models, split):
@@ -131,8 +133,8 @@ def test_memory_bounds_the_folds_that_are_held(monkeypatch):
     monkeypatch.setattr(
         work,
         "fit",
-        lambda parts, device: (
-            held.append({j.fold for j in parts}) or fit(parts, device)
+        lambda parts, *options, **named: (
+            held.append({j.fold for j in parts}) or fit(parts, *options, **named)
         ),
     )
     jobs = iris_jobs(alpha_methods([0, 1]), folds=5)
@@ -160,3 +162,10 @@ def test_alone_gives_each_jobs_records():
     jobs = iris_jobs(alpha_methods([0, 1]))
     found = done(Alone(lambda one, runtime: [{"method": one.method.name}]), jobs)
     assert [r[0]["method"] for r in found.values()] == ["ERM", "mixup 1"] * 2
+
+
+def test_networks_that_train_by_themselves_learn_the_same():
+    jobs = iris_jobs(alpha_methods([0, 1]))
+    found = (done(Training(together=together), jobs) for together in (True, False))
+    for one, other in zip(*(each.values() for each in found), strict=True):
+        assert one[0]["log_loss"] == pytest.approx(other[0]["log_loss"], abs=1e-5)

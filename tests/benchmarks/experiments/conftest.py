@@ -2,6 +2,7 @@
 
 import pytest
 
+from benchmarks.experiments import defaults
 from tests.benchmarks.experiments import toys as made
 
 
@@ -9,3 +10,5 @@ from tests.benchmarks.experiments import toys as made
 def toys(monkeypatch):
     """Let every name of a data set be that of a toy."""
     monkeypatch.setattr("benchmarks.datasets.load", made.load)
+    some = {name: defaults.CHANGES[name] for name in (defaults.START, defaults.CHOICE)}
+    monkeypatch.setattr(defaults, "CHANGES", some)

@@ -86,4 +86,5 @@ def test_a_tiny_run_ends_in_tables_and_a_section(experiment, toys, tmp_path):
     assert all(isinstance(figure, Figure) for figure in section.figures.values())
     page, text = write("Toys", [section], tmp_path / "report")
     assert page.stat().st_size > 1000
-    assert "nan" not in text.read_text()
+    found = text.read_text()
+    assert "nan" not in found, found

@@ -15,7 +15,7 @@ TINY = {
     "adversarial": {**TWO, "alphas": (0.0, 1.0)},
     "between": {**TWO, "alphas": (0.0, 1.0)},
     "corruption": {**TWO, "datasets": ("vowel",)},
-    "defaults": TWO,
+    "defaults": {**TWO, "datasets": ("vehicle", "vowel", "glass")},
     "demo": {**TWO, "datasets": ("iris", "wine"), "alphas": (0.0, 1.0)},
     "gan": {"quick": True, "epochs": 20},
     "regression": {**TWO, "datasets": ("friedman1", "friedman2")},
