@@ -9,8 +9,10 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from sk_mixup._modules import Network, StackedCopies, StackedMLP, Standardize, seeded
+from sk_mixup._copies import StackedCopies, seeded
+from sk_mixup._modules import Network, Standardize
 from sk_mixup._rows import Run, Streams
+from sk_mixup._stacked import StackedMLP
 
 
 class Architecture(Protocol):

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from sklearn.utils import gen_batches
 from torch import Tensor
 
-from sk_mixup._modules import Batch, Mixture, Standardize
+from sk_mixup._modules import Standardize
 from sk_mixup._rows import Portion, Run
+from sk_mixup._stacked import Batch, Mixture
 from sk_mixup.vicinity import Rows, Vicinity
 
 CPU_BLOCK_BYTES, GPU_BLOCK_BYTES = 4_000_000, 64_000_000

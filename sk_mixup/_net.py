@@ -17,7 +17,8 @@ from torch import Tensor
 
 from sk_mixup._epoch import Block, Minibatches, ValidationRows
 from sk_mixup._losses import Loss, SoftCrossEntropy
-from sk_mixup._modules import Batch, Network, Step
+from sk_mixup._modules import Network
+from sk_mixup._stacked import Batch, Step
 
 
 class Progress(Protocol):

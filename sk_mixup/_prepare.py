@@ -22,8 +22,9 @@ from sk_mixup import _data
 from sk_mixup._architecture import Architecture, MLPArchitecture, ModuleArchitecture
 from sk_mixup._epoch import Plan
 from sk_mixup._many import Problem, Recipe
-from sk_mixup._modules import StackedMLP, Standardize
+from sk_mixup._modules import Standardize
 from sk_mixup._rows import Portion, Run, Streams, Table
+from sk_mixup._stacked import StackedMLP
 from sk_mixup.vicinity import Pairing, RandomPairs, Vicinity
 
 if TYPE_CHECKING:

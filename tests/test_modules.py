@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from sk_mixup._copies import StackedCopies, seeded
 from sk_mixup._losses import (
     AbsoluteError,
     BinaryCrossEntropy,
@@ -16,18 +17,8 @@ from sk_mixup._losses import (
     SoftCrossEntropy,
     SquaredError,
 )
-from sk_mixup._modules import (
-    Batch,
-    Mixture,
-    Network,
-    Predictor,
-    Rescale,
-    StackedCopies,
-    StackedLinear,
-    StackedMLP,
-    Standardize,
-    seeded,
-)
+from sk_mixup._modules import Network, Predictor, Rescale, Standardize
+from sk_mixup._stacked import Batch, Mixture, StackedLinear, StackedMLP
 
 RUNS, ROWS, SIZES = 3, 5, (4, 6, 7, 2)
 LOSSES = [

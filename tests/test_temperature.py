@@ -16,8 +16,9 @@ from torch.nn import functional as F
 from sk_mixup import MixupClassifier, MixupRegressor
 from sk_mixup._data import held_out
 from sk_mixup._losses import SoftCrossEntropy
-from sk_mixup._modules import Network, StackedMLP, Standardize
+from sk_mixup._modules import Network, Standardize
 from sk_mixup._rows import Classes, DenseTable, Portion, Run, Streams
+from sk_mixup._stacked import StackedMLP
 from sk_mixup._temperature import fitted_temperature
 from sk_mixup.model_selection import GridSearchCV
 from sk_mixup.vicinity import Vicinity
