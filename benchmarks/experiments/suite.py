@@ -14,7 +14,7 @@ from benchmarks.experiments import _alphas
 from benchmarks.jobs import Method, items
 from benchmarks.plots import critical_difference_diagram
 from benchmarks.report import Section, section
-from benchmarks.stats import compare_to_baseline, friedman_nemenyi
+from benchmarks.stats import compare_to_baseline, friedman_nemenyi, merits
 from benchmarks.tables import (
     Table,
     comparison_table,
@@ -62,6 +62,13 @@ def _means(frame: pd.DataFrame) -> Table:
     )
 
 
+def _against_rivals(frame: pd.DataFrame) -> Table:
+    """Rank this package's ensembles that mix among the rivals alone."""
+    variants = frame["method"].eq("ERM") | frame["method"].str.endswith(", 1 network")
+    title = "Means and average ranks, without ERM and single networks"
+    return plain_table(merits(frame[~variants]), title)
+
+
 def _seconds(frame: pd.DataFrame) -> Table:
     """Take medians over folds, then over sets: some sets are far larger than others."""
     columns = ["fit_seconds", "predict_seconds"]
@@ -83,6 +90,7 @@ def report(frame: pd.DataFrame) -> Section:
         [text],
         [
             lambda: _means(frame),
+            lambda: _against_rivals(frame),
             lambda: _seconds(frame),
             *(partial(error_table, frame, metric=metric) for metric in metrics),
             *(partial(_differences, frame, metric) for metric in metrics),
