@@ -95,6 +95,14 @@ def make_parser(known: Mapping[str, Experiment]) -> argparse.ArgumentParser:
             command.add_argument(
                 "--quick", action="store_true", help="a rehearsal that says nothing"
             )
+        if experiment.defaults.rivals is not None:
+            command.add_argument(
+                "--rivals",
+                nargs="*",
+                metavar="NAME",
+                help="other packages' estimators (default: all that are installed: "
+                f"{' '.join(experiment.defaults.rivals)})",
+            )
         if experiment.any_suite:
             command.add_argument(
                 "--suite", type=int, metavar="ID", help="an OpenML suite, 99 for CC18"
@@ -260,7 +268,7 @@ def _timings(asked: argparse.Namespace) -> speed.Request:
 def _options(experiment: Experiment, asked: argparse.Namespace) -> Options:
     names = ("datasets", "alphas", "folds", "repeats", "epochs", "protocol")
     given = {name: getattr(asked, name) for name in names}
-    given |= {name: getattr(asked, name, None) for name in ("quick", "suite")}
+    given |= {name: getattr(asked, name, None) for name in ("quick", "rivals", "suite")}
     frozen: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in given.items()

@@ -178,8 +178,10 @@ def _logistic(job: Job, params: dict[str, Any], device: str) -> Pipeline:
 
 
 def _realmlp(job: Job, params: dict[str, Any], device: str) -> Any:
-    from pytabkit import RealMLP_TD_S_Classifier
-
+    try:
+        from pytabkit import RealMLP_TD_S_Classifier
+    except ImportError as error:
+        raise ImportError("RealMLP needs the package pytabkit: install it") from error
     for name in ("lightning.pytorch", "pytorch_lightning"):
         logging.getLogger(name).setLevel(logging.ERROR)
     threads = torch.get_num_threads()

@@ -35,6 +35,9 @@ class Options:
         Epochs of training; None takes the protocol's.
     protocol : str, default="paper"
         One of `benchmarks.estimators.PROTOCOLS`.
+    rivals : tuple of str, default=None
+        Other packages' estimators to compare with, as `benchmarks.estimators` names
+        them.
     quick : bool, default=None
         Whether to rehearse: sizes that say nothing, soon done.
     """
@@ -45,6 +48,7 @@ class Options:
     repeats: int | None = None
     epochs: int | None = None
     protocol: str = "paper"
+    rivals: tuple[str, ...] | None = None
     quick: bool | None = None
 
     @property

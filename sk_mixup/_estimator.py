@@ -235,8 +235,10 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         self.net_ = net
         self._streams = [run.streams for run in problem.runs]
         self.history_ = net.history
-        self.n_iter_ = len(net.history)
-        self.loss_curve_ = [epoch["train_loss"] for epoch in net.history]
+        # An epoch that a callback has cut short has no loss.
+        whole = [epoch for epoch in net.history if "train_loss" in epoch]
+        self.n_iter_ = len(whole)
+        self.loss_curve_ = [epoch["train_loss"] for epoch in whole]
         self.validation_scores_ = (
             -np.array(net.valid_losses_) if net.valid_losses_ else None
         )

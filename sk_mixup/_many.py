@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from threading import Event
@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from sk_mixup._architecture import Architecture
@@ -23,10 +22,12 @@ from sk_mixup._losses import Loss
 from sk_mixup._modules import Network, Standardize
 from sk_mixup._net import MixupNet, torch_threads
 from sk_mixup._rows import Run
+from sk_mixup._stopping import Judge, Meeting, SharedEstimator, WholeEstimators
 
 CPU_STACK = 16
 CACHE = 6_000_000
 WORK_PER_THREAD = 40_000_000  # floating-point operations of a step
+WORK_PER_PART = 1_000_000_000  # floating-point operations of an epoch
 CUDA_STACK = 256
 MAX_MEMORY = 1_000_000_000
 
@@ -75,20 +76,19 @@ class Share:
 
 @dataclass(frozen=True)
 class Stack:
-    """Shares that are trained as one program, and on how many threads if alone."""
+    """Shares that are trained as one program, and on how many threads if alone.
+
+    ``judge`` is given if other stacks hold runs of the same estimator, and all are
+    judged together.
+    """
 
     shares: tuple[Share, ...]
     threads: int
+    judge: Judge | None = None
 
     @property
     def recipe(self) -> Recipe:
         return self.shares[0].problem.recipe
-
-    @property
-    def owners(self) -> NDArray[np.int64]:
-        """The number of the share, and so of the estimator, that each run is of."""
-        sizes = [len(share.runs) for share in self.shares]
-        return np.repeat(np.arange(len(sizes)), sizes)
 
     @property
     def runs(self) -> list[Run]:
@@ -312,6 +312,11 @@ def plan_stacks(
         groups[problem.recipe].append(problem)
     stacks: list[Stack] = []
     for recipe, group in groups.items():
+        n_parts = _parts_of_each(group, threads // len(problems))
+        if n_parts > 1:
+            for problem in group:
+                stacks += _judged_together(problem, n_parts)
+            continue
         n_runs = sum(len(problem.runs) for problem in group)
         size, workers = _stack_size(group[0], n_runs, threads, max_memory)
         if recipe.alone is not None:
@@ -322,6 +327,31 @@ def plan_stacks(
             workers = max(workers, _threads_for(recipe, n_runs, threads))
         stacks += [Stack(tuple(part), workers) for part in shares]
     return stacks
+
+
+def _parts_of_each(group: Sequence[Problem], threads: int) -> int:
+    """Return into how many stacks, which stop together, to part each estimator."""
+    problem = group[0]
+    recipe, n_rows = problem.recipe, len(problem.runs[0].training)
+    on_cpu = recipe.device.type == "cpu"
+    if recipe.patience is None or recipe.alone is not None or not on_cpu:
+        return 1
+    work = 6 * n_rows * recipe.architecture.n_weights * len(problem.runs)
+    return min(threads, len(problem.runs) // 2, work // WORK_PER_PART)
+
+
+def _judged_together(problem: Problem, n_parts: int) -> list[Stack]:
+    """Part an estimator's runs evenly."""
+    meeting = Meeting(n_parts)
+    parts = np.array_split(np.arange(len(problem.runs)), n_parts)
+    return [
+        Stack(
+            (Share(problem, range(part[0], part[-1] + 1)),),
+            threads=1,
+            judge=SharedEstimator(meeting, number),
+        )
+        for number, part in enumerate(parts)
+    ]
 
 
 def _stack_size(
@@ -376,7 +406,7 @@ def _train_stacks(
     stacks: Sequence[Stack], threads: int, progress: Progress
 ) -> list[MixupNet]:
     """Train the stacks, several of a CPU's on a thread each, and return their nets."""
-    if len(stacks) == 1 or (stacks and stacks[0].recipe.device.type != "cpu"):
+    if len(stacks) == 1 or all(s.recipe.device.type != "cpu" for s in stacks):
         return [_train_stack(stack, stack.threads, progress) for stack in stacks]
     with ThreadPoolExecutor(threads) as pool:
         try:
@@ -384,12 +414,17 @@ def _train_stacks(
             return [future.result() for future in futures]
         except BaseException:
             progress.stop.set()
+            for stack in stacks:
+                if stack.judge is not None:  # nobody waits for a stack that never ran
+                    stack.judge.close()
             pool.shutdown(cancel_futures=True)
             raise
 
 
 def _train_stack(stack: Stack, threads: int, progress: Progress) -> MixupNet:
-    with torch_threads(threads):
+    sizes = [len(share.runs) for share in stack.shares]
+    judge = stack.judge or WholeEstimators(np.repeat(np.arange(len(sizes)), sizes))
+    with torch_threads(threads), closing(judge):
         problem, runs = stack.shares[0].problem, stack.runs
         net = problem.net
         if net is None:
@@ -402,7 +437,7 @@ def _train_stack(stack: Stack, threads: int, progress: Progress) -> MixupNet:
             net.set_params(**_training_params(stack.recipe))
             net.judge_by(stack.recipe.patience)
         minibatches = Minibatches(runs, stack.recipe.plan, net.module_.inputs)
-        return net.train(minibatches, stack.owners, progress)
+        return net.train(minibatches, judge, progress)
 
 
 def _new_net(problem: Problem, network: Network) -> MixupNet:

@@ -19,6 +19,7 @@ from sk_mixup._epoch import Block, Minibatches, ValidationRows
 from sk_mixup._losses import Loss, SoftCrossEntropy
 from sk_mixup._modules import Network
 from sk_mixup._stacked import Batch, Step
+from sk_mixup._stopping import BestEpoch, EndOfTraining, Judge
 
 
 class Progress(Protocol):
@@ -97,7 +98,7 @@ class MixupNet(skorch.NeuralNet):
         self.valid_errors_: list[NDArray[np.float32]] = []
 
     def train(
-        self, minibatches: Minibatches, owners: NDArray[np.int64], progress: Progress
+        self, minibatches: Minibatches, judge: Judge, progress: Progress
     ) -> MixupNet:
         """Train for ``max_epochs`` epochs, from where the net stands.
 
@@ -109,7 +110,7 @@ class MixupNet(skorch.NeuralNet):
             self.criterion_, [run.streams.dropout for run in runs]
         )
         self.module_.temperature = 1.0
-        self.owners_ = owners
+        self.judge = judge
         self.running_ = np.ones(len(runs), dtype=bool)
         self._progress = progress
         self._steps_taken = 0
@@ -120,7 +121,7 @@ class MixupNet(skorch.NeuralNet):
                 self.fit_loop(minibatches)
             self.notify("on_train_end", X=minibatches, y=None)
         finally:
-            del self._step_function, self._progress
+            del self._step_function, self.judge, self._progress
         return self
 
     def notify(self, method_name: str, **cb_kwargs: Any) -> None:
@@ -341,63 +342,6 @@ class QuietLog(PrintLog):
         """Print a line if asked to."""
         if net.verbose or self.sink is not print:
             super().on_epoch_end(net, **kwargs)
-
-
-class EndOfTraining(Exception):  # noqa: N818 - a signal, not an error
-    """No more epochs are to be trained."""
-
-
-def _means_of_owners(
-    losses: NDArray[np.floating], owners: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """Return for each run the mean loss of all runs of its estimator."""
-    sums = np.bincount(owners, weights=losses)
-    return (sums / np.bincount(owners))[owners]
-
-
-class BestEpoch(Callback):
-    """Keep the weights of each estimator's best epoch on clean rows, and stop in time.
-
-    The runs of an estimator are judged by their mean loss, each on its own rows, and
-    stop together after ``patience`` epochs without a lower one; the training ends when
-    all have stopped, and every run takes its best weights back.
-
-    Parameters
-    ----------
-    patience : int
-        Epochs to wait for an improvement.
-    """
-
-    def __init__(self, patience: int) -> None:
-        self.patience = patience
-
-    def on_train_begin(self, net: MixupNet, **kwargs: Any) -> None:
-        """Forget all earlier bests."""
-        runs = net.module_.runs
-        self.best_losses_ = np.full(runs, np.inf)
-        self.best_epochs_ = np.zeros(runs, dtype=np.int64)
-        self.n_epochs_ = 0
-        self.best_: dict[str, Tensor] = {}
-
-    def on_epoch_end(self, net: MixupNet, **kwargs: Any) -> None:
-        """Note which runs have improved; stop when none is left."""
-        if "valid_loss" not in net.history[-1]:
-            return  # an epoch of `partial_fit`, which leaves no rows out
-        losses = _means_of_owners(net.valid_losses_[-1], net.owners_)
-        self.n_epochs_ += 1
-        improved = net.running_ & (losses < self.best_losses_)
-        self.best_losses_[improved] = losses[improved]
-        self.best_epochs_[improved] = self.n_epochs_
-        net.module_.body.keep(torch.from_numpy(improved), self.best_)
-        net.running_ &= self.n_epochs_ - self.best_epochs_ < self.patience
-        if not net.running_.any():
-            raise KeyboardInterrupt  # skorch's way for a callback to end the training
-
-    def on_train_end(self, net: MixupNet, **kwargs: Any) -> None:
-        """Take the best weights back."""
-        if self.best_:
-            net.module_.body.restore(self.best_)
-        self.best_ = {}
 
 
 @contextmanager

@@ -1,5 +1,9 @@
 """Training many estimators at once gives what training each alone gives."""
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +12,8 @@ from sklearn.base import clone
 from sklearn.metrics import log_loss
 from torch import nn
 
-from sk_mixup import MixupClassifier, MixupRegressor, fit_many
+from sk_mixup import MixupClassifier, MixupRegressor, _many, fit_many
+from sk_mixup._stopping import Meeting, SharedEstimator
 from tests.twins import PLAIN
 
 SHORT = {  # 48 steps on the blobs
@@ -266,6 +271,120 @@ def test_errors_are_returned_in_place_if_asked_for(blobs):
         assert fitted[index] is jobs[index][0]
         alone = clone(fitted[index]).fit(*blobs)
         assert_same_fit(fitted[index], alone, blobs[0])
+
+
+# One estimator, whose networks stop together, on several threads.
+
+TOGETHER = {
+    **SHORT,
+    "early_stopping": True,
+    "n_iter_no_change": 3,
+    "lr": 0.05,
+    "max_epochs": 60,
+}
+
+
+@pytest.fixture
+def parted(monkeypatch):
+    """Part even small estimators, and tell into how many stacks the last ones went."""
+    counts = []
+    original = _many._train_stacks
+
+    def count(stacks, *args):
+        counts.append(len(stacks))
+        return original(stacks, *args)
+
+    monkeypatch.setattr(_many, "WORK_PER_PART", 1)
+    monkeypatch.setattr(_many, "_train_stacks", count)
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    yield counts
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [{}, {"n_estimators": 8}, {"n_iter_no_change": 1}, {"dropout": 0.3}],
+    ids=str,
+)
+@pytest.mark.parametrize("make", [MixupClassifier, MixupRegressor])
+def test_an_estimator_on_several_threads_is_that_on_one(make, params, blobs, parted):
+    X, y = blobs
+    model = make(random_state=0, **TOGETHER | {"n_estimators": 7} | params).fit(X, y)
+    assert parted == [3]
+    torch.set_num_threads(1)
+    alone = clone(model).fit(X, y)
+    assert parted == [3, 1]
+    assert_same_fit(model, alone, X)
+    assert model.n_iter_ < model.max_epochs
+
+
+@pytest.mark.parametrize(
+    ("n_models", "threads", "n_stacks"), [(1, 2, 2), (1, 9, 3), (2, 4, 4), (3, 5, 3)]
+)
+def test_threads_are_shared_out_to_the_estimators(
+    n_models, threads, n_stacks, blobs, parted
+):
+    X, y = blobs
+    torch.set_num_threads(threads)
+    models = [
+        MixupClassifier(random_state=seed, **TOGETHER | {"n_estimators": 6})
+        for seed in range(n_models)
+    ]
+    fit_many(models, [X] * n_models, [y] * n_models)
+    assert parted == [n_stacks]
+
+
+def test_training_goes_on_from_an_estimator_on_several_threads(blobs, parted):
+    X, y = blobs
+    params = {**TOGETHER, "n_estimators": 6, "warm_start": True}
+    model = MixupClassifier(random_state=0, **params).fit(X, y)
+    assert parted == [3]
+    torch.set_num_threads(1)
+    assert_same_fit(model.fit(X, y), clone(model).fit(X, y).fit(X, y), X, atol=1e-4)
+
+
+def test_divergence_on_one_of_several_threads_ends_all(blobs, parted):
+    X, y = blobs
+    wild = {**TOGETHER, "optimizer": "sgd", "lr": 1e30, "n_estimators": 6}
+    with pytest.raises(ValueError, match="became NaN or infinite in epoch 1"):
+        MixupClassifier(random_state=0, **wild).fit(X, y)
+    assert parted == [3]
+
+
+def test_nobody_waits_for_a_stack_that_an_interrupt_keeps_from_running(monkeypatch):
+    """One of two stacks that wait for each other is still to begin."""
+    meeting, waiting, progress = Meeting(2), Event(), _many.Progress()
+    judges = [None, *(SharedEstimator(meeting, number) for number in range(2))]
+    on_cpu = SimpleNamespace(device=torch.device("cpu"))
+    stacks = [SimpleNamespace(judge=judge, recipe=on_cpu) for judge in judges]
+
+    def train(stack, *args):
+        if stack.judge is None:
+            progress.stop.wait(60)
+            return
+        waiting.set()
+        stack.judge.means(np.zeros(1))
+
+    class Interrupting(ThreadPoolExecutor):
+        def submit(self, *args):
+            future = super().submit(*args)
+            future.result = self.interrupt
+            return future
+
+        def interrupt(self):
+            waiting.wait(60)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(_many, "_train_stack", train)
+    monkeypatch.setattr(_many, "ThreadPoolExecutor", Interrupting)
+    with ThreadPoolExecutor(1) as pool:
+        trained = pool.submit(_many._train_stacks, stacks, 2, progress)
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                trained.result(timeout=60)
+        finally:
+            meeting.leave()
 
 
 class Interrupted(nn.Linear):

@@ -271,6 +271,19 @@ def test_one_member_that_diverges_is_enough_for_an_error(blobs):
     assert not hasattr(model, "net_")
 
 
+@pytest.mark.parametrize("hook", ["on_epoch_begin", "on_batch_begin"])
+def test_an_epoch_that_a_callback_cuts_short_does_not_count(hook, blobs):
+    def end_in_third(self, net, **kwargs):
+        if len(net.history) == 3:
+            raise KeyboardInterrupt
+
+    end = type("EndInThird", (Callback,), {hook: end_in_third})()
+    ended = MixupClassifier(callbacks=[end], **SMALL).fit(*blobs)
+    whole = MixupClassifier(**SMALL).fit(*blobs)
+    assert ended.n_iter_ == 2
+    assert ended.loss_curve_ == whole.loss_curve_[:2]
+
+
 class Interrupt(nn.Linear):
     """A module during whose forward pass the user presses Ctrl-C."""
 

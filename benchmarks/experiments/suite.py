@@ -33,21 +33,30 @@ RIVALS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
 }
 
 
+def installed_rivals() -> tuple[str, ...]:
+    """Name the rivals that can be run here."""
+    return tuple(name for name in RIVALS if name in names())
+
+
 def methods(options: Options) -> list[Method]:
-    """Compare ERM, mixup, one network of each, and the rivals that are installed."""
-    alphas = options.alphas or ()
+    """Compare ERM, mixup, one network of each, and rivals."""
+    alphas, rivals = options.alphas or (), options.rivals or ()
+    unknown = [name for name in rivals if name not in RIVALS]
+    if unknown:
+        raise ValueError(
+            f"unknown rival '{unknown[0]}'; known: {', '.join(RIVALS)}, of which "
+            f"installed: {', '.join(installed_rivals())}"
+        )
     networks = [
         Method.mixup(f"mixup {alpha:g}{also}" if alpha else f"ERM{also}", **params)
         for also, change in (("", {}), (", 1 network", {"n_estimators": 1}))
         for alpha in alphas
         for params in [{"alpha": float(alpha)} | change]
     ]
-    rivals = [
-        Method(title, items(params), name)
-        for name, (title, params) in RIVALS.items()
-        if name in names()
+    return networks + [
+        Method(RIVALS[name][0], items(RIVALS[name][1]), name)
+        for name in dict.fromkeys(rivals)
     ]
-    return networks + rivals
 
 
 def show(frame: pd.DataFrame) -> list[Table]:
@@ -117,7 +126,13 @@ EXPERIMENT = Experiment(
     name="suite",
     summary="ERM, mixup and rivals over many sets, or an OpenML suite (--suite ID)",
     group="openml",
-    defaults=Options(alphas=(0.0, 0.4), folds=5, repeats=1, protocol="default"),
+    defaults=Options(
+        alphas=(0.0, 0.4),
+        folds=5,
+        repeats=1,
+        protocol="default",
+        rivals=installed_rivals(),
+    ),
     methods=methods,
     work=Training(together=False),
     show=show,

@@ -1,5 +1,7 @@
 """What learns is seeded, paired, and set up as its protocol says."""
 
+import sys
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_iris
@@ -41,6 +43,12 @@ def test_every_estimator_learns_and_is_seeded(name):
     first, second = (build(one).fit(X, y).predict_proba(X) for _ in range(2))
     assert np.array_equal(first, second)
     assert first.shape == (150, 3)
+
+
+def test_a_rival_that_is_not_installed_says_what_to_do(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pytabkit", None)
+    with pytest.raises(ImportError, match="needs the package pytabkit: install it"):
+        build(job(method=Method("RealMLP", (), "realmlp")))
 
 
 def test_only_networks_of_this_package_train_together():

@@ -99,6 +99,8 @@ def load_but_wine(self, cache, timeout):
         (["demo", "--alphas", "x"], "invalid"),
         (["demo", "--folds", "1"], "1 is less than 2"),
         (["demo", "--jobs", "0"], "0 is less than 1"),
+        (["demo", "--rivals", "mlp"], "unrecognized arguments: --rivals"),
+        (["suite", "--rivals", "svm"], "unknown rival 'svm'; known: logistic,"),
         (["demo", "--jobs", "2", "--dask", "tcp://x"], "not allowed with"),
         (["nothing"], "invalid choice"),
         ([], "required"),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from benchmarks import splits
+from benchmarks.experiment import options_from_dict
 from benchmarks.experiments import ablation, adversarial, between, suite, surface
 from benchmarks.paper import TABLE_5
 from benchmarks.work import Runtime, Training
@@ -107,8 +111,23 @@ def test_a_suite_is_asked_for_by_its_number(monkeypatch):
         suite.EXPERIMENT.options(suite=99, datasets=("iris",))
 
 
-def test_rivals_are_those_that_are_installed():
+NETWORKS = ["ERM", "mixup 0.4", "ERM, 1 network", "mixup 0.4, 1 network"]
+
+
+def test_rivals_are_those_that_are_installed_or_asked_for():
     names = [m.name for m in suite.methods(suite.EXPERIMENT.options())]
-    assert names[:2] == ["ERM", "mixup 0.4"]
-    assert names[2:4] == ["ERM, 1 network", "mixup 0.4, 1 network"]
+    assert names[:4] == NETWORKS
     assert {"random forest", "logistic regression", "MLPClassifier"} <= set(names)
+    for rivals, wanted in (((), []), (("mlp", "mlp"), ["MLPClassifier"])):
+        options = suite.EXPERIMENT.options(rivals=rivals)
+        assert [m.name for m in suite.methods(options)] == NETWORKS + wanted
+    with pytest.raises(ValueError, match="unknown rival 'svm'; known: logistic, "):
+        suite.methods(suite.EXPERIMENT.options(rivals=("svm",)))
+
+
+def test_a_rival_that_is_no_longer_installed_keeps_its_results(monkeypatch):
+    asked = asdict(suite.EXPERIMENT.options(rivals=("forest", "realmlp")))
+    monkeypatch.setattr("benchmarks.experiments.suite.names", lambda: ["forest"])
+    read = options_from_dict(json.loads(json.dumps(asked)))
+    names = [m.name for m in suite.methods(read)]
+    assert names == [*NETWORKS, "random forest", "RealMLP"]
