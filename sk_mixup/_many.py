@@ -22,7 +22,7 @@ from sk_mixup._losses import Loss
 from sk_mixup._modules import Network, Standardize
 from sk_mixup._net import MixupNet, torch_threads
 from sk_mixup._rows import Run
-from sk_mixup._stopping import Judge, Meeting, SharedEstimator, WholeEstimators
+from sk_mixup._stopping import Judge, Meeting, PartJudge, WholeJudge
 
 CPU_STACK = 16
 CACHE = 6_000_000
@@ -122,7 +122,7 @@ def fit_many(
         Weights of each estimator's rows.
     max_memory : int, default=1_000_000_000
         Bytes that the networks trained at one time, their optimiser states and draws
-        may take; networks of one estimator that stops early are never parted.
+        may take; those of one estimator that stops early train at one time always.
     on_error : {"raise", "return"}, default="raise"
         What to do with an estimator that cannot be fitted: raise its error, or go on
         with the others and return the error in its place.
@@ -308,15 +308,14 @@ def plan_stacks(
 ) -> list[Stack]:
     """Group what has one recipe and cut the groups to what runs fastest and fits."""
     groups: dict[Recipe, list[Problem]] = defaultdict(list)
-    for problem in problems:
-        groups[problem.recipe].append(problem)
     stacks: list[Stack] = []
-    for recipe, group in groups.items():
-        n_parts = _parts_of_each(group, threads // len(problems))
+    for problem in problems:
+        n_parts = _n_parts(problem, threads // len(problems))
         if n_parts > 1:
-            for problem in group:
-                stacks += _judged_together(problem, n_parts)
-            continue
+            stacks += _judged_together(problem, n_parts)
+        else:
+            groups[problem.recipe].append(problem)
+    for recipe, group in groups.items():
         n_runs = sum(len(problem.runs) for problem in group)
         size, workers = _stack_size(group[0], n_runs, threads, max_memory)
         if recipe.alone is not None:
@@ -329,15 +328,19 @@ def plan_stacks(
     return stacks
 
 
-def _parts_of_each(group: Sequence[Problem], threads: int) -> int:
-    """Return into how many stacks, which stop together, to part each estimator."""
-    problem = group[0]
-    recipe, n_rows = problem.recipe, len(problem.runs[0].training)
+def _n_parts(problem: Problem, threads: int) -> int:
+    """Return into how many stacks, on a thread each, to part runs that stop together.
+
+    There is no more than one if threads within each step would use more of them.
+    """
+    recipe, n_runs = problem.recipe, len(problem.runs)
     on_cpu = recipe.device.type == "cpu"
     if recipe.patience is None or recipe.alone is not None or not on_cpu:
         return 1
-    work = 6 * n_rows * recipe.architecture.n_weights * len(problem.runs)
-    return min(threads, len(problem.runs) // 2, work // WORK_PER_PART)
+    n_rows = len(problem.runs[0].training)
+    work = 6 * n_rows * recipe.architecture.n_weights * n_runs
+    n_parts = min(threads, n_runs // 2, work // WORK_PER_PART)
+    return n_parts if n_parts >= _threads_for(recipe, n_runs, threads) else 1
 
 
 def _judged_together(problem: Problem, n_parts: int) -> list[Stack]:
@@ -348,7 +351,7 @@ def _judged_together(problem: Problem, n_parts: int) -> list[Stack]:
         Stack(
             (Share(problem, range(part[0], part[-1] + 1)),),
             threads=1,
-            judge=SharedEstimator(meeting, number),
+            judge=PartJudge(meeting, number),
         )
         for number, part in enumerate(parts)
     ]
@@ -406,24 +409,35 @@ def _train_stacks(
     stacks: Sequence[Stack], threads: int, progress: Progress
 ) -> list[MixupNet]:
     """Train the stacks, several of a CPU's on a thread each, and return their nets."""
-    if len(stacks) == 1 or all(s.recipe.device.type != "cpu" for s in stacks):
-        return [_train_stack(stack, stack.threads, progress) for stack in stacks]
-    with ThreadPoolExecutor(threads) as pool:
+    if len(stacks) == 1:
+        return [_train_stack(stacks[0], stacks[0].threads, progress)]
+    # Each thread sets the number of torch's threads, which new threads take over.
+    with torch_threads(threads), ThreadPoolExecutor(threads) as pool:
         try:
-            futures = [pool.submit(_train_stack, s, 1, progress) for s in stacks]
-            return [future.result() for future in futures]
+            futures = {
+                number: pool.submit(_train_stack, stack, 1, progress)
+                for number, stack in enumerate(stacks)
+                if stack.recipe.device.type == "cpu"
+            }
+            return [
+                futures[number].result()
+                if number in futures
+                else _train_stack(stack, stack.threads, progress)
+                for number, stack in enumerate(stacks)
+            ]
         except BaseException:
             progress.stop.set()
             for stack in stacks:
                 if stack.judge is not None:  # nobody waits for a stack that never ran
                     stack.judge.close()
             pool.shutdown(cancel_futures=True)
+            progress.stop.clear()  # others may be trained next
             raise
 
 
 def _train_stack(stack: Stack, threads: int, progress: Progress) -> MixupNet:
     sizes = [len(share.runs) for share in stack.shares]
-    judge = stack.judge or WholeEstimators(np.repeat(np.arange(len(sizes)), sizes))
+    judge = stack.judge or WholeJudge(np.repeat(np.arange(len(sizes)), sizes))
     with torch_threads(threads), closing(judge):
         problem, runs = stack.shares[0].problem, stack.runs
         net = problem.net

@@ -273,17 +273,18 @@ class MixupNet(skorch.NeuralNet):
 
     def take_training_from(self, parts: Sequence[tuple[MixupNet, range]]) -> None:
         """Take history and optimiser state of the runs that this net was made of."""
-        longest = max((net for net, _ in parts), key=lambda net: len(net.ran_))
         for name in ("train_losses_", "valid_losses_", "valid_errors_", "ran_"):
             setattr(self, name, _side_by_side(name, parts))
         n_epochs = sum(bool(ran.any()) for ran in self.ran_)
         for name in ("train_losses_", "valid_losses_", "valid_errors_", "ran_"):
             del getattr(self, name)[n_epochs:]
         for epoch in range(n_epochs):
-            self._record_epoch(epoch, longest)
+            self._record_epoch(epoch, parts)
         self._take_optimizer_state(parts)
 
-    def _record_epoch(self, epoch: int, source: MixupNet) -> None:
+    def _record_epoch(
+        self, epoch: int, parts: Sequence[tuple[MixupNet, range]]
+    ) -> None:
         self.history.new_epoch()
         self.history.record("epoch", epoch + 1)
         for key, name in (
@@ -294,9 +295,13 @@ class MixupNet(skorch.NeuralNet):
             losses = getattr(self, name)
             if epoch < len(losses):  # training that diverged ends before it is judged
                 self.history.record(key, float(losses[epoch][self.ran_[epoch]].mean()))
-        share = self.module_.runs / source.module_.runs
-        if "dur" in source.history[epoch]:
-            self.history.record("dur", source.history[epoch]["dur"] * share)
+        seconds = [
+            net.history[epoch]["dur"] * len(runs) / net.module_.runs
+            for net, runs in parts
+            if epoch < len(net.history) and "dur" in net.history[epoch]
+        ]
+        if seconds:
+            self.history.record("dur", max(seconds))
 
     def _take_optimizer_state(self, parts: Sequence[tuple[MixupNet, range]]) -> None:
         """Gather the state of elementwise optimisers, whose tensors have a run axis."""

@@ -30,7 +30,7 @@ class Judge(Protocol):
         """Note that the stack is not trained any more."""
 
 
-class WholeEstimators:
+class WholeJudge:
     """The judge of a stack that holds all runs of its estimators.
 
     Parameters
@@ -82,7 +82,8 @@ class Meeting:
             self._changed.wait_for(lambda: self._left or len(told) == self._n_stacks)
             if len(told) < self._n_stacks:
                 raise EndOfTraining
-        return float(np.concatenate([told[k] for k in range(self._n_stacks)]).mean())
+        each = np.concatenate([told[number] for number in range(self._n_stacks)])
+        return float(each.mean(dtype=np.float64))
 
     def leave(self) -> None:
         """Let nobody wait for the losses of a stack that is not trained any more."""
@@ -91,7 +92,7 @@ class Meeting:
             self._changed.notify_all()
 
 
-class SharedEstimator:
+class PartJudge:
     """The judge of a stack that holds some of the runs of one estimator.
 
     Parameters

@@ -6,11 +6,11 @@ from threading import Barrier
 import numpy as np
 import pytest
 
-from sk_mixup._stopping import EndOfTraining, Meeting, SharedEstimator, WholeEstimators
+from sk_mixup._stopping import EndOfTraining, Meeting, PartJudge, WholeJudge
 
 
 def test_a_run_is_judged_by_the_mean_of_its_estimator():
-    judge = WholeEstimators(np.array([0, 0, 1, 2, 2, 2]))
+    judge = WholeJudge(np.array([0, 0, 1, 2, 2, 2]))
     means = judge.means(np.array([1.0, 3, 7, 0, 3, 6]))
     np.testing.assert_array_equal(means, [2, 2, 7, 3, 3, 3])
 
@@ -21,25 +21,25 @@ def test_stacks_that_share_an_estimator_are_judged_as_one(rng):
     parts = np.array_split(np.arange(8), 3)
 
     def train(number):
-        judge = SharedEstimator(meeting, number)
+        judge = PartJudge(meeting, number)
         means = [judge.means(epoch[parts[number]]) for epoch in losses]
         judge.close()
         return np.concatenate(means)
 
+    whole = WholeJudge(np.zeros(8, dtype=int))
+    expected = np.array([whole.means(epoch) for epoch in losses])
     with ThreadPoolExecutor(3) as pool:
-        columns = [pool.submit(train, number) for number in range(3)]
-        for column, part in zip(columns, parts, strict=True):
-            means = column.result(timeout=60).reshape(50, len(part))
-            np.testing.assert_array_equal(
-                means, losses.mean(1)[:, None].repeat(len(part), 1)
-            )
+        trained = [pool.submit(train, number) for number in range(3)]
+        for part, each in zip(parts, trained, strict=True):
+            means = each.result(timeout=60).reshape(50, len(part))
+            np.testing.assert_allclose(means, expected[:, part], rtol=1e-12)
 
 
 def test_nobody_waits_for_a_stack_that_has_left():
     meeting = Meeting(2)
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(SharedEstimator(meeting, 0).means, np.ones(1))
-        SharedEstimator(meeting, 1).close()
+        waiting = pool.submit(PartJudge(meeting, 0).means, np.ones(1))
+        PartJudge(meeting, 1).close()
         with pytest.raises(EndOfTraining):
             waiting.result(timeout=60)
 
@@ -50,7 +50,7 @@ def test_leaving_takes_nothing_from_those_who_have_met():
         meeting, start = Meeting(2), Barrier(2)
 
         def train(number, meeting=meeting, start=start):
-            judge = SharedEstimator(meeting, number)
+            judge = PartJudge(meeting, number)
             start.wait()
             mean = judge.means(np.array([float(number)]))
             judge.close()

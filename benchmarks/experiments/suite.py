@@ -40,7 +40,9 @@ def installed_rivals() -> tuple[str, ...]:
 
 def methods(options: Options) -> list[Method]:
     """Compare ERM, mixup, one network of each, and rivals."""
-    alphas, rivals = options.alphas or (), options.rivals or ()
+    alphas, rivals = options.alphas or (), options.rivals
+    if rivals is None:  # what was asked for by an earlier version
+        rivals = installed_rivals()
     unknown = [name for name in rivals if name not in RIVALS]
     if unknown:
         raise ValueError(
