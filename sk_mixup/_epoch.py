@@ -273,16 +273,17 @@ class Minibatches:
             return ()
         runs, steps, n_rows = shape[0], shape[1], shape[2] * self._copies
         width = sum(self.plan.hidden_sizes)
-        # An even number, since an odd one would waste bytes wherever a block ends.
-        drawn_width = width + width % 2
-        # Of 2^16 numbers so many keep a unit: two random bytes for each are enough.
+        # Of 2^16 numbers so many keep a unit: two random bytes for each are enough, and
+        # eight are drawn at a time. Of whole rows, or it would matter where blocks end.
+        row_draws = -(-width // 4)
         keeping = max(1, round((1 - self.plan.dropout) * 2**16))
         kept = np.zeros((runs, steps * n_rows, width), dtype=bool)
         for run, own in zip(self.runs, kept, strict=True):
             own = own[: self._n_own(run, first)]
-            n_bytes = 2 * len(own) * drawn_width
-            drawn = np.frombuffer(run.streams.dropout.bytes(n_bytes), np.uint16)
-            np.less(drawn.reshape(-1, drawn_width)[:, :width], keeping, out=own)
+            drawn = run.streams.dropout.integers(
+                2**64, size=(len(own), row_draws), dtype=np.uint64
+            )
+            np.less(drawn.view(np.uint16)[:, :width], keeping, out=own)
         masks = torch.from_numpy(kept).to(self.device, self.dtype)
         masks.mul_(2**16 / keeping)
         masks = masks.view(runs, steps, n_rows, width)

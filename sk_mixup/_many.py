@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from threading import Event
@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from sk_mixup._architecture import Architecture
@@ -22,12 +23,10 @@ from sk_mixup._losses import Loss
 from sk_mixup._modules import Network, Standardize
 from sk_mixup._net import MixupNet, torch_threads
 from sk_mixup._rows import Run
-from sk_mixup._stopping import Judge, Meeting, PartJudge, WholeJudge
 
 CPU_STACK = 16
 CACHE = 6_000_000
 WORK_PER_THREAD = 40_000_000  # floating-point operations of a step
-WORK_PER_PART = 1_000_000_000  # floating-point operations of an epoch
 CUDA_STACK = 256
 MAX_MEMORY = 1_000_000_000
 
@@ -76,19 +75,20 @@ class Share:
 
 @dataclass(frozen=True)
 class Stack:
-    """Shares that are trained as one program, and on how many threads if alone.
-
-    ``judge`` is given if other stacks hold runs of the same estimator, and all are
-    judged together.
-    """
+    """Shares that are trained as one program, and on how many threads if alone."""
 
     shares: tuple[Share, ...]
     threads: int
-    judge: Judge | None = None
 
     @property
     def recipe(self) -> Recipe:
         return self.shares[0].problem.recipe
+
+    @property
+    def owners(self) -> NDArray[np.int64]:
+        """The number of the share, and so of the estimator, that each run is of."""
+        sizes = [len(share.runs) for share in self.shares]
+        return np.repeat(np.arange(len(sizes)), sizes)
 
     @property
     def runs(self) -> list[Run]:
@@ -122,7 +122,7 @@ def fit_many(
         Weights of each estimator's rows.
     max_memory : int, default=1_000_000_000
         Bytes that the networks trained at one time, their optimiser states and draws
-        may take; those of one estimator that stops early train at one time always.
+        may take; networks of one estimator that stops early are never parted.
     on_error : {"raise", "return"}, default="raise"
         What to do with an estimator that cannot be fitted: raise its error, or go on
         with the others and return the error in its place.
@@ -308,13 +308,9 @@ def plan_stacks(
 ) -> list[Stack]:
     """Group what has one recipe and cut the groups to what runs fastest and fits."""
     groups: dict[Recipe, list[Problem]] = defaultdict(list)
-    stacks: list[Stack] = []
     for problem in problems:
-        n_parts = _n_parts(problem, threads // len(problems))
-        if n_parts > 1:
-            stacks += _judged_together(problem, n_parts)
-        else:
-            groups[problem.recipe].append(problem)
+        groups[problem.recipe].append(problem)
+    stacks: list[Stack] = []
     for recipe, group in groups.items():
         n_runs = sum(len(problem.runs) for problem in group)
         size, workers = _stack_size(group[0], n_runs, threads, max_memory)
@@ -328,35 +324,6 @@ def plan_stacks(
     return stacks
 
 
-def _n_parts(problem: Problem, threads: int) -> int:
-    """Return into how many stacks, on a thread each, to part runs that stop together.
-
-    There is no more than one if threads within each step would use more of them.
-    """
-    recipe, n_runs = problem.recipe, len(problem.runs)
-    on_cpu = recipe.device.type == "cpu"
-    if recipe.patience is None or recipe.alone is not None or not on_cpu:
-        return 1
-    n_rows = len(problem.runs[0].training)
-    work = 6 * n_rows * recipe.architecture.n_weights * n_runs
-    n_parts = min(threads, n_runs // 2, work // WORK_PER_PART)
-    return n_parts if n_parts >= _threads_for(recipe, n_runs, threads) else 1
-
-
-def _judged_together(problem: Problem, n_parts: int) -> list[Stack]:
-    """Part an estimator's runs evenly."""
-    meeting = Meeting(n_parts)
-    parts = np.array_split(np.arange(len(problem.runs)), n_parts)
-    return [
-        Stack(
-            (Share(problem, range(part[0], part[-1] + 1)),),
-            threads=1,
-            judge=PartJudge(meeting, number),
-        )
-        for number, part in enumerate(parts)
-    ]
-
-
 def _stack_size(
     problem: Problem, n_runs: int, threads: int, max_memory: int
 ) -> tuple[int, int]:
@@ -366,7 +333,9 @@ def _stack_size(
     even stacks on a thread each are faster than one stack on all threads. A stack
     alone gets a thread for every so many operations of a step: threads that wait for
     each other many times a millisecond gain a quarter on an idle machine, and on a busy
-    one were seen to take a hundred times as long.
+    one were seen to take a hundred times as long. (Parting the networks of one estimator
+    that stop together, so that threads wait once an epoch, took 0.73 of the time on two
+    idle cores and 1.5 times as long with one of them busy.)
     """
     recipe = problem.recipe
     weights = 16 * recipe.architecture.n_weights + 1
@@ -427,18 +396,13 @@ def _train_stacks(
             ]
         except BaseException:
             progress.stop.set()
-            for stack in stacks:
-                if stack.judge is not None:  # nobody waits for a stack that never ran
-                    stack.judge.close()
             pool.shutdown(cancel_futures=True)
             progress.stop.clear()  # others may be trained next
             raise
 
 
 def _train_stack(stack: Stack, threads: int, progress: Progress) -> MixupNet:
-    sizes = [len(share.runs) for share in stack.shares]
-    judge = stack.judge or WholeJudge(np.repeat(np.arange(len(sizes)), sizes))
-    with torch_threads(threads), closing(judge):
+    with torch_threads(threads):
         problem, runs = stack.shares[0].problem, stack.runs
         net = problem.net
         if net is None:
@@ -451,7 +415,7 @@ def _train_stack(stack: Stack, threads: int, progress: Progress) -> MixupNet:
             net.set_params(**_training_params(stack.recipe))
             net.judge_by(stack.recipe.patience)
         minibatches = Minibatches(runs, stack.recipe.plan, net.module_.inputs)
-        return net.train(minibatches, judge, progress)
+        return net.train(minibatches, stack.owners, progress)
 
 
 def _new_net(problem: Problem, network: Network) -> MixupNet:

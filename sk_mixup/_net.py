@@ -19,7 +19,7 @@ from sk_mixup._epoch import Block, Minibatches, ValidationRows
 from sk_mixup._losses import Loss, SoftCrossEntropy
 from sk_mixup._modules import Network
 from sk_mixup._stacked import Batch, Step
-from sk_mixup._stopping import BestEpoch, EndOfTraining, Judge
+from sk_mixup._stopping import BestEpoch, EndOfTraining
 
 
 class Progress(Protocol):
@@ -98,7 +98,7 @@ class MixupNet(skorch.NeuralNet):
         self.valid_errors_: list[NDArray[np.float32]] = []
 
     def train(
-        self, minibatches: Minibatches, judge: Judge, progress: Progress
+        self, minibatches: Minibatches, owners: NDArray[np.int64], progress: Progress
     ) -> MixupNet:
         """Train for ``max_epochs`` epochs, from where the net stands.
 
@@ -110,7 +110,7 @@ class MixupNet(skorch.NeuralNet):
             self.criterion_, [run.streams.dropout for run in runs]
         )
         self.module_.temperature = 1.0
-        self.judge = judge
+        self.owners_ = owners
         self.running_ = np.ones(len(runs), dtype=bool)
         self._progress = progress
         self._steps_taken = 0
@@ -121,7 +121,7 @@ class MixupNet(skorch.NeuralNet):
                 self.fit_loop(minibatches)
             self.notify("on_train_end", X=minibatches, y=None)
         finally:
-            del self._step_function, self.judge, self._progress
+            del self._step_function, self._progress
         return self
 
     def notify(self, method_name: str, **cb_kwargs: Any) -> None:

@@ -1,11 +1,7 @@
 """Training many estimators at once gives what training each alone gives."""
 
-import pickle
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from threading import Event
 from time import perf_counter
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,7 +12,6 @@ from sklearn.metrics import log_loss
 from torch import nn
 
 from sk_mixup import MixupClassifier, MixupRegressor, _many, fit_many
-from sk_mixup._stopping import Meeting, PartJudge
 from tests.twins import PLAIN
 
 SHORT = {  # 48 steps on the blobs
@@ -278,222 +273,23 @@ def test_errors_are_returned_in_place_if_asked_for(blobs):
         assert_same_fit(fitted[index], alone, blobs[0])
 
 
-# One estimator, whose networks stop together, on several threads.
-
-TOGETHER = {
-    **SHORT,
-    "early_stopping": True,
-    "n_iter_no_change": 3,
-    "lr": 0.05,
-    "max_epochs": 60,
-}
-
-
-@pytest.fixture
-def parted(monkeypatch):
-    """Part even small estimators, and tell into how many stacks the last ones went."""
-    counts = []
-    original = _many._train_stacks
-
-    def count(stacks, *args):
-        counts.append(len(stacks))
-        return original(stacks, *args)
-
-    monkeypatch.setattr(_many, "WORK_PER_PART", 1)
-    monkeypatch.setattr(_many, "_train_stacks", count)
-    before = torch.get_num_threads()
-    torch.set_num_threads(3)
-    yield counts
-    torch.set_num_threads(before)
-
-
-@pytest.fixture
-def patiently(monkeypatch):
-    """Call a function and fail, instead of waiting for ever, if stacks do so."""
-    meetings = []
-
-    class Remembered(Meeting):
-        def __init__(self, n_stacks):
-            super().__init__(n_stacks)
-            meetings.append(self)
-
-    def call(function, *args):
-        with ThreadPoolExecutor(1) as pool:
-            called = pool.submit(function, *args)
-            try:
-                return called.result(timeout=60)
-            finally:
-                for meeting in meetings:
-                    meeting.leave()
-
-    monkeypatch.setattr(_many, "Meeting", Remembered)
-    return call
-
-
-@pytest.mark.parametrize(
-    "params",
-    [{}, {"n_estimators": 8}, {"n_iter_no_change": 1}, {"dropout": 0.3}],
-    ids=str,
-)
-@pytest.mark.parametrize("make", [MixupClassifier, MixupRegressor])
-def test_an_estimator_on_several_threads_is_that_on_one(make, params, blobs, parted):
-    X, y = blobs
-    model = make(random_state=0, **TOGETHER | {"n_estimators": 7} | params).fit(X, y)
-    assert parted == [3]
-    torch.set_num_threads(1)
-    alone = clone(model).fit(X, y)
-    assert parted == [3, 1]
-    assert_same_fit(model, alone, X)
-    assert model.n_iter_ < model.max_epochs
-
-
-@pytest.mark.parametrize(
-    ("n_models", "threads", "n_stacks"), [(1, 2, 2), (1, 9, 3), (2, 4, 4), (3, 5, 3)]
-)
-def test_threads_are_shared_out_to_the_estimators(
-    n_models, threads, n_stacks, blobs, parted
-):
-    X, y = blobs
-    torch.set_num_threads(threads)
-    models = [
-        MixupClassifier(random_state=seed, **TOGETHER | {"n_estimators": 6})
-        for seed in range(n_models)
-    ]
-    fit_many(models, [X] * n_models, [y] * n_models)
-    assert parted == [n_stacks]
-
-
-def test_training_goes_on_from_an_estimator_on_several_threads(blobs, parted):
-    X, y = blobs
-    params = {**TOGETHER, "n_estimators": 6, "warm_start": True}
-    model = MixupClassifier(random_state=0, **params).fit(X, y)
-    assert parted == [3]
-    torch.set_num_threads(1)
-    assert_same_fit(model.fit(X, y), clone(model).fit(X, y).fit(X, y), X, atol=1e-4)
-
-
-@pytest.mark.parametrize("sizes", [(6, 1), (1, 6), (6, 2, 1)])
-def test_estimators_of_several_sizes_are_parted_each_by_itself(sizes, blobs, parted):
-    X, y = blobs
-    torch.set_num_threads(6)
-    models = [
-        MixupClassifier(random_state=0, **TOGETHER | {"n_estimators": size})
-        for size in sizes
-    ]
-    fit_many(models, [X] * len(models), [y] * len(models))
-    for model in models:
-        assert_same_fit(model, clone(model).fit(X, y), X)
-
-
-@pytest.mark.parametrize(
-    "params",
-    [
-        {"mix_layer": "random", "noise_std": 0.1},
-        {"pairing": "neighbors", "n_neighbors": 5},
-        {"temperature": "auto", "class_weight": "balanced"},
-    ],
-    ids=str,
-)
-def test_all_that_is_drawn_is_drawn_on_several_threads_too(params, blobs, parted):
-    X, y = sparse.csr_matrix(blobs[0]), blobs[1]
-    model = MixupClassifier(random_state=0, **TOGETHER | {"n_estimators": 6} | params)
-    model.fit(X, y)
-    assert parted == [3]
-    torch.set_num_threads(1)
-    assert_same_fit(model, clone(model).fit(X, y), X)
-    again = pickle.loads(pickle.dumps(model))
-    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
-
-
-def test_epochs_on_several_threads_last_no_longer_than_the_fit(blobs, parted):
-    model = MixupClassifier(random_state=0, **TOGETHER | {"n_estimators": 6})
-    begin = perf_counter()
-    model.fit(*blobs)
-    assert sum(model.history_[:, "dur"]) < perf_counter() - begin
-
-
-@pytest.mark.parametrize("member", [0, 3, 5])
-def test_divergence_on_one_of_several_threads_ends_all(
-    member, blobs, parted, patiently, monkeypatch
-):
-    class Spoilt(_many.Minibatches):
-        def blocks(self):
-            spoilt = member in [run.streams.member for run in self.runs]
-            for block in super().blocks():
-                yield replace(block, inputs=block.inputs * np.nan) if spoilt else block
-
-    monkeypatch.setattr(_many, "Minibatches", Spoilt)
-    model = MixupClassifier(random_state=0, **TOGETHER | {"n_estimators": 6})
-    with pytest.raises(ValueError, match="became NaN or infinite in epoch 1"):
-        patiently(model.fit, *blobs)
-    assert parted == [3]
-
-
-@pytest.mark.parametrize("member", [0, 5])
-def test_an_error_on_one_of_several_threads_ends_all(
-    member, blobs, parted, patiently, monkeypatch
-):
-    class Failing(_many.Minibatches):
-        def blocks(self):
-            if member in [run.streams.member for run in self.runs]:
-                raise RuntimeError("no more rows")
-            return super().blocks()
-
-    model = MixupClassifier(random_state=0, **TOGETHER | {"n_estimators": 6})
-    before = dict(vars(model))
-    with monkeypatch.context() as patch:
-        patch.setattr(_many, "Minibatches", Failing)
-        with pytest.raises(RuntimeError, match="no more rows"):
-            patiently(model.fit, *blobs)
-    assert vars(model) == before
-    assert model.fit(*blobs).n_iter_ > 1
-
-
-def test_an_error_does_not_end_what_is_trained_next(blobs, parted, monkeypatch):
+def test_an_error_does_not_end_what_is_trained_next(blobs, monkeypatch):
     progress = _many.Progress()
-    model = MixupClassifier(random_state=0, **TOGETHER | {"n_estimators": 6})
+    model = MixupClassifier(random_state=0, **SHORT | {"n_estimators": 40})
     for fails in (True, False):
         attempt = _many.Attempt(model, *blobs, None)
         with monkeypatch.context() as patch:
             if fails:
                 patch.setattr(_many, "Minibatches", None)
             _many.run_attempts([attempt], keep_errors=fails, progress=progress)
-    assert model.n_iter_ > 1
+    assert model.n_iter_ == SHORT["max_epochs"]
 
 
-def test_nobody_waits_for_a_stack_that_an_interrupt_keeps_from_running(monkeypatch):
-    """One of two stacks that wait for each other is still to begin."""
-    meeting, waiting, progress = Meeting(2), Event(), _many.Progress()
-    judges = [None, *(PartJudge(meeting, number) for number in range(2))]
-    on_cpu = SimpleNamespace(device=torch.device("cpu"))
-    stacks = [SimpleNamespace(judge=judge, recipe=on_cpu) for judge in judges]
-
-    def train(stack, *args):
-        if stack.judge is None:
-            progress.stop.wait(60)
-            return
-        waiting.set()
-        stack.judge.means(np.zeros(1))
-
-    class Interrupting(ThreadPoolExecutor):
-        def submit(self, *args):
-            future = super().submit(*args)
-            future.result = self.interrupt
-            return future
-
-        def interrupt(self):
-            waiting.wait(60)
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(_many, "_train_stack", train)
-    monkeypatch.setattr(_many, "ThreadPoolExecutor", Interrupting)
-    with ThreadPoolExecutor(1) as pool:
-        trained = pool.submit(_many._train_stacks, stacks, 2, progress)
-        try:
-            with pytest.raises(KeyboardInterrupt):
-                trained.result(timeout=60)
-        finally:
-            meeting.leave()
+def test_epochs_on_several_threads_last_no_longer_than_the_fit(blobs, threads):
+    model = MixupClassifier(random_state=0, **SHORT | {"n_estimators": 20})
+    begin = perf_counter()
+    model.fit(*blobs)
+    assert sum(model.history_[:, "dur"]) < perf_counter() - begin
 
 
 class Interrupted(nn.Linear):
