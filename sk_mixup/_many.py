@@ -333,9 +333,9 @@ def _stack_size(
     even stacks on a thread each are faster than one stack on all threads. A stack
     alone gets a thread for every so many operations of a step: threads that wait for
     each other many times a millisecond gain a quarter on an idle machine, and on a busy
-    one were seen to take a hundred times as long. (Parting the networks of one estimator
-    that stop together, so that threads wait once an epoch, took 0.73 of the time on two
-    idle cores and 1.5 times as long with one of them busy.)
+    one were seen to take a hundred times as long. (Parting an estimator's networks that
+    stop together, so that threads wait once an epoch, took 0.73 of the time on two idle
+    cores and 1.5 times as long with one of them busy.)
     """
     recipe = problem.recipe
     weights = 16 * recipe.architecture.n_weights + 1

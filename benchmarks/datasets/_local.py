@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -60,7 +61,9 @@ class CaliforniaHousing:
         before = socket.getdefaulttimeout()
         socket.setdefaulttimeout(timeout)  # scikit-learn's fetcher takes no time-out
         try:
-            X, y = _table(datasets.fetch_california_housing, n_retries=0)
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "Retry downloading", UserWarning)
+                X, y = _table(datasets.fetch_california_housing, n_retries=1)
         except Exception as error:
             raise _not_fetched(error).about(f"{self.name} (scikit-learn)") from error
         finally:

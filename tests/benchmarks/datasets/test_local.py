@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+import tarfile
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.datasets import load_digits, load_iris
+from sklearn.datasets import _california_housing, load_digits, load_iris
 
 from benchmarks import datasets
 
@@ -89,8 +96,51 @@ def test_california_housing_without_a_network_is_one_sentence(
     assert message.startswith("california_housing (scikit-learn) cannot be loaded: ")
     assert "\n" not in message
     hint = {
-        "absent": "check the network",
+        "absent": "Connection refused",
         "damaged": "delete",
         "a_file": "SCIKIT_LEARN",
     }
     assert hint[folder] in message
+
+
+@pytest.fixture
+def houses(tmp_path, monkeypatch):
+    """An archive such as scikit-learn fetches, on a server that can be shut down."""
+    rows = np.random.default_rng(0).uniform(1, 100, (30, 9))
+    text = io.BytesIO()
+    np.savetxt(text, rows, delimiter=",")
+    archive = tmp_path / "cal_housing.tgz"
+    with tarfile.open(archive, "w:gz") as file:
+        entry = tarfile.TarInfo("CaliforniaHousing/cal_housing.data")
+        entry.size = text.tell()
+        text.seek(0)
+        file.addfile(entry, text)
+    handler = partial(QuietHandler, directory=tmp_path)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    fetched = _california_housing.ARCHIVE._replace(
+        url=f"http://127.0.0.1:{server.server_port}/{archive.name}",
+        checksum=hashlib.sha256(archive.read_bytes()).hexdigest(),
+    )
+    monkeypatch.setattr(_california_housing, "ARCHIVE", fetched)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path / "home"))
+    yield rows, server
+    server.shutdown()
+    server.server_close()
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+
+
+def test_california_housing_is_fetched_once(houses):
+    rows, server = houses
+    data = datasets.load("california_housing", timeout=10)
+    assert data.X.shape == (30, 8)
+    np.testing.assert_allclose(data.y, rows[:, 8] / 100_000)
+    server.shutdown()
+    server.server_close()
+    again = datasets.load("california_housing", timeout=10)
+    pd.testing.assert_frame_equal(again.X, data.X)
