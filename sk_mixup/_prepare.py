@@ -21,10 +21,10 @@ from skorch.callbacks import ProgressBar
 from sk_mixup import _data
 from sk_mixup._architecture import Architecture, MLPArchitecture, ModuleArchitecture
 from sk_mixup._epoch import Plan
-from sk_mixup._many import Problem, Recipe
 from sk_mixup._modules import Standardize
 from sk_mixup._rows import Portion, Run, Streams, Table
 from sk_mixup._stacked import StackedMLP
+from sk_mixup._stacks import Problem, Recipe
 from sk_mixup.vicinity import Pairing, RandomPairs, Vicinity
 
 if TYPE_CHECKING:

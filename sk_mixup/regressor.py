@@ -18,10 +18,10 @@ from torch import nn
 
 from sk_mixup._estimator import BaseMixup
 from sk_mixup._losses import AbsoluteError, HuberLoss, Loss, SquaredError
-from sk_mixup._many import Problem
 from sk_mixup._modules import Network, Rescale
 from sk_mixup._net import MixupNet
 from sk_mixup._rows import Classes, Values
+from sk_mixup._stacks import Problem
 from sk_mixup.vicinity import Neighbors, Pairing, RandomPairs, Similar
 
 LOSSES: dict[str, type[Loss]] = {

@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.metrics import log_loss
 from torch import nn
 
-from sk_mixup import MixupClassifier, MixupRegressor, _many, fit_many
+from sk_mixup import MixupClassifier, MixupRegressor, _many, _stacks, fit_many
 from tests.twins import PLAIN
 
 SHORT = {  # 48 steps on the blobs
@@ -274,13 +274,13 @@ def test_errors_are_returned_in_place_if_asked_for(blobs):
 
 
 def test_an_error_does_not_end_what_is_trained_next(blobs, monkeypatch):
-    progress = _many.Progress()
+    progress = _stacks.Progress()
     model = MixupClassifier(random_state=0, **SHORT | {"n_estimators": 40})
     for fails in (True, False):
         attempt = _many.Attempt(model, *blobs, None)
         with monkeypatch.context() as patch:
             if fails:
-                patch.setattr(_many, "Minibatches", None)
+                patch.setattr(_stacks, "Minibatches", None)
             _many.run_attempts([attempt], keep_errors=fails, progress=progress)
     assert model.n_iter_ == SHORT["max_epochs"]
 

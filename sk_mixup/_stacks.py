@@ -1,0 +1,288 @@
+"""Networks that can share a program do: from problems to stacks and trained nets."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from threading import Event
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tqdm.auto import tqdm
+
+from sk_mixup._architecture import Architecture
+from sk_mixup._epoch import Minibatches, Plan
+from sk_mixup._losses import Loss
+from sk_mixup._modules import Network, Standardize
+from sk_mixup._net import MixupNet, torch_threads
+from sk_mixup._rows import Run
+
+CPU_STACK = 16
+CACHE = 6_000_000
+WORK_PER_THREAD = 40_000_000  # floating-point operations of a step
+CUDA_STACK = 256
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What networks must have in common to be trained side by side.
+
+    ``alone`` is an object of its own for an estimator that shares its program with no
+    other: it has callbacks, prints, or goes on with an earlier training.
+    """
+
+    plan: Plan
+    architecture: Architecture
+    steps: int
+    loss: type[Loss]
+    optimizer: type[torch.optim.Optimizer]
+    optimizer_params: tuple[tuple[str, Any], ...]
+    lr: float
+    lr_schedule: str
+    device: torch.device
+    patience: int | None
+    standardize: bool
+    clip: float | None
+    alone: object = None
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One estimator's networks, to be trained or, if ``net`` is given, trained on."""
+
+    recipe: Recipe
+    runs: list[Run]
+    standardize: Standardize
+    net: MixupNet | None = None
+    net_params: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Share:
+    """Some runs of one problem, within a stack."""
+
+    problem: Problem
+    runs: range
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Shares that are trained as one program, and on how many threads if alone."""
+
+    shares: tuple[Share, ...]
+    threads: int
+
+    @property
+    def recipe(self) -> Recipe:
+        return self.shares[0].problem.recipe
+
+    @property
+    def owners(self) -> NDArray[np.int64]:
+        """The number of the share, and so of the estimator, that each run is of."""
+        sizes = [len(share.runs) for share in self.shares]
+        return np.repeat(np.arange(len(sizes)), sizes)
+
+    @property
+    def runs(self) -> list[Run]:
+        return [share.problem.runs[run] for share in self.shares for run in share.runs]
+
+
+class Progress:
+    """How far a training is, shown as a bar if asked for, and whether it must stop."""
+
+    def __init__(self, visible: bool = False) -> None:
+        self.bar = tqdm(unit="epoch", desc="networks x epochs", disable=not visible)
+        self.stop = Event()
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.bar.close()
+
+    def expect(self, stacks: Sequence[Stack]) -> None:
+        """Reckon with the epochs of all runs of the stacks."""
+        epochs = [len(s.runs) * s.recipe.plan.max_epochs for s in stacks]
+        self.bar.total = (self.bar.total or 0) + sum(epochs)
+
+    def epoch_done(self, n_runs: int) -> None:
+        """Note that so many runs have finished an epoch."""
+        self.bar.update(n_runs)
+
+
+def train_problems(
+    problems: Sequence[Problem], max_memory: int, progress: Progress
+) -> list[MixupNet]:
+    """Train all problems, stacked where they can be, and return a net for each."""
+    threads = torch.get_num_threads()
+    parts: dict[int, list[tuple[MixupNet, range]]] = defaultdict(list)
+    stacks = plan_stacks(problems, threads, max_memory)
+    progress.expect(stacks)
+    nets = _train_stacks(stacks, threads, progress)
+    for stack, net in zip(stacks, nets, strict=True):
+        start = 0
+        for share in stack.shares:
+            columns = range(start, start + len(share.runs))
+            parts[id(share.problem)].append((net, columns))
+            start = columns.stop
+    return [_assemble(problem, parts.pop(id(problem))) for problem in problems]
+
+
+def plan_stacks(
+    problems: Sequence[Problem], threads: int, max_memory: int
+) -> list[Stack]:
+    """Group what has one recipe and cut the groups to what runs fastest and fits."""
+    groups: dict[Recipe, list[Problem]] = defaultdict(list)
+    for problem in problems:
+        groups[problem.recipe].append(problem)
+    stacks: list[Stack] = []
+    for recipe, group in groups.items():
+        n_runs = sum(len(problem.runs) for problem in group)
+        size, workers = _stack_size(group[0], n_runs, threads, max_memory)
+        if recipe.alone is not None:
+            size = n_runs
+        # Networks of one estimator stop by what all of them say.
+        shares = list(_cut(group, size, splittable=recipe.patience is None))
+        if len(shares) == 1:
+            workers = max(workers, _threads_for(recipe, n_runs, threads))
+        stacks += [Stack(tuple(part), workers) for part in shares]
+    return stacks
+
+
+def _stack_size(
+    problem: Problem, n_runs: int, threads: int, max_memory: int
+) -> tuple[int, int]:
+    """Return the runs of a stack and the threads it should run on.
+
+    On a CPU a stack whose weights, gradients and moments fit the cache is fastest, and
+    even stacks on a thread each are faster than one stack on all threads. A stack
+    alone gets a thread for every so many operations of a step: threads that wait for
+    each other many times a millisecond gain a quarter on an idle machine, and on a busy
+    one were seen to take a hundred times as long. (Parting an estimator's networks that
+    stop together, so that threads wait once an epoch, took 0.73 of the time on two idle
+    cores and 1.5 times as long with one of them busy.)
+    """
+    recipe = problem.recipe
+    weights = 16 * recipe.architecture.n_weights + 1
+    draws = 40 * recipe.plan.n_mixed * max(len(run.training) for run in problem.runs)
+    fits = max(1, max_memory // (weights + draws))
+    if recipe.device.type != "cpu":
+        return min(fits, CUDA_STACK), threads
+    cached = max(1, min(CPU_STACK, CACHE // weights))
+    if n_runs > cached or n_runs >= threads * cached // 4:
+        rounds = max(1, round(n_runs / (threads * cached)))
+        return min(fits, -(-n_runs // (threads * rounds))), 1
+    return min(fits, n_runs), 1
+
+
+def _threads_for(recipe: Recipe, n_runs: int, threads: int) -> int:
+    """Return the threads of a stack that is trained alone."""
+    work = 6 * recipe.plan.batch_size * recipe.architecture.n_weights * n_runs
+    return max(1, min(threads, work // WORK_PER_THREAD))
+
+
+def _cut(
+    group: Sequence[Problem], size: int, splittable: bool
+) -> Iterator[list[Share]]:
+    stack: list[Share] = []
+    room = size
+    for problem in group:
+        start, n_runs = 0, len(problem.runs)
+        while start < n_runs:
+            if not room or (stack and not splittable and n_runs > room):
+                yield stack
+                stack, room = [], size
+            stop = min(n_runs, start + room) if splittable else n_runs
+            stack.append(Share(problem, range(start, stop)))
+            room = max(0, room - (stop - start))
+            start = stop
+    yield stack
+
+
+def _train_stacks(
+    stacks: Sequence[Stack], threads: int, progress: Progress
+) -> list[MixupNet]:
+    """Train the stacks, several of a CPU's on a thread each, and return their nets."""
+    if len(stacks) == 1:
+        return [_train_stack(stacks[0], stacks[0].threads, progress)]
+    # Each thread sets the number of torch's threads, which new threads take over.
+    with torch_threads(threads), ThreadPoolExecutor(threads) as pool:
+        try:
+            futures = {
+                number: pool.submit(_train_stack, stack, 1, progress)
+                for number, stack in enumerate(stacks)
+                if stack.recipe.device.type == "cpu"
+            }
+            return [
+                futures[number].result()
+                if number in futures
+                else _train_stack(stack, stack.threads, progress)
+                for number, stack in enumerate(stacks)
+            ]
+        except BaseException:
+            progress.stop.set()
+            pool.shutdown(cancel_futures=True)
+            progress.stop.clear()  # others may be trained next
+            raise
+
+
+def _train_stack(stack: Stack, threads: int, progress: Progress) -> MixupNet:
+    with torch_threads(threads):
+        problem, runs = stack.shares[0].problem, stack.runs
+        net = problem.net
+        if net is None:
+            standardize = Standardize.concatenate(
+                [share.problem.standardize.select(share.runs) for share in stack.shares]
+            )
+            network = stack.recipe.architecture.build(standardize, runs)
+            net = _new_net(problem, network)
+        else:
+            net.set_params(**_training_params(stack.recipe))
+            net.judge_by(stack.recipe.patience)
+        minibatches = Minibatches(runs, stack.recipe.plan, net.module_.inputs)
+        return net.train(minibatches, stack.owners, progress)
+
+
+def _new_net(problem: Problem, network: Network) -> MixupNet:
+    recipe = problem.recipe
+    params = {f"optimizer__{name}": value for name, value in recipe.optimizer_params}
+    params |= {"verbose": 0} | problem.net_params
+    callbacks = list(params.pop("callbacks", []))
+    net = MixupNet(
+        network,
+        recipe.loss,
+        optimizer=recipe.optimizer,
+        device=recipe.device,
+        callbacks=callbacks,
+        **_training_params(recipe),
+        **params,
+    )
+    net.initialize()
+    net.judge_by(recipe.patience)
+    return net
+
+
+def _training_params(recipe: Recipe) -> dict[str, Any]:
+    return {
+        "lr": recipe.lr,
+        "lr_schedule": recipe.lr_schedule,
+        "max_epochs": recipe.plan.max_epochs,
+        "batch_size": recipe.plan.batch_size,
+    }
+
+
+def _assemble(problem: Problem, parts: list[tuple[MixupNet, range]]) -> MixupNet:
+    """Return a net of the problem's own runs, gathered from the stacks they were in."""
+    first, columns = parts[0]
+    if len(parts) == 1 and len(columns) == first.module_.runs:
+        return first
+    network = Network.concatenate(
+        [net.module_.select(columns) for net, columns in parts]
+    )
+    joined = _new_net(problem, network)
+    joined.take_training_from(parts)
+    return joined
