@@ -12,11 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.utils import compute_sample_weight
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import _check_y
 from torch import nn
 
 from sk_mixup._estimator import BaseMixup
+from sk_mixup._labels import Labels, check_labels
 from sk_mixup._losses import BinaryCrossEntropy, Loss, SoftCrossEntropy
 from sk_mixup._net import MixupNet
 from sk_mixup._rows import Classes, Run, Values
@@ -446,54 +445,16 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
     def _links(self) -> list[nn.Module]:
         return [self._loss().link()]
 
+    @property
+    def _multilabel(self) -> bool:
+        return self._labels.multilabel
+
     def _encode(self, y: Any, first: bool) -> NDArray[Any]:
-        if y is None:
-            raise ValueError(
-                "MixupClassifier requires y to be passed, but the target y is None."
-            )
-        y = _check_y(y, multi_output=True, estimator=self)
-        multilabel = type_of_target(y, input_name="y") == "multilabel-indicator"
-        y = _check_y(y, multi_output=multilabel, estimator=self)
-        check_classification_targets(y)
-        if multilabel:
-            return self._encode_indicators(y, first)
-        return self._encode_labels(y, first)
-
-    def _encode_indicators(self, y: Any, first: bool) -> NDArray[Any]:
-        indicators = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
+        given = check_labels(y, self)
         if first:
-            self._multilabel = True
-            self.classes_ = np.arange(indicators.shape[1])
-        elif not self._multilabel or indicators.shape[1] != len(self.classes_):
-            raise ValueError(
-                f"y has {indicators.shape[1]} label columns, but the networks were "
-                f"trained on the classes {self.classes_}."
-            )
-        return indicators
-
-    def _encode_labels(self, y: NDArray[Any], first: bool) -> NDArray[np.int64]:
-        found, codes = np.unique(y, return_inverse=True)
-        if first:
-            announced = getattr(self, "_announced", None)
-            self._multilabel = False
-            self.classes_ = found if announced is None else announced
-            if len(self.classes_) < 2:
-                raise ValueError(
-                    f"MixupClassifier needs rows of at least 2 classes, but y has 1 "
-                    f"class: {self.classes_[0]!r}."
-                )
-        if self._multilabel:
-            raise ValueError(
-                "y has one label a row, but the networks were trained on "
-                f"{len(self.classes_)} label columns."
-            )
-        unknown = np.setdiff1d(found, self.classes_)
-        if len(unknown):
-            raise ValueError(
-                f"y has labels {unknown} that are not among the classes "
-                f"{self.classes_} of the first call."
-            )
-        return np.searchsorted(self.classes_, found)[codes]
+            self._labels = Labels.learn(given, getattr(self, "_announced", None))
+            self.classes_ = self._labels.classes
+        return self._labels.encode(given)
 
     def _class_weights(self, encoded: NDArray[Any]) -> NDArray[np.float64] | None:
         if self.class_weight is None:
