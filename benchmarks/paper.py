@@ -104,8 +104,9 @@ TABLE_5: Final = _rows(
     },
 )
 
-# The paper does not say which 'Phishing' it means; an ERM error of 16 % fits the
-# three-class Website Phishing and not the Phishing Websites set (3 to 5 %).
+# NOTE[DIFF]: the paper (arXiv 1710.09412, Table 4) does not say which 'Phishing' it
+# means. An ERM error of 16 % fits the three-class Website Phishing (OpenML 46963) and
+# not the Phishing Websites set (3 to 5 %).
 _SET_NAMES = {
     "htru2": "Htru2",
     "pulsar-dataset-htru2": "Htru2",

@@ -153,6 +153,26 @@ def metrics_table(
     return _beside(Table(title, cells, _nothing_like(cells)), paper)
 
 
+def seconds_table(frame: pd.DataFrame) -> Table:
+    """Show how long each method takes to fit and to predict.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The long frame, of jobs whose estimators were fitted one at a time.
+
+    Returns
+    -------
+    Table
+        One row per method: medians over folds, then over sets, since some sets are far
+        larger than others.
+    """
+    columns = ["fit_seconds", "predict_seconds"]
+    by_set = frame.groupby(["method", "dataset"], sort=False)[columns].median()
+    medians = by_set.groupby("method", sort=False).median().reset_index()
+    return plain_table(medians, "Median seconds over the sets, one estimator at a time")
+
+
 def comparison_table(comparison: pd.DataFrame) -> Table:
     """Set by set, each method's difference from the baseline and its p value.
 

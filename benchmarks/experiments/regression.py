@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score, root_mean_squared_error
@@ -24,9 +25,16 @@ from benchmarks.experiments import _alphas
 from benchmarks.jobs import Job, Method, items
 from benchmarks.plots import critical_difference_diagram
 from benchmarks.report import Section, section
-from benchmarks.stats import compare_to_baseline, friedman_nemenyi
+from benchmarks.stats import compare_to_baseline, friedman_nemenyi, merits
 from benchmarks.store import Record
-from benchmarks.tables import Table, comparison_table, error_table, metrics_table
+from benchmarks.tables import (
+    Table,
+    comparison_table,
+    error_table,
+    metrics_table,
+    plain_table,
+    seconds_table,
+)
 from benchmarks.work import Alone, Runtime
 from sk_mixup import MixupRegressor
 
@@ -48,7 +56,9 @@ def build(job: Job, device: str) -> Any:
     params: dict[str, Any] = {"random_state": job.seed}
     match job.method.estimator:
         case "MLPRegressor":
-            return make_pipeline(StandardScaler(), QuietMLPRegressor(**params))
+            network = make_pipeline(StandardScaler(), QuietMLPRegressor(**params))
+            # MixupRegressor scales the target too; the squared loss depends on it.
+            return TransformedTargetRegressor(network, transformer=StandardScaler())
         case "gradient boosting":
             return HistGradientBoostingRegressor(**params)
         case "ridge":
@@ -104,13 +114,17 @@ def report(frame: pd.DataFrame) -> Section:
     """Show levels, differences from ERM and ranks."""
     text = (
         "The error is the root of the mean squared error in deviations of the training "
-        "targets. Rivals have their own defaults; the perceptron and the linear model "
-        "see standardised inputs."
+        "targets. Rivals have their own defaults; the perceptron sees standardised "
+        "inputs and targets, the linear model standardised inputs."
     )
     return section(
         [text],
         [
             partial(_means, frame),
+            lambda: plain_table(
+                merits(frame, ("rmse", "r2")), "Means and average ranks"
+            ),
+            lambda: seconds_table(frame),
             lambda: error_table(frame, metric="rmse"),
             lambda: error_table(frame, metric="r2"),
             lambda: comparison_table(compare_to_baseline(frame, "ERM", "rmse")),

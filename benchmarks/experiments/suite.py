@@ -21,6 +21,7 @@ from benchmarks.tables import (
     error_table,
     metrics_table,
     plain_table,
+    seconds_table,
 )
 from benchmarks.work import Training
 
@@ -80,14 +81,6 @@ def _against_rivals(frame: pd.DataFrame) -> Table:
     return plain_table(merits(frame[~variants]), title)
 
 
-def _seconds(frame: pd.DataFrame) -> Table:
-    """Take medians over folds, then over sets: some sets are far larger than others."""
-    columns = ["fit_seconds", "predict_seconds"]
-    by_set = frame.groupby(["method", "dataset"], sort=False)[columns].median()
-    medians = by_set.groupby("method", sort=False).median().reset_index()
-    return plain_table(medians, "Median seconds over the sets, one estimator at a time")
-
-
 def report(frame: pd.DataFrame) -> Section:
     """Show levels, differences from ERM and ranks."""
     text = (
@@ -101,8 +94,9 @@ def report(frame: pd.DataFrame) -> Section:
         [text],
         [
             lambda: _means(frame),
+            lambda: plain_table(merits(frame), "Means and average ranks"),
             lambda: _against_rivals(frame),
-            lambda: _seconds(frame),
+            lambda: seconds_table(frame),
             *(partial(error_table, frame, metric=metric) for metric in metrics),
             *(partial(_differences, frame, metric) for metric in metrics),
             *(partial(_alphas.over_sets, frame, metric) for metric in metrics),

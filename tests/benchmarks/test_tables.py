@@ -221,3 +221,14 @@ def test_names_cannot_break_out_of_their_cells():
     assert Cells(tables.to_html(table)).rows[0] == ["Data set", "<script>", "x & y"]
     assert "<script>" not in tables.to_html(table)
     assert r"| a\|b |" in tables.to_markdown(table)
+
+
+def test_seconds_are_medians_over_folds_and_then_over_sets():
+    by_set = {"small": [1, 2, 90], "middle": [3, 4, 5], "large": [70, 80, 90]}
+    frame = pd.DataFrame(
+        {"method": "m", "dataset": name, "fit_seconds": each, "predict_seconds": 0.25}
+        for name, seconds in by_set.items()
+        for each in seconds
+    )
+    cells = tables.seconds_table(frame).cells
+    assert cells.to_numpy().tolist() == [["4", "0.250"]]

@@ -1,6 +1,7 @@
 """The study tries what it says, and its choice is what users get."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from benchmarks.experiments import defaults
@@ -34,3 +35,24 @@ def test_a_sample_is_the_same_for_every_method_and_has_its_labels(size):
     assert len(first.y_train) == min(size, 20)
     assert np.array_equal(first.X_train[:, 0], first.y_train)
     assert len(set(first.y_train)) == len(first.y_train)
+
+
+def test_the_choice_is_compared_with_the_same_recipe_without_mixup():
+    errors = {
+        defaults.START: 0.5,
+        defaults.CHOICE: 0.1,
+        defaults.CHOICE_ERM: 0.2,
+    }
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {"method": method, "dataset": name, "fold": fold}
+        | dict.fromkeys(defaults.METRICS, error + noise)
+        for method, error in errors.items()
+        for name in "abcdefg"
+        for fold, noise in enumerate(rng.normal(scale=0.01, size=5))
+    ).assign(repeat=0, n_train=80, n_test=20, fit_seconds=1.0)
+    tables = {table.title: table.cells for table in defaults.report(frame).tables}
+    for metric in ("error (%)", "log loss"):
+        compared = tables[f"Against '{defaults.CHOICE_ERM}', by {metric}"]
+        assert list(compared.index) == [defaults.CHOICE]
+        assert compared.loc[defaults.CHOICE, ["Better", "Worse"]].tolist() == ["7", "0"]
