@@ -128,13 +128,15 @@ def _check_partners(partners: Rows, n_rows: int, vicinity: Vicinity) -> None:
 class Block:
     """Some steps' minibatches: every tensor is ``(runs, steps, rows, ...)``.
 
-    ``step_mass``, ``(runs, steps)``, is the weight that entered each step; ``last`` is
-    the number of rows in the last step.
+    ``mass`` is the weight of a row in the mean over the rows of its step.
+    ``step_rows`` and ``step_mass``, ``(runs, steps)``, are the number of a step's rows
+    and their whole weight.
     """
 
     inputs: Tensor
     targets: Tensor
     mass: Tensor
+    step_rows: Tensor
     step_mass: Tensor
     weights: Tensor | None = None
     layers: Sequence[int | str] = ()
@@ -230,12 +232,13 @@ class Minibatches:
         inputs = torch.stack([part.inputs for part in parts])
         inputs = self._noisy(inputs, first)
         mass = torch.stack([part.mass for part in parts]).view(*shape, 1)
-        step_mass = mass.sum(2, keepdim=True)
+        step_rows = self._step_rows(first, shape)
         block = Block(
             inputs=inputs.reshape(*shape[:2], -1, *inputs.shape[2:]),
             targets=torch.stack([part.targets for part in parts]).view(*shape, -1),
-            mass=mass / step_mass,
-            step_mass=step_mass.view(shape[:2]),
+            mass=mass / step_rows[..., None, None],
+            step_rows=step_rows,
+            step_mass=mass.sum((2, 3)),
             dropout=self._dropout_masks(first, shape),
         )
         if self.plan.mix_layer is None:
@@ -245,6 +248,19 @@ class Minibatches:
             weights=torch.stack([part.weights for part in parts]).view(*shape, -1),
             layers=self._draw_layers(shape[1]),
         )
+
+    def _step_rows(self, first: int, shape: tuple[int, int, int]) -> Tensor:
+        """Return how many rows of each step are not padding, ``(runs, steps)``.
+
+        A loss is divided by them and not by the weights of the step's rows, or weights
+        would count within a minibatch only: of two classes that seldom meet in one,
+        the heavier would weigh no more.
+        """
+        _, steps, n_rows = shape
+        begins = first + n_rows * torch.arange(steps)
+        lengths = torch.tensor([len(run.training) for run in self.runs])
+        own = (lengths[:, None] - begins).clamp_(0, n_rows)
+        return own.to(self.device, self.dtype)
 
     def _part(self, run: Run, standardize: Standardize, drawn: Drawn) -> Part:
         numbers = drawn.numbers.to(self.device)

@@ -171,13 +171,13 @@ class MixupNet(skorch.NeuralNet):
     def _quiet_steps(self, minibatches: Minibatches) -> Iterator[tuple[Tensor, Tensor]]:
         for block in minibatches.blocks():
             outputs = [self._quiet_step(batch) for batch in block.batches()]
-            yield self._block_loss(outputs, block), block.step_mass
+            yield self._whole_loss(outputs, block), block.step_mass
 
-    def _block_loss(self, outputs: Sequence[Tensor], block: Block) -> Tensor:
-        """Return the losses of a block's steps, ``(runs, steps)``."""
+    def _whole_loss(self, outputs: Sequence[Tensor], block: Block) -> Tensor:
+        """Return the sums of the losses of a block's rows, ``(runs, steps)``."""
         stacked = torch.stack(list(outputs), 1)
         loss: Tensor = self.criterion_(stacked, block.targets, block.mass)
-        return loss
+        return loss * block.step_rows
 
     def _quiet_step(self, batch: Batch) -> Tensor:
         self._schedule_lr()
@@ -205,7 +205,7 @@ class MixupNet(skorch.NeuralNet):
                 self.history.record_batch("train_batch_size", batch.targets.shape[1])
                 self.notify("on_batch_end", batch=batch, training=True, **step)
                 outputs.append(step["y_pred"])
-            yield self._block_loss(outputs, block), block.step_mass
+            yield self._whole_loss(outputs, block), block.step_mass
 
     def train_step(self, batch: Batch, **fit_params: Any) -> dict[str, Tensor]:
         """Take one optimiser step; tell the callbacks of the gradient."""
@@ -230,7 +230,7 @@ class MixupNet(skorch.NeuralNet):
     def _record_training(self, steps: list[tuple[Tensor, Tensor]]) -> None:
         losses = torch.cat([loss for loss, _ in steps], dim=1)
         mass = torch.cat([mass for _, mass in steps], dim=1)
-        mean = (losses * mass).sum(1) / mass.sum(1)
+        mean = losses.sum(1) / mass.sum(1)
         self.ran_.append(self.running_.copy())
         self._record("train_loss", self.train_losses_, mean)
         self._progress.epoch_done(len(mean))

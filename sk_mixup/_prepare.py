@@ -154,21 +154,38 @@ class Preparation:
     ) -> Portion:
         """Return the rows that weigh anything."""
         weights = self._weights(encoded, sample_weight)
-        if weights is None:
+        unit = self._weight_unit
+        if weights is None and unit in (None, 1):
             targets = self.estimator._targets(encoded, None, self.first)
             return Portion(table, targets.to(self.device))
+        if weights is None:
+            weights = np.ones(len(encoded))
         dtype = torch.get_default_dtype()
         # In single precision a weight far below the others is 0.
-        shares = (weights / weights.mean()).astype(_data.numpy_dtype(dtype))
+        shares = (weights / weights.max()).astype(_data.numpy_dtype(dtype))
         kept = np.flatnonzero(shares)
-        weights = weights[kept] / weights[kept].mean()
+        weights = weights[kept]
+        if unit is None:
+            unit = float((weights / len(weights)).sum())  # a mean that cannot overflow
+        weights = weights / unit
         targets = self.estimator._targets(encoded[kept], weights, self.first)
         return Portion(
             table,
             targets.to(self.device),
             torch.from_numpy(kept).to(self.device),
             torch.as_tensor(weights, dtype=dtype, device=self.device),
+            unit,
         )
+
+    @property
+    def _weight_unit(self) -> float | None:
+        """What weights are divided by: in a further epoch, as in the one before.
+
+        Else a minibatch of one class would lose the class's weight.
+        """
+        if self.first or not self.one_epoch:
+            return None
+        return self.estimator._weight_unit
 
     def _weights(self, encoded: NDArray[Any], sample_weight: Any) -> Any:
         weights = self.estimator._class_weights(encoded)

@@ -173,13 +173,14 @@ class Portion:
     """The rows of a table that a run learns from or is judged on.
 
     ``rows`` (None: all) are numbers in the table; ``targets`` and ``weights`` are in
-    the order of ``rows``.
+    the order of ``rows``; a weight of 1 stands for ``weight_unit`` of the user's.
     """
 
     table: Table
     targets: Classes | Values
     rows: Tensor | None = None
     weights: Tensor | None = None
+    weight_unit: float = 1.0
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -195,6 +196,7 @@ class Portion:
             self.targets.subset(numbers),
             numbers if self.rows is None else self.rows[numbers],
             None if self.weights is None else self.weights[numbers],
+            self.weight_unit,
         )
 
     def inputs(self, numbers: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
-from sklearn.utils import compute_sample_weight
+from sklearn.utils import compute_class_weight, compute_sample_weight
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 
@@ -212,7 +212,8 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
     Notes
     -----
     Sample weights stay right under mixing: each row carries its weight into its share
-    of the target, and the loss is divided by the weights that entered it.
+    of the target. Weights are relative to their mean over the rows (of the first call
+    of ``partial_fit``), and the loss is a mean over the rows of a minibatch.
 
     References
     ----------
@@ -463,9 +464,14 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
             raise ValueError(
                 "class_weight is not defined for multilabel y; use sample_weight."
             )
-        weights: NDArray[np.float64] = compute_sample_weight(
-            self.class_weight, self.classes_[encoded]
-        )
+        weights: NDArray[np.float64]
+        if isinstance(self.class_weight, str):
+            weights = compute_sample_weight(self.class_weight, encoded)
+        else:  # of all classes, some of which may be missing in a `partial_fit`
+            of_class = compute_class_weight(
+                self.class_weight, classes=self.classes_, y=self.classes_
+            )
+            weights = of_class[encoded]
         if not (weights >= 0).all():
             raise ValueError(
                 f"class_weight must hold no negative weights, got {self.class_weight}."

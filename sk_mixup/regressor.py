@@ -202,7 +202,8 @@ class MixupRegressor(RegressorMixin, BaseMixup):
     Notes
     -----
     Sample weights stay right under mixing: each row carries its weight into its share
-    of the target, and the loss is divided by the weights that entered it.
+    of the target. Weights are relative to their mean over the rows (of the first call
+    of ``partial_fit``), and the loss is a mean over the rows of a minibatch.
 
     References
     ----------

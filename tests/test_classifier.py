@@ -331,6 +331,34 @@ def test_several_classes_a_row_are_refused(blobs):
     refuse("1d array", MixupClassifier(), blobs[0], y)
 
 
+# Nothing tells these rows apart, so a class's probability is its share of the weights.
+alike, halves = np.zeros((60, 1)), np.arange(60) % 2
+UNHURRIED = SMALL | {"hidden_layer_sizes": (), "lr": 0.05, "temperature": 1.0}
+
+
+@pytest.mark.parametrize(("batch_size", "max_epochs"), [(1, 10), (7, 60), (60, 400)])
+def test_weights_count_across_minibatches(batch_size, max_epochs):
+    times = {"batch_size": batch_size, "max_epochs": max_epochs}
+    model = MixupClassifier(0, lr_schedule="cosine", **UNHURRIED | times)
+    model.fit(alike, halves, np.where(halves == 1, 9, 1))
+    np.testing.assert_allclose(model.predict_proba(alike[:1]), [[0.1, 0.9]], atol=0.02)
+
+
+def test_a_minibatch_of_one_class_keeps_its_weight():
+    model = MixupClassifier(0, class_weight={1: 9}, **UNHURRIED | {"lr": 0.01})
+    for step in range(200):
+        rows = halves == step % 2
+        model.partial_fit(alike[rows], halves[rows], classes=[0, 1])
+    np.testing.assert_allclose(model.predict_proba(alike[:1]), [[0.1, 0.9]], atol=0.03)
+
+
+def test_weights_may_be_the_largest_numbers(blobs):
+    X, y = blobs
+    large = MixupClassifier(**SMALL).fit(X, y, np.full(len(y), 1e307))
+    plain = MixupClassifier(**SMALL).fit(X, y, np.ones(len(y)))
+    np.testing.assert_array_equal(large.predict_proba(X), plain.predict_proba(X))
+
+
 @pytest.mark.parametrize(
     ("class_weight", "message"),
     [

@@ -211,7 +211,7 @@ def test_a_virtual_example_weighs_what_its_rows_weigh():
     shares = draw.weights * weights[draw.rows]
     blocks = list(make_minibatches(make_run(21, vicinity, weights=weights)).blocks())
     targets = torch.cat([block.targets[0].flatten(0, 1) for block in blocks])
-    mass = [(b.mass * b.step_mass[..., None, None])[0].flatten() for b in blocks]
+    mass = [(b.mass * b.step_rows[..., None, None])[0].flatten() for b in blocks]
     np.testing.assert_allclose(torch.cat(mass), shares.sum(axis=1), rtol=1e-5)
     expected = (shares[..., None] * np.eye(3)[draw.rows % 3]).sum(axis=1)
     expected /= shares.sum(axis=1, keepdims=True)
@@ -219,13 +219,11 @@ def test_a_virtual_example_weighs_what_its_rows_weigh():
 
 
 @pytest.mark.parametrize("vicinity", VICINITIES)
-def test_mass_of_every_step_sums_to_one(vicinity):
-    weights = np.random.default_rng(0).random(21) + 0.1
-    for batch in make_minibatches(make_run(21, vicinity, weights=weights)):
-        torch.testing.assert_close(batch.mass.sum(1), torch.ones(1, 1))
-        torch.testing.assert_close(
-            batch.targets.sum(-1), torch.ones(batch.targets.shape[:2])
-        )
+def test_mass_of_every_step_sums_to_one_where_rows_weigh_alike(vicinity):
+    for batch in make_minibatches(make_run(21, vicinity), make_run(18, vicinity)):
+        torch.testing.assert_close(batch.mass.sum(1), torch.ones(2, 1))
+        whole = batch.targets.sum(-1)[batch.mass[..., 0] > 0]
+        torch.testing.assert_close(whole, torch.ones_like(whole))
 
 
 def test_the_dominant_target_is_a_plain_label():
