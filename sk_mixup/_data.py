@@ -208,10 +208,23 @@ def optimizer_arguments(
     device: torch.device,
 ) -> dict[str, Any]:
     """Return the arguments of the optimiser, its fused form where there is one."""
-    known = inspect.signature(optimizer).parameters
-    arguments: dict[str, Any] = {"weight_decay": weight_decay}
-    if "fused" in known and device.type in ("cpu", "cuda"):
+    known, given = inspect.signature(optimizer).parameters, params or {}
+    for name in ("lr", "weight_decay"):
+        if name in given:
+            raise ValueError(
+                f"optimizer_params cannot set {name!r}; use the parameter {name}."
+            )
+    arguments: dict[str, Any] = {}
+    if "weight_decay" in known:
+        arguments["weight_decay"] = weight_decay
+    elif weight_decay:
+        raise ValueError(
+            f"weight_decay={weight_decay} cannot be used: {optimizer.__name__} has no "
+            "weight decay."
+        )
+    kinds = {"foreach", "differentiable"} & set(given)
+    if "fused" in known and not kinds and device.type in ("cpu", "cuda"):
         arguments["fused"] = True
-    for name, value in (params or {}).items():
+    for name, value in given.items():
         arguments[name] = tuple(value) if isinstance(value, list) else value
     return arguments

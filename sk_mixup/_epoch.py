@@ -75,11 +75,14 @@ class EpochDraw:
         """Return ``n_rows`` rows from ``first`` on, padded with rows of no weight.
 
         ``examples``, if given, is how many there are to be for each row: those that
-        are missing have no weight.
+        are missing are the row itself and have no weight.
         """
         at = slice(first, first + n_rows)
         rows, weights = self.rows[at], self.weights[at]
-        shape = n_rows, rows.shape[1] if examples is None else examples
+        if examples is not None:
+            missing = examples - rows.shape[1]
+            rows = np.concatenate([rows, rows[:, :1].repeat(missing, axis=1)], axis=1)
+        shape = n_rows, rows.shape[1]
         drawn = rows, weights, self.vicinity.target_weights(weights)
         return Drawn(*(torch.from_numpy(_padded(part, shape)) for part in drawn))
 

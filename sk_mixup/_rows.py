@@ -92,10 +92,14 @@ class SparseTable:
 class Classes:
     """Class numbers, taken as one-hot rows."""
 
-    def __init__(self, codes: Tensor, n_classes: int) -> None:
+    def __init__(
+        self, codes: Tensor, n_classes: int, one_hot: Tensor | None = None
+    ) -> None:
         self.codes = codes
-        self.one_hot = torch.eye(n_classes, device=codes.device)
         self.n_classes = n_classes
+        if one_hot is None:
+            one_hot = torch.eye(n_classes, device=codes.device)
+        self.one_hot = one_hot
 
     @property
     def width(self) -> int:
@@ -115,11 +119,11 @@ class Classes:
 
     def to(self, device: torch.device) -> Classes:
         """Return the targets on another device."""
-        return Classes(self.codes.to(device), self.n_classes)
+        return Classes(self.codes.to(device), self.n_classes, self.one_hot.to(device))
 
     def subset(self, rows: Tensor) -> Classes:
         """Return the targets of some rows alone."""
-        return Classes(self.codes[rows], self.n_classes)
+        return Classes(self.codes[rows], self.n_classes, self.one_hot)
 
 
 class Values:

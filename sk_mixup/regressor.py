@@ -21,6 +21,7 @@ from sk_mixup._losses import AbsoluteError, HuberLoss, Loss, SquaredError
 from sk_mixup._modules import Network, Rescale
 from sk_mixup._net import MixupNet
 from sk_mixup._rows import Classes, Values
+from sk_mixup._stacked import StackedMLP
 from sk_mixup._stacks import Problem
 from sk_mixup.vicinity import Neighbors, Pairing, RandomPairs, Similar
 
@@ -372,8 +373,12 @@ class MixupRegressor(RegressorMixin, BaseMixup):
     @property
     def _predicting_network(self) -> Network:
         # Predictions are float64, as scikit-learn's checks want them, and then have to
-        # be the same to 1e-7 for a row alone and among others.
-        return copy.deepcopy(self.net_.module_).double()
+        # be the same to 1e-7 for a row alone and among others. A module of the user's
+        # may have tensors in a precision of its own.
+        network = self.net_.module_
+        if not isinstance(network.body, StackedMLP):
+            return network
+        return copy.deepcopy(network).double()
 
     def _links(self) -> list[nn.Module]:
         return [self._loss().link(), Rescale(*self._scaling)]

@@ -346,6 +346,7 @@ class Vicinity:
         """Draw convex weights, of shape (n_rows, n_examples), one row a row."""
         if self.weights_per == "example":
             return self._convex(n_rows, generator)
+        batch_size = min(batch_size, n_rows)
         n_batches = -(-n_rows // batch_size)
         return self._convex(n_batches, generator).repeat(batch_size, axis=0)[:n_rows]
 

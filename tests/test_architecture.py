@@ -53,6 +53,30 @@ def test_a_module_is_trained_in_place_of_the_perceptron(make, module, n_rows, da
     np.testing.assert_allclose(exported, expected, rtol=1e-4, atol=1e-5)
 
 
+class SinglePrecision(nn.Linear):
+    def forward(self, x):
+        return super().forward(x.float())
+
+
+def test_a_module_may_insist_on_its_precision(make, data):
+    X, y = data
+    params = {"in_features": 4, "out_features": outputs_of(make)}
+    model = make(module=SinglePrecision, module_params=params, **SMALL).fit(X, y)
+    assert model.predict(X).shape == (90,)
+
+
+@pytest.mark.parametrize("mix_layer", ["0", "1", "2"])
+def test_without_mixing_it_does_not_matter_which_layer_is_mixed(make, mix_layer, data):
+    X, y = data[0].copy(), data[1]
+    X[0] = 50.0  # no other row's statistics are to have a part of it
+    params = {"module": normed, "module_params": {"n_outputs": outputs_of(make)}}
+    at_input, at_layer = (
+        make(0, mix_layer=layer, **params, **SMALL).fit(X, y)
+        for layer in ("input", mix_layer)
+    )
+    assert_same_predictions(at_input, at_layer, X, atol=0.02)
+
+
 @pytest.mark.parametrize("mix_layer", ["input", "0", "2", 0])
 def test_rows_of_several_dimensions_are_taken_by_a_module(make, mix_layer, data, rng):
     X, y = rng.normal(size=(90, 1, 6, 5)), data[1]

@@ -177,7 +177,9 @@ def test_hidden_layers_of_every_number_are_built(make, sizes, data):
     assert [layer.out_features for layer in layers[:-1]] == list(np.atleast_1d(sizes))
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "adamw", "nadam", "rmsprop", "sgd"])
+@pytest.mark.parametrize(
+    "optimizer", ["adam", "adamw", "nadam", "rmsprop", "sgd", torch.optim.Rprop]
+)
 def test_every_optimizer_lowers_the_loss(make, optimizer, data):
     params = {**SMALL, "max_epochs": 10, "optimizer": optimizer, "lr": 0.01}
     curve = make(0, **params).fit(*data).loss_curve_
@@ -195,6 +197,12 @@ def test_every_optimizer_lowers_the_loss(make, optimizer, data):
 def test_defaults_of_adam_may_be_spelt_out(make, params, data):
     plain, spelt = make(**SMALL), make(**SMALL, **params)
     assert_same_predictions(plain.fit(*data), spelt.fit(*data), data[0])
+
+
+def test_the_optimizers_own_loop_may_be_chosen(make, data):
+    plain = make(**SMALL).fit(*data)
+    foreach = make(optimizer_params={"foreach": True}, **SMALL).fit(*data)
+    assert_same_predictions(plain, foreach, data[0], atol=1e-5)
 
 
 def test_weight_decay_makes_weights_small(make, data):

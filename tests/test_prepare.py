@@ -258,6 +258,11 @@ BAD_PARAMETERS = [
     ({"device": "meta"}, "'meta' cannot be used here"),
     ({"net_params": {"lr": 1}}, r"net_params cannot set \['lr'\]"),
     ({"optimizer": torch.optim.LBFGS}, "LBFGS does not treat each weight on its own"),
+    ({"optimizer_params": {"lr": 0.9}}, "cannot set 'lr'; use the parameter lr"),
+    (
+        {"optimizer": torch.optim.Rprop, "weight_decay": 0.1},
+        "weight_decay=0.1 cannot be used: Rprop has no",
+    ),
     ({"lr": 1e30, "optimizer": "sgd"}, "NaN or infinite in epoch 1; try a lower lr"),
 ]
 
