@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, NamedTuple
 
 from sk_mixup._data import Memo
 from sk_mixup._net import MixupNet
@@ -56,7 +56,10 @@ def fit_many(
     Raises
     ------
     ValueError
-        If the sequences differ in length, or what ``fit`` of an estimator raises.
+        If the sequences differ in length, an estimator is given twice or ``on_error``
+        is unknown, or what ``fit`` of an estimator raises.
+    TypeError
+        If an estimator is of another kind.
 
     Examples
     --------
@@ -77,27 +80,51 @@ def fit_many(
             f"{len(estimators)} estimators, {len(Xs)} X, {len(ys)} y and "
             f"{len(weights)} sample_weights."
         )
+    _check_estimators(estimators, on_error)
     attempts = [
         Attempt(*arguments)
         for arguments in zip(estimators, Xs, ys, weights, strict=True)
     ]
     deferred = _deferred.get()
-    if deferred is not None:
-        deferred += attempts
+    if deferred is not None and all(each is deferred.of for each in estimators):
+        deferred.attempts.extend(attempts)
         return list(estimators)
     with Progress(verbose > 0) as progress:
         run_attempts(attempts, max_memory, on_error == "return", progress)
     return [attempt.error or attempt.estimator for attempt in attempts]
 
 
-_deferred: ContextVar[list[Attempt] | None] = ContextVar("deferred", default=None)
+def _check_estimators(estimators: Sequence[Any], on_error: str) -> None:
+    if on_error not in ("raise", "return"):
+        raise ValueError(f"on_error must be 'raise' or 'return', got {on_error!r}.")
+    for estimator in estimators:
+        if not hasattr(estimator, "_problem"):
+            raise TypeError(
+                "fit_many fits MixupClassifier and MixupRegressor, got "
+                f"{type(estimator).__name__}."
+            )
+    if len(set(map(id, estimators))) < len(estimators):
+        raise ValueError(
+            "One estimator was given several times and would keep one fit only; give "
+            "clones of it (sklearn.base.clone)."
+        )
+
+
+class Deferred(NamedTuple):
+    """The fits of an estimator that are collected instead of run."""
+
+    of: Any
+    attempts: list[Attempt]
+
+
+_deferred: ContextVar[Deferred | None] = ContextVar("deferred", default=None)
 
 
 @contextmanager
-def deferred_fits() -> Iterator[list[Attempt]]:
-    """Collect fits instead of running them, while inside."""
+def deferred_fits(estimator: Any) -> Iterator[list[Attempt]]:
+    """Collect the fits of an estimator instead of running them, while inside."""
     attempts: list[Attempt] = []
-    token = _deferred.set(attempts)
+    token = _deferred.set(Deferred(estimator, attempts))
     try:
         yield attempts
     finally:

@@ -103,7 +103,8 @@ class MixupNet(skorch.NeuralNet):
         """Train for ``max_epochs`` epochs, from where the net stands.
 
         Unlike :meth:`skorch.NeuralNet.partial_fit` it lets a KeyboardInterrupt of the
-        user's through, and ends early only where a callback asks for it.
+        user's through, and ends early only where a callback asks for it. (While a
+        callback of the user's runs, the two cannot be told apart.)
         """
         runs = minibatches.runs
         self._step_function: Step = self.module_.body.training_step(
@@ -116,10 +117,11 @@ class MixupNet(skorch.NeuralNet):
         self._steps_taken = 0
         self._steps_planned = max(1, self.max_epochs * minibatches.steps)
         try:
-            self.notify("on_train_begin", X=minibatches, y=None)
             with suppress(EndOfTraining):
+                self.notify("on_train_begin", X=minibatches, y=None)
                 self.fit_loop(minibatches)
-            self.notify("on_train_end", X=minibatches, y=None)
+            with suppress(EndOfTraining):
+                self.notify("on_train_end", X=minibatches, y=None)
         finally:
             del self._step_function, self._progress
         return self
@@ -129,6 +131,8 @@ class MixupNet(skorch.NeuralNet):
         try:
             super().notify(method_name, **cb_kwargs)
         except KeyboardInterrupt as interrupt:
+            if not self.callbacks:
+                raise
             raise EndOfTraining from interrupt
 
     def get_split_datasets(

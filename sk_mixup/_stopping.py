@@ -41,6 +41,7 @@ class BestEpoch(Callback):
 
     def __init__(self, patience: int) -> None:
         self.patience = patience
+        self.best_: dict[str, Tensor] = {}
 
     def on_train_begin(self, net: MixupNet, **kwargs: Any) -> None:
         """Forget all earlier bests."""
@@ -48,7 +49,7 @@ class BestEpoch(Callback):
         self.best_losses_ = np.full(runs, np.inf)
         self.best_epochs_ = np.zeros(runs, dtype=np.int64)
         self.n_epochs_ = 0
-        self.best_: dict[str, Tensor] = {}
+        self.best_ = {}
 
     def on_epoch_end(self, net: MixupNet, **kwargs: Any) -> None:
         """Note which runs have improved; stop when none is left."""
@@ -62,7 +63,7 @@ class BestEpoch(Callback):
         net.module_.body.keep(torch.from_numpy(improved), self.best_)
         net.running_ &= self.n_epochs_ - self.best_epochs_ < self.patience
         if not net.running_.any():
-            raise KeyboardInterrupt  # skorch's way for a callback to end the training
+            raise EndOfTraining
 
     def on_train_end(self, net: MixupNet, **kwargs: Any) -> None:
         """Take the best weights back."""

@@ -8,6 +8,7 @@ import pytest
 import torch
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from torch import nn
 
@@ -363,3 +364,14 @@ def test_estimators_that_diverge_side_by_side_are_named(blobs):
     )
     assert [type(each) for each in fitted] == [ValueError, ValueError, MixupClassifier]
     assert all("became NaN or infinite in epoch" in str(each) for each in fitted[:2])
+
+
+def test_what_cannot_be_fitted_together_is_refused(blobs):
+    X, y = blobs
+    model = MixupClassifier(**SHORT)
+    with pytest.raises(TypeError, match=r"fits MixupClassifier .* got LogisticRegr"):
+        fit_many([LogisticRegression()], [X], [y])
+    with pytest.raises(ValueError, match="given several times"):
+        fit_many([model, model], [X] * 2, [y] * 2)
+    with pytest.raises(ValueError, match=r"on_error must be .* got 'retrun'"):
+        fit_many([model], [X], [y], on_error="retrun")

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from sk_mixup import MixupClassifier, MixupRegressor
 from sk_mixup._data import held_out
+from sk_mixup._net import QuietLog
 from sk_mixup._rows import Streams
 from tests.twins import PLAIN
 
@@ -282,6 +283,24 @@ def test_an_epoch_that_a_callback_cuts_short_does_not_count(hook, blobs):
     whole = MixupClassifier(**SMALL).fit(*blobs)
     assert ended.n_iter_ == 2
     assert ended.loss_curve_ == whole.loss_curve_[:2]
+
+
+def test_a_callback_may_end_training_before_it_begins(blobs):
+    def end(self, net, **kwargs):
+        raise KeyboardInterrupt
+
+    before = type("EndBefore", (Callback,), {"on_train_begin": end})()
+    params = SMALL | {"early_stopping": True}
+    assert MixupClassifier(callbacks=[before], **params).fit(*blobs).n_iter_ == 0
+
+
+def test_keyboard_interrupt_gets_through_between_epochs(blobs, monkeypatch):
+    def press(self, net, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(QuietLog, "on_epoch_end", press)
+    with pytest.raises(KeyboardInterrupt):
+        MixupClassifier(**SMALL).fit(*blobs)
 
 
 class Interrupt(nn.Linear):

@@ -34,13 +34,10 @@ class Future:
     def __init__(self, calls: Any, callback: Any, backend: TogetherBackend) -> None:
         self.calls, self.callback, self.backend = calls, callback, backend
         self.outcome: Any = None
-        self.error: BaseException | None = None
 
     def get(self) -> Any:
         """Return the task's result; the first to be asked runs them all."""
         self.backend.run()
-        if self.error is not None:
-            raise self.error
         return self.outcome
 
 
@@ -101,12 +98,23 @@ class Task:
         self.seconds = 0.0
 
     @property
-    def is_stackable(self) -> bool:
-        """Whether the estimator is one of ours, or a pipeline that ends in one."""
+    def last_step(self) -> Any:
+        """The estimator itself, or what a pipeline ends in."""
         last = self.estimator
         while isinstance(last, Pipeline) and last.steps:
             last = last.steps[-1][1]
-        return isinstance(last, BaseMixup)
+        return last
+
+    @property
+    def is_stackable(self) -> bool:
+        """Whether the last step is one of ours, and fitted as ours are."""
+        last = self.last_step
+        return isinstance(last, BaseMixup) and type(last).fit is BaseMixup.fit
+
+    @property
+    def raises(self) -> bool:
+        """Whether an error ends the search."""
+        return bool(self.kwargs.get("error_score") == "raise")
 
     @property
     def split(self) -> int:
@@ -117,51 +125,58 @@ class Task:
         start = time.perf_counter()
         X, y, fit_params = rows.of(self)
         try:
-            with deferred_fits() as attempts:
+            with deferred_fits(self.last_step) as attempts:
                 self.estimator.fit(X, y, **fit_params)
             (self.attempt,) = attempts
         except Exception as error:
+            if self.raises:
+                raise
             self.error = error
         self.seconds += time.perf_counter() - start
         return 0 if self.attempt is None else _n_bytes(self.attempt.data[0])
 
     def finish(self) -> None:
         """Let scikit-learn score what was trained, or run the task as it is."""
-        try:
-            if not self.is_stackable:
-                self.future.outcome = self.future.calls()
-                return
+        if self.is_stackable:
             if self.attempt is not None:
                 self.error = self.error or self.attempt.error
-            trained = Trained(self.estimator, self.error)
-            result = self.function(trained, *self.args[1:], **self.kwargs)
+            with fitted_already(self.estimator, self.error):
+                result = self.function(*self.args, **self.kwargs)
             if "fit_time" in result:
                 result["fit_time"] += self.seconds
-            if "estimator" in result:
-                result["estimator"] = self.estimator
             self.future.outcome = [result]
-        except BaseException as error:
-            self.future.error = error
+        else:
+            self.future.outcome = self.future.calls()
+        # Joblib keeps the future until the search ends: let rows and networks go.
+        self.future.calls = self.args = self.estimator = self.attempt = None
 
 
-class Trained:
-    """An estimator whose ``fit`` has happened already, or has failed already."""
+@contextmanager
+def fitted_already(estimator: Any, error: Exception | None) -> Iterator[None]:
+    """Let the estimator's next ``fit`` only report how the last one went.
 
-    def __init__(self, estimator: Any, error: Exception | None) -> None:
-        self._estimator, self._error = estimator, error
+    Its parameters, which were set before that, stay as they are too.
+    """
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._estimator, name)
+    def set_params(**params: Any) -> Any:
+        return estimator
 
-    def set_params(self, **params: Any) -> Trained:
-        """Leave the parameters, which were set before the fit."""
-        return self
+    def fit(X: Any, y: Any = None, **fit_params: Any) -> Any:
+        uncover()
+        if error is not None:
+            raise error
+        return estimator
 
-    def fit(self, X: Any, y: Any = None, **fit_params: Any) -> Trained:
-        """Report how the fit went."""
-        if self._error is not None:
-            raise self._error
-        return self
+    def uncover() -> None:
+        for name in covers:
+            vars(estimator).pop(name, None)
+
+    covers = {"set_params": set_params, "fit": fit}
+    vars(estimator).update(covers)
+    try:
+        yield
+    finally:
+        uncover()
 
 
 class SplitRows:
@@ -218,13 +233,16 @@ def _batches(tasks: Sequence[Task], max_memory: int) -> Iterator[list[Task]]:
 def _train(batch: Sequence[Task], max_memory: int, progress: Progress) -> None:
     attempts = [task.attempt for task in batch if task.attempt is not None]
     start = time.perf_counter()
-    run_attempts(attempts, max_memory, keep_errors=True, progress=progress)
+    keep_errors = not all(task.raises for task in batch)
+    run_attempts(attempts, max_memory, keep_errors, progress)
     for task in batch:
         task.seconds += (time.perf_counter() - start) / len(batch)
 
 
 def _n_bytes(X: Any) -> int:
-    data = getattr(X, "data", X)
+    if hasattr(X, "memory_usage"):  # a frame of pandas
+        return int(X.memory_usage().sum())
+    data = getattr(X, "data", X)  # of a sparse matrix
     return int(getattr(X, "nbytes", getattr(data, "nbytes", 0)))
 
 

@@ -1,5 +1,7 @@
 """Searches give what scikit-learn's give, however their networks are trained."""
 
+import gc
+
 import numpy as np
 import pytest
 import sklearn
@@ -9,15 +11,24 @@ from sklearn import model_selection
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import make_classification, make_regression
+from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.experimental import enable_iterative_imputer  # noqa: F401
+from sklearn.impute import IterativeImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import GroupKFold, StratifiedShuffleSplit
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sk_mixup import MixupClassifier, MixupRegressor
-from sk_mixup.model_selection import GridSearchCV, RandomizedSearchCV, cross_validate
+from sk_mixup import MixupClassifier, MixupRegressor, _many
+from sk_mixup._modules import Network
+from sk_mixup.inspection import adversarial_error
+from sk_mixup.model_selection import (
+    GridSearchCV,
+    RandomizedSearchCV,
+    cross_validate,
+)
 from tests.twins import PLAIN
 
 X, Y = make_classification(90, 6, n_informative=4, n_classes=3, random_state=0)
@@ -211,3 +222,78 @@ def test_verbose_shows_a_progress_bar(capsys):
 def test_fit_times_add_up_to_the_whole():
     results = GridSearchCV(network(max_epochs=50), GRID, cv=3).fit(X, Y).cv_results_
     assert np.ptp(results["mean_fit_time"]) < np.mean(results["mean_fit_time"])
+
+
+def test_earlier_steps_may_train_networks_too():
+    gaps = X.copy()
+    gaps[::7, 2] = np.nan
+    own = MixupRegressor(hidden_layer_sizes=4, max_epochs=2, random_state=0, **PLAIN)
+    imputer = IterativeImputer(own, max_iter=1, tol=1e9)
+    steps = Pipeline([("impute", imputer), ("net", network())])
+    assert_same_search(steps, {"net__alpha": [0, 1]}, X=gaps, error_score="raise")
+
+
+class Restless(MixupClassifier):
+    """A classifier whose fit looks at what it has learnt."""
+
+    def fit(self, X, y, sample_weight=None):
+        self.epochs_ = super().fit(X, y, sample_weight).n_iter_
+        return self
+
+
+def test_a_fit_of_the_users_own_is_run_as_it_is():
+    own = Restless(hidden_layer_sizes=4, max_epochs=2, random_state=0, **PLAIN)
+    assert_same_search(own, {"alpha": [0, 1]}, error_score="raise")
+
+
+def adversarial_score(estimator, X, y):
+    return -adversarial_error(estimator, X, y, epsilon=0.1)
+
+
+def steps_score(estimator, X, y):
+    return estimator[-1].n_iter_
+
+
+@pytest.mark.parametrize("scoring", [adversarial_score, steps_score])
+def test_a_scorer_is_given_the_estimator_itself(scoring):
+    ours, theirs = (
+        made(pipeline(), X, Y, scoring=scoring, return_estimator=True)
+        for made in (cross_validate, model_selection.cross_validate)
+    )
+    np.testing.assert_allclose(ours["test_score"], theirs["test_score"], atol=1e-5)
+    assert not {"fit", "set_params"} & set(vars(ours["estimator"][0]))
+
+
+def test_what_has_been_scored_is_let_go():
+    living = []
+
+    def count(estimator, X, y):
+        gc.collect()
+        living.append(sum(type(each) is Network for each in gc.get_objects()))
+        return 0.0
+
+    settings = {"scoring": count, "refit": False, "cv": 4, "max_memory": 1}
+    GridSearchCV(network(), GRID, **settings).fit(X, Y)
+    assert max(living) - living[0] <= 1
+
+
+class Interrupting(DummyClassifier):
+    """Press Ctrl-C in the first fit."""
+
+    n_fits = 0
+
+    def fit(self, X, y, sample_weight=None):
+        type(self).n_fits += 1
+        raise KeyboardInterrupt
+
+
+def test_an_interrupt_ends_the_search():
+    with pytest.raises(KeyboardInterrupt):
+        cross_validate(Interrupting(), X, Y, cv=10)
+    assert Interrupting.n_fits == 1
+
+
+def test_a_bad_candidate_raises_before_anything_is_trained(monkeypatch):
+    monkeypatch.setattr(_many, "_train_and_adopt", None)
+    with pytest.raises(ValueError, match="'alpha' parameter"):
+        GridSearchCV(network(), {"alpha": [0.4, -1]}, error_score="raise").fit(X, Y)
