@@ -235,6 +235,7 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         self._calibrate(net, problem.runs)
         self.net_ = net
         self._streams = [run.streams for run in problem.runs]
+        self._fixed = problem.fixed
         self._weight_unit = problem.runs[0].training.weight_unit
         self.history_ = net.history
         # An epoch that a callback has cut short has no loss.

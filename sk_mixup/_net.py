@@ -77,6 +77,15 @@ class MixupNet(skorch.NeuralNet):
             module, criterion=criterion, train_split=None, dataset=None, **kwargs
         )
 
+    def go_on_with(
+        self, callbacks: list[Any], verbose: int, optimizer_params: dict[str, Any]
+    ) -> None:
+        """Take settings that may change while training goes on."""
+        self.callbacks, self.verbose = callbacks, verbose
+        self.initialize_callbacks()
+        for group in self.optimizer_.param_groups:
+            group.update(optimizer_params)
+
     def judge_by(self, patience: int | None) -> None:
         """Stop by validation rows after ``patience`` epochs, or with None do not."""
         given: list[tuple[str, Callback]] = self.callbacks_

@@ -23,7 +23,6 @@ from sk_mixup._architecture import Architecture, MLPArchitecture, ModuleArchitec
 from sk_mixup._epoch import Plan
 from sk_mixup._modules import Standardize
 from sk_mixup._rows import Portion, Run, Streams, Table
-from sk_mixup._stacked import StackedMLP
 from sk_mixup._stacks import Problem, Recipe
 from sk_mixup.vicinity import Pairing, RandomPairs, Vicinity
 
@@ -82,6 +81,7 @@ class Preparation:
             standardize=Standardize.concatenate([figures for _, figures in members]),
             net=None if self.first else copy.deepcopy(self.estimator.net_),
             net_params=self._net_params(runs),
+            fixed=self._fixed,
         )
 
     def _check_combinations(self) -> None:
@@ -116,15 +116,28 @@ class Preparation:
                 "parameters of its own."
             )
 
+    @property
+    def _fixed(self) -> dict[str, Any]:
+        """What cannot change while training goes on, by the parameters' names."""
+        est = self.estimator
+        return {
+            "n_estimators": est.n_estimators,
+            "hidden_layer_sizes": None if est.module else est._hidden_sizes,
+            "module": est.module,
+            "module_params": est.module_params or {},
+            "loss": getattr(est, "loss", None),
+            "standardize": est.standardize,
+            "clip": est.clip if est.standardize else None,
+            "optimizer": _data.resolve_optimizer(est.optimizer).__name__,
+            "net_params": est.net_params or {},
+        }
+
     def _check_networks_at_hand(self) -> None:
         """Check that the networks to go on with are those that are asked for."""
-        est, body = self.estimator, self.estimator.net_.module_.body
-        sizes = body.sizes[1:-1] if isinstance(body, StackedMLP) else None
-        for name, trained, wanted in (
-            ("n_estimators", body.runs, est.n_estimators),
-            ("hidden_layer_sizes", sizes, None if est.module else est._hidden_sizes),
-        ):
-            if trained != wanted:
+        for name, wanted in self._fixed.items():
+            trained = self.estimator._fixed[name]
+            # Texts, since what users put into dicts may not compare, as arrays do not.
+            if trained is not wanted and repr(trained) != repr(wanted):
                 raise ValueError(
                     f"{name} cannot change from {trained} to {wanted} while training "
                     "goes on; fit a new estimator."

@@ -52,13 +52,17 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Problem:
-    """One estimator's networks, to be trained or, if ``net`` is given, trained on."""
+    """One estimator's networks, to be trained or, if ``net`` is given, trained on.
+
+    ``fixed`` are the parameters that may not change when they are trained on.
+    """
 
     recipe: Recipe
     runs: list[Run]
     standardize: Standardize
     net: MixupNet | None = None
     net_params: dict[str, Any] = field(default_factory=dict)
+    fixed: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -242,6 +246,11 @@ def _train_stack(stack: Stack, threads: int, progress: Progress) -> MixupNet:
             net = _new_net(problem, network)
         else:
             net.set_params(**_training_params(stack.recipe))
+            net.go_on_with(
+                problem.net_params["callbacks"],
+                problem.net_params["verbose"],
+                dict(stack.recipe.optimizer_params),
+            )
             net.judge_by(stack.recipe.patience)
         minibatches = Minibatches(runs, stack.recipe.plan, net.module_.inputs)
         return net.train(minibatches, stack.owners, progress)

@@ -164,7 +164,8 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         Further arguments of :class:`skorch.NeuralNet`.
 
     warm_start : bool, default=False
-        Let ``fit`` go on with the networks of the last call.
+        Let ``fit`` go on with the networks of the last call. The networks, their number
+        and their optimiser cannot change then; other parameters may.
 
     verbose : int, default=0
         1 prints a line an epoch, 2 shows a progress bar too.

@@ -5,6 +5,7 @@ import pytest
 import torch
 from scipy import sparse
 from sklearn.exceptions import NotFittedError
+from skorch.callbacks import Callback
 from torch import nn
 
 from sk_mixup.vicinity import SameClass
@@ -149,7 +150,7 @@ FAILURES = {
     "NaN": ({}, lambda X, y: (X * np.nan, y)),
     "features": ({}, lambda X, y: (X[:, :2], y)),
     "alpha": ({"alpha": -1}, lambda X, y: (X, y)),
-    "loss": ({"lr": 1e30, "optimizer": "sgd"}, lambda X, y: (X, y)),
+    "loss": ({"lr": 1e30}, lambda X, y: (X, y)),
 }
 
 
@@ -172,6 +173,33 @@ def test_a_failing_refit_leaves_the_old_fit(make, warm, failure, data):
     assert model.n_features_in_ == 4
     # Streams, too, stand where they stood.
     assert_same_predictions(model.partial_fit(X, y), twin.partial_fit(X, y), X)
+
+
+class CountEpochs(Callback):
+    def __init__(self):
+        self.n_epochs = 0
+
+    def on_epoch_end(self, net, **kwargs):
+        self.n_epochs += 1
+
+
+def test_settings_may_change_while_training_goes_on(make, data, capsys):
+    X, y = data
+    counting = CountEpochs()
+    model = make(warm_start=True, **CONSTANT).fit(X, y)
+    model.set_params(callbacks=[counting], verbose=1).fit(X, y)
+    assert counting.n_epochs == 3
+    assert len(capsys.readouterr().out.splitlines()) >= 3
+
+
+def test_weight_decay_may_change_while_training_goes_on(make, data):
+    X, y = data
+    free, decayed = (
+        make(warm_start=True, optimizer="adamw", **CONSTANT).fit(X, y) for _ in "ab"
+    )
+    decayed.set_params(weight_decay=10.0)
+    sizes = [m.fit(X, y).net_.module_.body.theta.abs().sum() for m in (free, decayed)]
+    assert sizes[1] < sizes[0]
 
 
 # Bad input.
@@ -318,6 +346,11 @@ def test_rows_of_other_width_are_refused(make, data):
 GONE_ON = [
     ({"n_estimators": 2}, "n_estimators cannot change from 1 to 2"),
     ({"hidden_layer_sizes": (3,)}, r"cannot change from \(8, 6\) to \(3,\)"),
+    ({"optimizer": "sgd"}, "optimizer cannot change from Adam to SGD"),
+    ({"standardize": False}, "standardize cannot change from True to False"),
+    ({"clip": 2.0}, "clip cannot change from None to 2.0"),
+    ({"module": perceptron, "hidden_layer_sizes": (8, 6)}, "cannot change from"),
+    ({"net_params": {"torch_load_kwargs": {}}}, "net_params cannot change"),
 ]
 
 
