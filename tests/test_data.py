@@ -213,3 +213,19 @@ def test_weight_decay_makes_weights_small(make, data):
         for d in (0, 10)
     )
     assert decayed < free / 2
+
+
+@pytest.mark.parametrize("form", [np.asarray, pd.DataFrame, np.ndarray.tolist])
+def test_features_that_single_precision_cannot_tell_apart_are_told(make, form, data):
+    X, y = data[0].copy(), data[1]
+    X[:, 2] += 1e8
+    with pytest.warns(UserWarning, match="Feature 2 of X has values around 1e.08 that"):
+        make(**SMALL).fit(form(X), y)
+
+
+def test_ordinary_features_are_not_warned_of(make, data):
+    X, y = data[0].copy(), data[1]
+    X[:, 0] = 1e9 / 3
+    X[:, 1] += 1e3
+    X[:, 2] *= 1e-20
+    make(**SMALL).fit(X, y)
