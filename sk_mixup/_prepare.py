@@ -16,7 +16,7 @@ from sklearn.utils.validation import (
     check_random_state,
     validate_data,
 )
-from skorch.callbacks import ProgressBar
+from skorch.callbacks import BatchScoring, EpochScoring, ParamMapper, ProgressBar
 
 from sk_mixup import _data
 from sk_mixup._architecture import Architecture, MLPArchitecture, ModuleArchitecture
@@ -109,6 +109,8 @@ class Preparation:
                 f"{est.clean_epochs} ({clean} epochs) are more than max_epochs="
                 f"{est.max_epochs}."
             )
+        for callback in est.callbacks or []:
+            _check_callback(callback[-1] if isinstance(callback, tuple) else callback)
         owned = OWNED_BY_ESTIMATOR & set(est.net_params or {})
         if owned:
             raise ValueError(
@@ -369,3 +371,14 @@ class Preparation:
             "callbacks": callbacks,
             "verbose": int(est.verbose),
         }
+
+
+def _check_callback(callback: Any) -> None:
+    kind = callback if isinstance(callback, type) else type(callback)
+    if issubclass(kind, BatchScoring | EpochScoring | ParamMapper):
+        raise ValueError(
+            f"callbacks cannot hold {kind.__name__}: there is no single network whose "
+            "batches it could score or whose parameters it could choose. Losses of "
+            "every epoch are in history_, those of every network in net_.train_losses_ "
+            "and net_.valid_losses_."
+        )

@@ -152,7 +152,9 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         "cpu", "cuda" or another device of torch; "auto" takes a GPU if there is one.
 
     callbacks : list, default=None
-        Callbacks of skorch.
+        Callbacks of skorch, but for those that score, freeze or initialise. They see
+        the networks as one, ``net.module_``; a KeyboardInterrupt of theirs ends the
+        training.
 
     net_params : dict, default=None
         Further arguments of :class:`skorch.NeuralNet`.

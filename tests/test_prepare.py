@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy import sparse
 from sklearn.exceptions import NotFittedError
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, EpochScoring, Freezer
 from torch import nn
 
 from sk_mixup.vicinity import SameClass
@@ -286,6 +286,8 @@ BAD_PARAMETERS = [
     ({"device": "meta"}, "'meta' cannot be used here"),
     ({"net_params": {"lr": 1}}, r"net_params cannot set \['lr'\]"),
     ({"optimizer": torch.optim.LBFGS}, "LBFGS does not treat each weight on its own"),
+    ({"callbacks": [EpochScoring("r2")]}, "callbacks cannot hold EpochScoring"),
+    ({"callbacks": [("still", Freezer)]}, "callbacks cannot hold Freezer"),
     ({"optimizer_params": {"lr": 0.9}}, "cannot set 'lr'; use the parameter lr"),
     (
         {"optimizer": torch.optim.Rprop, "weight_decay": 0.1},
