@@ -88,7 +88,7 @@ def warn_of_lost_digits(X: Any, dtype: type[np.floating]) -> None:
         worst = lost[steps[lost].argmin()]
         warnings.warn(
             f"Feature {worst} of X has values around {size[worst]:.3g} that differ by "
-            f"{deviation[worst]:.3g} only, of which {dtype.__name__} leaves little; put "
+            f"{deviation[worst]:.3g} only; {dtype.__name__} leaves little of that. Put "
             "a StandardScaler in front, or subtract a number.",
             UserWarning,
             stacklevel=2,

@@ -17,7 +17,7 @@ from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
-from sk_mixup._data import OPTIMIZERS, Memo, numpy_dtype
+from sk_mixup._data import OPTIMIZERS, Memo, numpy_dtype, without_warning
 from sk_mixup._losses import Loss
 from sk_mixup._many import Attempt, fit_many, run_attempts
 from sk_mixup._modules import Network, Predictor
@@ -284,7 +284,8 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         with torch.inference_mode(), torch_threads(self._threads_for(X.shape[0])):
             for chunk in gen_batches(X.shape[0], self._chunk_rows(X)):
                 rows = X[chunk].toarray() if sparse.issparse(X) else X[chunk]
-                outputs = network(torch.from_numpy(rows).to(device).unsqueeze(0))
+                raw = torch.from_numpy(without_warning(rows))
+                outputs = network(raw.to(device).unsqueeze(0))
                 # One by one: the rounding of torch's mean depends on a row's place.
                 total = sum(link(outputs).unbind())
                 predicted[chunk] = (total / network.runs).cpu().numpy()

@@ -57,8 +57,9 @@ class Labels:
             return cls(np.arange(given.values.shape[1]), multilabel=True)
         classes = given.values if announced is None else announced
         if len(classes) < 2:
+            who = "y has" if announced is None else "classes has"
             raise ValueError(
-                "MixupClassifier needs rows of at least 2 classes, but y has 1 class: "
+                f"MixupClassifier needs rows of at least 2 classes, but {who} 1 class: "
                 f"{classes[0]!r}."
             )
         return cls(classes, multilabel=False)

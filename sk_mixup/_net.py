@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from threading import Event
+from threading import Event, Lock
 from typing import Any, Protocol
 
 import numpy as np
@@ -362,12 +362,25 @@ class QuietLog(PrintLog):
             super().on_epoch_end(net, **kwargs)
 
 
+_threads_lock = Lock()
+_threads_found: list[int] = []
+
+
 @contextmanager
 def torch_threads(n_threads: int) -> Iterator[None]:
-    """Let torch use so many threads for a while."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(n_threads)
+    """Let torch use so many threads for a while.
+
+    Threads that overlap in here would hand their numbers on to each other: the last to
+    leave restores what the first has found.
+    """
+    with _threads_lock:
+        before = torch.get_num_threads()
+        _threads_found.append(before)
+        torch.set_num_threads(n_threads)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        with _threads_lock:
+            first = _threads_found[0]
+            _threads_found.pop()
+            torch.set_num_threads(before if _threads_found else first)

@@ -92,6 +92,10 @@ class Preparation:
                 f"pairing={est.pairing!r} is unknown; it is one of "
                 f"{list(est._pairings)} or an object of sk_mixup.vicinity."
             )
+        if type(est.pairing).__hash__ is None:
+            raise TypeError(
+                f"pairing={est.pairing!r} must be hashable, as a frozen dataclass is."
+            )
         if not all(isinstance(n, Integral) and n > 0 for n in est._hidden_sizes):
             raise ValueError(
                 "hidden_layer_sizes must be positive whole numbers, got "

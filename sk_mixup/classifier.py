@@ -14,6 +14,7 @@ from sklearn.utils import compute_class_weight, compute_sample_weight
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 
+from sk_mixup._data import numpy_dtype
 from sk_mixup._estimator import BaseMixup
 from sk_mixup._labels import Labels, check_labels
 from sk_mixup._losses import BinaryCrossEntropy, Loss, SoftCrossEntropy
@@ -485,7 +486,8 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         self, encoded: NDArray[Any], weights: NDArray[Any] | None, first: bool
     ) -> Classes | Values:
         if self._multilabel:
-            return Values(torch.as_tensor(encoded, dtype=torch.get_default_dtype()))
+            dtype = numpy_dtype(torch.get_default_dtype())
+            return Values(torch.from_numpy(encoded.astype(dtype)))
         return Classes(torch.from_numpy(encoded), len(self.classes_))
 
     def _groups(self, targets: Classes | Values) -> NDArray[Any]:

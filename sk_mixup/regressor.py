@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy import sparse
 from sklearn.base import RegressorMixin
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -391,6 +392,8 @@ class MixupRegressor(RegressorMixin, BaseMixup):
             raise ValueError(
                 "MixupRegressor requires y to be passed, but the target y is None."
             )
+        if sparse.issparse(y):
+            raise ValueError("MixupRegressor needs a dense y; use y.toarray().")
         y = _check_y(y, multi_output=True, y_numeric=True, estimator=self)
         columns = y.reshape(len(y), -1).astype(np.float64)
         if first:

@@ -1,6 +1,7 @@
 """Training many estimators at once gives what training each alone gives."""
 
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from time import perf_counter
 
 import numpy as np
@@ -13,6 +14,7 @@ from sklearn.metrics import log_loss
 from torch import nn
 
 from sk_mixup import MixupClassifier, MixupRegressor, _many, _stacks, fit_many
+from sk_mixup._net import torch_threads
 from tests.twins import PLAIN
 
 SHORT = {  # 48 steps on the blobs
@@ -375,3 +377,25 @@ def test_what_cannot_be_fitted_together_is_refused(blobs):
         fit_many([model, model], [X] * 2, [y] * 2)
     with pytest.raises(ValueError, match=r"on_error must be .* got 'retrun'"):
         fit_many([model], [X], [y], on_error="retrun")
+
+
+def test_overlapping_threads_leave_torchs_number_of_threads(threads):
+    first_in, second_in, first_out = Event(), Event(), Event()
+
+    def first():
+        with torch_threads(1):
+            first_in.set()
+            second_in.wait()
+        first_out.set()
+
+    def second():
+        first_in.wait()
+        with torch_threads(1):
+            second_in.set()
+            first_out.wait()
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(first), pool.submit(second)]:
+            done.result()
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(torch.get_num_threads).result() == threads

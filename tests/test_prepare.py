@@ -1,5 +1,7 @@
 """From an estimator and its data to a training: weights, going on, bad input."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from sklearn.exceptions import NotFittedError
 from skorch.callbacks import Callback, EpochScoring, Freezer
 from torch import nn
 
-from sk_mixup.vicinity import SameClass
+from sk_mixup.vicinity import Pairing, SameClass
 from tests.twins import (
     CONSTANT,
     DRAWING,
@@ -302,6 +304,14 @@ def test_bad_parameters_are_refused(make, params, message, data):
     assert_refused(make(**SMALL | params), ValueError, message, *data)
 
 
+@dataclass
+class Thawed(Pairing):
+    """A pairing that is no value."""
+
+    def fit(self, rows):
+        raise NotImplementedError
+
+
 BAD_MODULES = [
     ({"module": lambda: 3}, TypeError, "must make a torch.nn.Module"),
     ({"module": lambda: nn.Linear(4, 7)}, ValueError, r"shape \(2, 7\), but \(2, \d\)"),
@@ -310,6 +320,7 @@ BAD_MODULES = [
     ({"module": perceptron, "mix_layer": 1}, ValueError, "mix_layer=1 does not exist"),
     ({"module": perceptron, "mix_layer": "random"}, ValueError, "'random' does not"),
     ({"optimizer": int}, TypeError, "a class of torch.optim, got"),
+    ({"pairing": Thawed()}, TypeError, r"Thawed\(\) must be hashable, as a frozen"),
 ]
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy import sparse
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import make_regression
 from sklearn.linear_model import LinearRegression
@@ -238,3 +239,9 @@ def test_targets_may_be_transformed(line):
         MixupRegressor(**SMALL), func=np.exp, inverse_func=np.log, check_inverse=False
     )
     assert model.fit(X, y / y.std()).predict(X).shape == (90,)
+
+
+def test_a_sparse_target_is_refused(line):
+    X, y = line
+    with pytest.raises(ValueError, match="needs a dense y"):
+        MixupRegressor(**SMALL).fit(X, sparse.csr_matrix(y[:, None]))
