@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -30,6 +31,8 @@ class Progress(Protocol):
     def epoch_done(self, n_runs: int) -> None:
         """Note that so many runs have finished an epoch."""
 
+
+RECORDS = ("train_losses_", "valid_losses_", "valid_errors_", "ran_")
 
 LR_SCHEDULES: dict[str, Callable[[float], float]] = {
     "constant": lambda progress: 1.0,
@@ -76,6 +79,15 @@ class MixupNet(skorch.NeuralNet):
         super().__init__(
             module, criterion=criterion, train_split=None, dataset=None, **kwargs
         )
+
+    def copy_to_train_on(self) -> MixupNet:
+        """Return a copy whose training leaves this net as it is.
+
+        Records of past epochs are shared: they never change, and after many epochs they
+        would take longer to copy than the next epoch to train.
+        """
+        records = [self.history, *(getattr(self, name) for name in RECORDS)]
+        return copy.deepcopy(self, {id(each): copy.copy(each) for each in records})
 
     def go_on_with(
         self, callbacks: list[Any], verbose: int, optimizer_params: dict[str, Any]
@@ -286,10 +298,10 @@ class MixupNet(skorch.NeuralNet):
 
     def take_training_from(self, parts: Sequence[tuple[MixupNet, range]]) -> None:
         """Take history and optimiser state of the runs that this net was made of."""
-        for name in ("train_losses_", "valid_losses_", "valid_errors_", "ran_"):
+        for name in RECORDS:
             setattr(self, name, _side_by_side(name, parts))
         n_epochs = sum(bool(ran.any()) for ran in self.ran_)
-        for name in ("train_losses_", "valid_losses_", "valid_errors_", "ran_"):
+        for name in RECORDS:
             del getattr(self, name)[n_epochs:]
         for epoch in range(n_epochs):
             self._record_epoch(epoch, parts)

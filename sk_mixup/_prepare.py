@@ -79,7 +79,7 @@ class Preparation:
             recipe=self._recipe(runs),
             runs=runs,
             standardize=Standardize.concatenate([figures for _, figures in members]),
-            net=None if self.first else copy.deepcopy(self.estimator.net_),
+            net=None if self.first else self.estimator.net_.copy_to_train_on(),
             net_params=self._net_params(runs),
             fixed=self._fixed,
         )

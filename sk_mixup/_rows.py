@@ -84,7 +84,8 @@ class SparseTable:
         return torch.from_numpy(self.X[rows.cpu().numpy()].toarray()).to(self.device)
 
     def standardized(self, rows: Rows, by: Standardize) -> sparse.csr_matrix:
-        # Not centred, which would make it dense and changes no distance.
+        # Not centred, which would make it dense and changes no distance, and so not
+        # clipped either: outliers are farther from the others than in a dense table.
         scale = by.scale.flatten().cpu().numpy()
         return (self.X[rows] @ sparse.diags(1 / scale)).tocsr()
 

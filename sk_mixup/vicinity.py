@@ -225,7 +225,9 @@ class Similar(Pairing):
     ``exp(-|y_i - y_j|^2 / (2 bandwidth^2))``, drawn exactly and in memory linear in
     the number of rows: the sorted targets are cut into bins, a bin is proposed with
     an upper bound of its probability, a row of it uniformly, and the pair is accepted
-    with the ratio of its kernel to the bound.
+    with the ratio of its kernel to the bound. Bins are cut along the first target: with
+    many unrelated targets most proposals are refused, and an epoch's draw takes time
+    up to the square of the number of rows.
 
     Parameters
     ----------
