@@ -288,7 +288,7 @@ BAD_PARAMETERS = [
     ({"device": "meta"}, "'meta' cannot be used here"),
     ({"net_params": {"lr": 1}}, r"net_params cannot set \['lr'\]"),
     ({"optimizer": torch.optim.LBFGS}, "LBFGS does not treat each weight on its own"),
-    ({"callbacks": [EpochScoring("r2")]}, "callbacks cannot hold EpochScoring"),
+    ({"callbacks": [EpochScoring]}, "callbacks cannot hold EpochScoring"),
     ({"callbacks": [("still", Freezer)]}, "callbacks cannot hold Freezer"),
     ({"optimizer_params": {"lr": 0.9}}, "cannot set 'lr'; use the parameter lr"),
     (

@@ -24,7 +24,7 @@ from benchmarks.stats import (
     wilcoxon_over_sets,
     win_tie_loss,
 )
-from benchmarks.tables import Table, plain_table
+from benchmarks.tables import Table, metrics_table, plain_table
 from benchmarks.work import Training
 
 METRICS = ("error", "log_loss")
@@ -143,7 +143,9 @@ def _sample(split: Split, size: int, seed: int) -> Split:
 
 
 def show(frame: pd.DataFrame) -> list[Table]:
-    """Tabulate what each choice gives, the best first."""
+    """Tabulate what each choice gives, over several sets the best first."""
+    if frame["dataset"].nunique() == 1:
+        return [metrics_table(frame, ["dataset", "method"], METRICS)]
     table = merits(frame)
     seconds = mean_over_sets(frame, "fit_seconds").set_index("method")["mean"]
     table.insert(1, "fit (s)", table["method"].map(seconds))

@@ -10,5 +10,6 @@ from tests.benchmarks.experiments import toys as made
 def toys(monkeypatch):
     """Let every name of a data set be that of a toy."""
     monkeypatch.setattr("benchmarks.datasets.load", made.load)
-    some = {name: defaults.CHANGES[name] for name in (defaults.START, defaults.CHOICE)}
+    names = (defaults.START, defaults.CHOICE, defaults.CHOICE_ERM)
+    some = {name: defaults.CHANGES[name] for name in names}
     monkeypatch.setattr(defaults, "CHANGES", some)

@@ -80,6 +80,8 @@ def test_a_tiny_run_ends_in_tables_and_a_section(experiment, toys, tmp_path):
     tables = experiment.show(frame)
     assert tables
     assert all(len(table.cells) for table in tables)
+    one_set = frame[frame["dataset"] == frame["dataset"].iloc[0]]
+    assert all(len(table.cells) for table in experiment.show(one_set))
     section = experiment.report(frame).headed(experiment.name)
     assert not [text for text in section.text if text.startswith("Left out")]
     assert section.tables
