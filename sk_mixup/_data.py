@@ -20,7 +20,7 @@ from sk_mixup.vicinity import Draw, Pairing, TrainingRows
 
 Result = TypeVar("Result")
 
-ROWS_LOOKED_AT = 10_000
+ROWS_LOOKED_AT, NUMBERS_LOOKED_AT = 10_000, 1_000_000
 STEPS_NEEDED = 100  # numbers of the precision that a feature's deviation spans
 
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
@@ -77,13 +77,17 @@ def warn_of_lost_digits(X: Any, dtype: type[np.floating]) -> None:
     """
     if sparse.issparse(X):
         return
-    X = X if hasattr(X, "__getitem__") else np.asarray(X)
-    rows = np.asarray(_safe_indexing(X, slice(ROWS_LOOKED_AT)), dtype=np.float64)
+    width = int(np.prod(np.shape(X)[1:]))
+    first = slice(max(2, min(ROWS_LOOKED_AT, NUMBERS_LOOKED_AT // width)))
+    if not isinstance(X, np.ndarray | list) and not hasattr(X, "columns"):
+        X = np.asarray(X)
+    rows = np.asarray(_safe_indexing(X, first), dtype=np.float64)
     rows = rows.reshape(len(rows), -1)
     deviation, size = rows.std(axis=0), np.abs(rows).max(axis=0)
     steps = deviation / (size * np.finfo(dtype).eps + np.finfo(dtype).tiny)
     varies = deviation > 1e-12 * size  # more than by the rounding of the mean
-    lost = np.flatnonzero(varies & (steps < STEPS_NEEDED))
+    rounded = (rows.astype(dtype) != rows).any(axis=0)
+    lost = np.flatnonzero(varies & rounded & (steps < STEPS_NEEDED))
     if len(lost):
         worst = lost[steps[lost].argmin()]
         warnings.warn(
@@ -243,7 +247,8 @@ def optimizer_arguments(
                 f"optimizer_params cannot set {name!r}; use the parameter {name}."
             )
     arguments: dict[str, Any] = {}
-    if "weight_decay" in known:
+    kinds_known = {parameter.kind for parameter in known.values()}
+    if "weight_decay" in known or inspect.Parameter.VAR_KEYWORD in kinds_known:
         arguments["weight_decay"] = weight_decay
     elif weight_decay:
         raise ValueError(

@@ -1,9 +1,8 @@
 """Losses on soft targets, each with its gradient written out.
 
 Every tensor has the run axis: outputs and targets are ``(..., runs, rows, outputs)``
-and ``mass``, the share of the minibatch that a row stands for, is
-``(..., runs, rows, 1)`` and sums to one over the rows. A loss is therefore the
-weighted mean per run.
+and ``mass``, the weight of a row over the number of the minibatch's rows, is
+``(..., runs, rows, 1)``: where rows weigh alike a loss is their mean in each run.
 """
 
 from abc import abstractmethod
@@ -14,7 +13,7 @@ from torch.nn import functional as F
 
 
 class Loss(nn.Module):
-    """A weighted mean loss per run, its gradient, and the link to predictions.
+    """Each run's sum of losses by mass, its gradient, and the link to predictions.
 
     Shape
     -----

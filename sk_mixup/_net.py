@@ -13,7 +13,7 @@ import numpy as np
 import skorch
 import torch
 from numpy.typing import NDArray
-from skorch.callbacks import Callback, EpochTimer, PrintLog
+from skorch.callbacks import Callback, EpochTimer, PrintLog, ProgressBar
 from torch import Tensor
 
 from sk_mixup._epoch import Block, Minibatches, ValidationRows
@@ -87,16 +87,21 @@ class MixupNet(skorch.NeuralNet):
         would take longer to copy than the next epoch to train.
         """
         records = [self.history, *(getattr(self, name) for name in RECORDS)]
-        return copy.deepcopy(self, {id(each): copy.copy(each) for each in records})
+        shared = {id(each): copy.copy(each) for each in records}
+        history = shared[id(self.history)]
+        if history:  # whose last epoch a callback may write to before the next begins
+            history[-1] = copy.deepcopy(history[-1])
+        return copy.deepcopy(self, shared)
 
     def go_on_with(
-        self, callbacks: list[Any], verbose: int, optimizer_params: dict[str, Any]
+        self, callbacks: list[Any], verbose: int, weight_decay: float | None
     ) -> None:
         """Take settings that may change while training goes on."""
         self.callbacks, self.verbose = callbacks, verbose
         self.initialize_callbacks()
         for group in self.optimizer_.param_groups:
-            group.update(optimizer_params)
+            if weight_decay is not None:
+                group["weight_decay"] = weight_decay
 
     def judge_by(self, patience: int | None) -> None:
         """Stop by validation rows after ``patience`` epochs, or with None do not."""
@@ -141,20 +146,33 @@ class MixupNet(skorch.NeuralNet):
             with suppress(EndOfTraining):
                 self.notify("on_train_begin", X=minibatches, y=None)
                 self.fit_loop(minibatches)
+            self._take_best_weights()
             with suppress(EndOfTraining):
                 self.notify("on_train_end", X=minibatches, y=None)
         finally:
             del self._step_function, self._progress
         return self
 
+    def _take_best_weights(self) -> None:
+        for _, callback in self.callbacks_:
+            if isinstance(callback, BestEpoch):
+                callback.restore(self)
+
     def notify(self, method_name: str, **cb_kwargs: Any) -> None:
         """Call the callbacks, which end the training by a KeyboardInterrupt."""
         try:
             super().notify(method_name, **cb_kwargs)
         except KeyboardInterrupt as interrupt:
-            if not self.callbacks:
+            if not self._has_callbacks_of_the_user:
                 raise
             raise EndOfTraining from interrupt
+
+    @property
+    def _has_callbacks_of_the_user(self) -> bool:
+        given = (
+            each[-1] if isinstance(each, tuple) else each for each in self.callbacks
+        )
+        return not all(isinstance(each, ProgressBar) for each in given)
 
     def get_split_datasets(
         self, X: Minibatches, y: None = None, **fit_params: Any

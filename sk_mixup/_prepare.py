@@ -126,16 +126,18 @@ class Preparation:
     def _fixed(self) -> dict[str, Any]:
         """What cannot change while training goes on, by the parameters' names."""
         est = self.estimator
+        sizes = tuple(map(int, est._hidden_sizes))
         return {
-            "n_estimators": est.n_estimators,
-            "hidden_layer_sizes": None if est.module else est._hidden_sizes,
+            "n_estimators": int(est.n_estimators),
+            "hidden_layer_sizes": None if est.module else sizes,
             "module": est.module,
-            "module_params": est.module_params or {},
+            "module_params": dict(est.module_params or {}),
             "loss": getattr(est, "loss", None),
-            "standardize": est.standardize,
-            "clip": est.clip if est.standardize else None,
+            "standardize": bool(est.standardize),
+            "clip": float(est.clip) if est.standardize and est.clip else None,
             "optimizer": _data.resolve_optimizer(est.optimizer).__name__,
-            "net_params": est.net_params or {},
+            "optimizer_params": dict(est.optimizer_params or {}),
+            "net_params": dict(est.net_params or {}),
         }
 
     def _check_networks_at_hand(self) -> None:

@@ -249,7 +249,7 @@ def _train_stack(stack: Stack, threads: int, progress: Progress) -> MixupNet:
             net.go_on_with(
                 problem.net_params["callbacks"],
                 problem.net_params["verbose"],
-                dict(stack.recipe.optimizer_params),
+                dict(stack.recipe.optimizer_params).get("weight_decay"),
             )
             net.judge_by(stack.recipe.patience)
         minibatches = Minibatches(runs, stack.recipe.plan, net.module_.inputs)

@@ -65,8 +65,8 @@ class BestEpoch(Callback):
         if not net.running_.any():
             raise EndOfTraining
 
-    def on_train_end(self, net: MixupNet, **kwargs: Any) -> None:
-        """Take the best weights back."""
+    def restore(self, net: MixupNet) -> None:
+        """Take the best weights back, which no callback can prevent."""
         if self.best_:
             net.module_.body.restore(self.best_)
         self.best_ = {}

@@ -199,6 +199,19 @@ def test_defaults_of_adam_may_be_spelt_out(make, params, data):
     assert_same_predictions(plain.fit(*data), spelt.fit(*data), data[0])
 
 
+class Renamed(torch.optim.AdamW):
+    def __init__(self, params, lr=1e-3, **others):
+        super().__init__(params, lr=lr, **others)
+
+
+def test_an_optimizer_may_hand_its_arguments_on(make, data):
+    own, plain = (
+        make(optimizer=optimizer, weight_decay=0.3, **SMALL).fit(*data)
+        for optimizer in (Renamed, torch.optim.AdamW)
+    )
+    assert_same_predictions(own, plain, data[0], atol=1e-5)
+
+
 def test_the_optimizers_own_loop_may_be_chosen(make, data):
     plain = make(**SMALL).fit(*data)
     foreach = make(optimizer_params={"foreach": True}, **SMALL).fit(*data)
@@ -228,4 +241,5 @@ def test_ordinary_features_are_not_warned_of(make, data):
     X[:, 0] = 1e9 / 3
     X[:, 1] += 1e3
     X[:, 2] *= 1e-20
+    X[:, 3] = 16_000_000 + X[:, 3].round()  # whole numbers are exact
     make(**SMALL).fit(X, y)

@@ -294,13 +294,26 @@ def test_a_callback_may_end_training_before_it_begins(blobs):
     assert MixupClassifier(callbacks=[before], **params).fit(*blobs).n_iter_ == 0
 
 
-def test_keyboard_interrupt_gets_through_between_epochs(blobs, monkeypatch):
+def test_a_callback_cannot_prevent_the_best_weights(blobs):
+    def end(self, net, **kwargs):
+        raise KeyboardInterrupt
+
+    at_end = type("EndAtEnd", (Callback,), {"on_train_end": end})()
+    params = SMALL | {"early_stopping": True, "lr": 0.3, "max_epochs": 20}
+    ended = MixupClassifier(callbacks=[at_end], **params).fit(*blobs)
+    plain = MixupClassifier(**params).fit(*blobs)
+    X, _ = blobs
+    np.testing.assert_array_equal(ended.predict_proba(X), plain.predict_proba(X))
+
+
+@pytest.mark.parametrize("verbose", [0, 2])
+def test_keyboard_interrupt_gets_through_between_epochs(verbose, blobs, monkeypatch):
     def press(self, net, **kwargs):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(QuietLog, "on_epoch_end", press)
     with pytest.raises(KeyboardInterrupt):
-        MixupClassifier(**SMALL).fit(*blobs)
+        MixupClassifier(verbose=verbose, **SMALL).fit(*blobs)
 
 
 class Interrupt(nn.Linear):

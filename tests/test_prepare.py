@@ -194,6 +194,38 @@ def test_settings_may_change_while_training_goes_on(make, data, capsys):
     assert len(capsys.readouterr().out.splitlines()) >= 3
 
 
+def test_equal_settings_are_no_change(make, data):
+    X, y = data
+    params = {"clip": 3.0, "hidden_layer_sizes": np.array([8, 6])}
+    model = make(warm_start=True, **CONSTANT | params).fit(X, y)
+    same = {"clip": 3, "hidden_layer_sizes": (8, 6), "n_estimators": np.int64(1)}
+    assert model.set_params(**same, standardize=np.True_).fit(X, y).n_iter_ == 6
+
+
+def test_a_module_may_not_change_behind_ones_back(make, data):
+    params = complete(make, {"module": perceptron})
+    model = make(warm_start=True, **CONSTANT | params).fit(*data)
+    model.module_params["dropout"] = 0.5
+    with pytest.raises(ValueError, match="module_params cannot change"):
+        model.fit(*data)
+
+
+class Annotate(Callback):
+    """Write to the last epoch of the training before, and then fail."""
+
+    def on_train_begin(self, net, **kwargs):
+        if net.history:
+            net.history.record("note", "changed")
+            raise RuntimeError
+
+
+def test_a_failing_callback_leaves_the_old_history(make, data):
+    model = make(warm_start=True, callbacks=[Annotate()], **CONSTANT).fit(*data)
+    with pytest.raises(RuntimeError):
+        model.fit(*data)
+    assert "note" not in model.history_[-1]
+
+
 def test_weight_decay_may_change_while_training_goes_on(make, data):
     X, y = data
     free, decayed = (
@@ -360,6 +392,7 @@ GONE_ON = [
     ({"n_estimators": 2}, "n_estimators cannot change from 1 to 2"),
     ({"hidden_layer_sizes": (3,)}, r"cannot change from \(8, 6\) to \(3,\)"),
     ({"optimizer": "sgd"}, "optimizer cannot change from Adam to SGD"),
+    ({"optimizer_params": {"amsgrad": True}}, "optimizer_params cannot change"),
     ({"standardize": False}, "standardize cannot change from True to False"),
     ({"clip": 2.0}, "clip cannot change from None to 2.0"),
     ({"module": perceptron, "hidden_layer_sizes": (8, 6)}, "cannot change from"),
