@@ -77,10 +77,10 @@ def warn_of_lost_digits(X: Any, dtype: type[np.floating]) -> None:
     """
     if sparse.issparse(X):
         return
-    width = int(np.prod(np.shape(X)[1:]))
-    first = slice(max(2, min(ROWS_LOOKED_AT, NUMBERS_LOOKED_AT // width)))
     if not isinstance(X, np.ndarray | list) and not hasattr(X, "columns"):
         X = np.asarray(X)
+    width = np.asarray(_safe_indexing(X, slice(1))).size
+    first = slice(max(2, min(ROWS_LOOKED_AT, NUMBERS_LOOKED_AT // width)))
     rows = np.asarray(_safe_indexing(X, first), dtype=np.float64)
     rows = rows.reshape(len(rows), -1)
     deviation, size = rows.std(axis=0), np.abs(rows).max(axis=0)
