@@ -247,16 +247,16 @@ def optimizer_arguments(
                 f"optimizer_params cannot set {name!r}; use the parameter {name}."
             )
     arguments: dict[str, Any] = {}
-    kinds_known = {parameter.kind for parameter in known.values()}
-    if "weight_decay" in known or inspect.Parameter.VAR_KEYWORD in kinds_known:
+    hands_on = any(each.kind is each.VAR_KEYWORD for each in known.values())
+    if hands_on or "weight_decay" in known:
         arguments["weight_decay"] = weight_decay
     elif weight_decay:
         raise ValueError(
             f"weight_decay={weight_decay} cannot be used: {optimizer.__name__} has no "
             "weight decay."
         )
-    kinds = {"foreach", "differentiable"} & set(given)
-    if "fused" in known and not kinds and device.type in ("cpu", "cuda"):
+    other_form = "foreach" in given or "differentiable" in given
+    if "fused" in known and not other_form and device.type in ("cpu", "cuda"):
         arguments["fused"] = True
     for name, value in given.items():
         arguments[name] = tuple(value) if isinstance(value, list) else value

@@ -79,8 +79,8 @@ class EpochDraw:
         """
         at = slice(first, first + n_rows)
         rows, weights = self.rows[at], self.weights[at]
-        if examples is not None:
-            missing = examples - rows.shape[1]
+        missing = 0 if examples is None else examples - rows.shape[1]
+        if missing:
             rows = np.concatenate([rows, rows[:, :1].repeat(missing, axis=1)], axis=1)
         shape = n_rows, rows.shape[1]
         drawn = rows, weights, self.vicinity.target_weights(weights)
@@ -131,19 +131,22 @@ def _check_partners(partners: Rows, n_rows: int, vicinity: Vicinity) -> None:
 class Block:
     """Some steps' minibatches: every tensor is ``(runs, steps, rows, ...)``.
 
-    ``mass`` is the weight of a row in the mean over the rows of its step.
-    ``step_rows`` and ``step_mass``, ``(runs, steps)``, are the number of a step's rows
-    and their whole weight.
+    ``mass`` is the weight of a row in the mean over the rows of its step, of which
+    there are ``step_rows``, ``(runs, steps)``.
     """
 
     inputs: Tensor
     targets: Tensor
     mass: Tensor
     step_rows: Tensor
-    step_mass: Tensor
     weights: Tensor | None = None
     layers: Sequence[int | str] = ()
     dropout: tuple[Tensor, ...] = ()
+
+    @property
+    def step_mass(self) -> Tensor:
+        """The whole weight of each step's rows, ``(runs, steps)``."""
+        return self.mass.sum((2, 3)) * self.step_rows
 
     def batches(self) -> Iterator[Batch]:
         """Yield the minibatches in turn."""
@@ -241,7 +244,6 @@ class Minibatches:
             targets=torch.stack([part.targets for part in parts]).view(*shape, -1),
             mass=mass / step_rows[..., None, None],
             step_rows=step_rows,
-            step_mass=mass.sum((2, 3)),
             dropout=self._dropout_masks(first, shape),
         )
         if self.plan.mix_layer is None:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
+from sklearn.utils import compute_class_weight, compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import _check_y
 
@@ -86,3 +87,27 @@ class Labels:
                 f"{self.classes} of the first call."
             )
         return np.searchsorted(self.classes, values)[places]
+
+    def weights(
+        self, class_weight: dict[Any, float] | str | None, encoded: NDArray[Any]
+    ) -> NDArray[np.float64] | None:
+        """Return the weight of each row's class."""
+        if class_weight is None:
+            return None
+        if self.multilabel:
+            raise ValueError(
+                "class_weight is not defined for multilabel y; use sample_weight."
+            )
+        weights: NDArray[np.float64]
+        if isinstance(class_weight, str):
+            weights = compute_sample_weight(class_weight, encoded)
+        else:  # of all classes, some of which may be missing in a `partial_fit`
+            of_class = compute_class_weight(
+                class_weight, classes=self.classes, y=self.classes
+            )
+            weights = of_class[encoded]
+        if not (weights >= 0).all():
+            raise ValueError(
+                f"class_weight must hold no negative weights, got {class_weight}."
+            )
+        return weights

@@ -162,7 +162,7 @@ class Preparation:
         def check() -> Table:
             dtype = _data.numpy_dtype(torch.get_default_dtype())
             checked.append(self.estimator._check_rows(X, dtype, reset=self.first))
-            if self.estimator.standardize:
+            if self.first and self.estimator.standardize:
                 _data.warn_of_lost_digits(X, dtype)
             return _data.as_table(checked[0], self.device)
 

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
-from sklearn.utils import compute_class_weight, compute_sample_weight
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 
@@ -462,25 +461,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         return self._labels.encode(given)
 
     def _class_weights(self, encoded: NDArray[Any]) -> NDArray[np.float64] | None:
-        if self.class_weight is None:
-            return None
-        if self._multilabel:
-            raise ValueError(
-                "class_weight is not defined for multilabel y; use sample_weight."
-            )
-        weights: NDArray[np.float64]
-        if isinstance(self.class_weight, str):
-            weights = compute_sample_weight(self.class_weight, encoded)
-        else:  # of all classes, some of which may be missing in a `partial_fit`
-            of_class = compute_class_weight(
-                self.class_weight, classes=self.classes_, y=self.classes_
-            )
-            weights = of_class[encoded]
-        if not (weights >= 0).all():
-            raise ValueError(
-                f"class_weight must hold no negative weights, got {self.class_weight}."
-            )
-        return weights
+        return self._labels.weights(self.class_weight, encoded)
 
     def _targets(
         self, encoded: NDArray[Any], weights: NDArray[Any] | None, first: bool
