@@ -28,9 +28,13 @@ class Architecture(Protocol):
 
 @dataclass(frozen=True)
 class MLPArchitecture:
-    """Perceptrons of the given sizes, from inputs to outputs."""
+    """Perceptrons of the given sizes, from inputs to outputs.
+
+    ``bias_init`` says where the biases of the first hidden layer begin.
+    """
 
     sizes: tuple[int, ...]
+    bias_init: str = "uniform"
 
     @property
     def n_weights(self) -> int:
@@ -40,6 +44,11 @@ class MLPArchitecture:
     def build(self, standardize: Standardize, runs: Sequence[Run]) -> Network:
         body = StackedMLP(len(runs), self.sizes)
         body.initialize([run.streams.initial for run in runs])
+        if self.bias_init == "data" and len(self.sizes) > 2:
+            for number, run in enumerate(runs):
+                rows = run.training.draw(self.sizes[1], run.streams.initial)
+                inputs = standardize.select([number])(rows.unsqueeze(0))
+                body.bend_at(number, inputs.squeeze(0).cpu())
         return Network(standardize, body)
 
 

@@ -57,6 +57,7 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
             "array-like",
             Interval(Integral, 1, None, closed="left"),
         ],
+        "bias_init": [StrOptions({"data", "uniform"})],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "module": [callable, None],
         "module_params": [dict, None],
@@ -67,6 +68,7 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         "lr": [Interval(Real, 0, None, closed="neither")],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "lr_schedule": [StrOptions(set(LR_SCHEDULES))],
+        "ema_halflife": [Interval(Real, 0, None, closed="left")],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "early_stopping": ["boolean"],
@@ -82,10 +84,12 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
     }
     _paper_recipe: ClassVar[dict[str, Any]] = {
         "batch_size": 16,
+        "bias_init": "uniform",
         "clean_epochs": 0,
         "clip": None,
         "dropout": 0.0,
         "early_stopping": False,
+        "ema_halflife": 0.0,
         "hidden_layer_sizes": (128, 128),
         "lr": 1e-3,
         "lr_schedule": "constant",

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from skorch.callbacks import Callback, EpochTimer, PrintLog, ProgressBar
 from torch import Tensor
 
+from sk_mixup._averaging import WeightAverage
 from sk_mixup._epoch import Block, Minibatches, ValidationRows
 from sk_mixup._losses import Loss, SoftCrossEntropy
 from sk_mixup._modules import Network
@@ -55,6 +56,10 @@ class MixupNet(skorch.NeuralNet):
         The loss of :mod:`sk_mixup._losses`.
     lr_schedule : {"constant", "cosine"}, default="constant"
         Factor of the learning rate as a function of the share of steps taken.
+    ema_halflife : float, default=0.0
+        Epochs after which a step's share in the average of the weights has halved.
+        Epochs are judged, and predictions made, by the average; 0 takes the last
+        weights.
     **kwargs
         What :class:`skorch.NeuralNet` takes.
 
@@ -73,9 +78,11 @@ class MixupNet(skorch.NeuralNet):
         criterion: type[Loss],
         *,
         lr_schedule: str = "constant",
+        ema_halflife: float = 0.0,
         **kwargs: Any,
     ) -> None:
         self.lr_schedule = lr_schedule
+        self.ema_halflife = ema_halflife
         super().__init__(
             module, criterion=criterion, train_split=None, dataset=None, **kwargs
         )
@@ -136,6 +143,9 @@ class MixupNet(skorch.NeuralNet):
         self._step_function: Step = self.module_.body.training_step(
             self.criterion_, [run.streams.dropout for run in runs]
         )
+        self.average_ = WeightAverage(
+            self.module_.body, self.ema_halflife * minibatches.steps
+        )
         self.module_.temperature = 1.0
         self.owners_ = owners
         self.running_ = np.ones(len(runs), dtype=bool)
@@ -146,11 +156,12 @@ class MixupNet(skorch.NeuralNet):
             with suppress(EndOfTraining):
                 self.notify("on_train_begin", X=minibatches, y=None)
                 self.fit_loop(minibatches)
+            self.average_.take()
             self._take_best_weights()
             with suppress(EndOfTraining):
                 self.notify("on_train_end", X=minibatches, y=None)
         finally:
-            del self._step_function, self._progress
+            del self._step_function, self._progress, self.average_
         return self
 
     def _take_best_weights(self) -> None:
@@ -225,8 +236,12 @@ class MixupNet(skorch.NeuralNet):
     def _quiet_step(self, batch: Batch) -> Tensor:
         self._schedule_lr()
         outputs = self._step_function(batch)
-        self.optimizer_.step()
+        self._update_weights()
         return outputs
+
+    def _update_weights(self) -> None:
+        self.optimizer_.step()
+        self.average_.update()
 
     def _schedule_lr(self) -> None:
         if self.lr_schedule != "constant":
@@ -260,7 +275,7 @@ class MixupNet(skorch.NeuralNet):
             batch=batch,
             training=True,
         )
-        self.optimizer_.step()
+        self._update_weights()
         return step
 
     def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Tensor]:
@@ -285,10 +300,11 @@ class MixupNet(skorch.NeuralNet):
     def _validate(self, rows: ValidationRows) -> None:
         self._set_training(False)
         losses, errors = [], []
-        for inputs, targets, mass in rows.blocks():
-            outputs = self.module_(inputs)
-            losses.append(self.criterion_(outputs, targets, mass))
-            errors.append(self._share_wrong(outputs, targets, mass))
+        with self.average_.in_place():
+            for inputs, targets, mass in rows.blocks():
+                outputs = self.module_(inputs)
+                losses.append(self.criterion_(outputs, targets, mass))
+                errors.append(self._share_wrong(outputs, targets, mass))
         self._record("valid_loss", self.valid_losses_, torch.stack(losses).sum(0))
         if isinstance(self.criterion_, SoftCrossEntropy):
             self._record("valid_error", self.valid_errors_, torch.stack(errors).sum(0))

@@ -323,6 +323,7 @@ class Preparation:
             optimizer_params=tuple(sorted(arguments.items())),
             lr=est.lr,
             lr_schedule="constant" if self.one_epoch else est.lr_schedule,
+            ema_halflife=0.0 if self.one_epoch else est.ema_halflife,
             device=self.device,
             patience=None
             if self.one_epoch or not est.early_stopping
@@ -361,7 +362,8 @@ class Preparation:
     def _architecture(self, run: Run) -> Architecture:
         est, shape = self.estimator, run.training.table.shape[1:]
         if est.module is None:
-            return MLPArchitecture((*shape, *est._hidden_sizes, est._n_outputs))
+            sizes = (*shape, *est._hidden_sizes, est._n_outputs)
+            return MLPArchitecture(sizes, est.bias_init)
         return ModuleArchitecture(
             est.module, shape, est._n_outputs, est.mix_layer, est.module_params or {}
         )

@@ -146,6 +146,19 @@ class StackedMLP(nn.Module):
             parts.append((2 * uniform - 1) / np.float32(np.sqrt(n_in)))
         return np.concatenate(parts)
 
+    def bend_at(self, run: int, rows: Tensor) -> None:
+        """Let each unit of the first hidden layer begin to fire at a row of its own.
+
+        Parameters
+        ----------
+        run : int
+            Whose biases are set, by the weights that it has.
+        rows : Tensor of shape (hidden units, features)
+            A row for each unit.
+        """
+        first = self.layers(self.theta.detach())[0]
+        first.bias[run, 0] = -(rows * first.weight_t[run]).sum(1)
+
     def forward(self, x: Tensor) -> Tensor:
         *hidden, last = self.layers(self.theta)
         x = x.expand(self.runs, -1, -1)

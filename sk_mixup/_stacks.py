@@ -43,6 +43,7 @@ class Recipe:
     optimizer_params: tuple[tuple[str, Any], ...]
     lr: float
     lr_schedule: str
+    ema_halflife: float
     device: torch.device
     patience: int | None
     standardize: bool
@@ -171,7 +172,8 @@ def _stack_size(
     cores and 1.5 times as long with one of them busy.)
     """
     recipe = problem.recipe
-    weights = 16 * recipe.architecture.n_weights + 1
+    kept = 5 if recipe.ema_halflife else 4  # weights, gradients, two moments, average
+    weights = 4 * kept * recipe.architecture.n_weights + 1
     draws = 40 * recipe.plan.n_mixed * max(len(run.training) for run in problem.runs)
     fits = max(1, max_memory // (weights + draws))
     if recipe.device.type != "cpu":
@@ -279,6 +281,7 @@ def _training_params(recipe: Recipe) -> dict[str, Any]:
     return {
         "lr": recipe.lr,
         "lr_schedule": recipe.lr_schedule,
+        "ema_halflife": recipe.ema_halflife,
         "max_epochs": recipe.plan.max_epochs,
         "batch_size": recipe.plan.batch_size,
     }

@@ -86,6 +86,13 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
     hidden_layer_sizes : int or sequence of int, default=(128, 128)
         Units of each hidden layer, with ReLU.
 
+    bias_init : {"data", "uniform"}, default="data"
+        Where the biases of the first hidden layer begin: "data" lets each unit begin to
+        fire at a training row of its own, drawn at random, so that the units divide
+        the rows and not empty space (after Steinwart, arXiv 1903.11482); "uniform" is
+        that of :class:`torch.nn.Linear`. The weights are the same. Not used with
+        ``module``.
+
     dropout : float, default=0.2
         Share of hidden units that are dropped in training.
 
@@ -120,6 +127,11 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
 
     lr_schedule : {"constant", "cosine"}, default="constant"
         Keep the learning rate, or lower it to 0 along half a cosine.
+
+    ema_halflife : float, default=0.7
+        Predict with an exponential moving average of the weights, in which the share of
+        a step's weights halves within so many epochs; epochs are judged by it too. 0
+        takes the weights as they are. ``partial_fit`` does not average.
 
     max_epochs : int, default=100
         Epochs; with ``early_stopping`` at most so many.
@@ -273,6 +285,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         warmup_epochs: float = 0,
         clean_epochs: float = 0.5,
         hidden_layer_sizes: int | Sequence[int] = (128, 128),
+        bias_init: Literal["data", "uniform"] = "data",
         dropout: float = 0.2,
         module: Callable[..., nn.Module] | None = None,
         module_params: dict[str, Any] | None = None,
@@ -283,6 +296,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         lr: float = 2e-3,
         weight_decay: float = 0.0,
         lr_schedule: Literal["constant", "cosine"] = "constant",
+        ema_halflife: float = 0.7,
         max_epochs: int = 100,
         batch_size: int = 64,
         early_stopping: bool = True,
@@ -310,6 +324,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         self.warmup_epochs = warmup_epochs
         self.clean_epochs = clean_epochs
         self.hidden_layer_sizes = hidden_layer_sizes
+        self.bias_init = bias_init
         self.dropout = dropout
         self.module = module
         self.module_params = module_params
@@ -320,6 +335,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         self.lr = lr
         self.weight_decay = weight_decay
         self.lr_schedule = lr_schedule
+        self.ema_halflife = ema_halflife
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.early_stopping = early_stopping

@@ -92,6 +92,13 @@ class MixupRegressor(RegressorMixin, BaseMixup):
     hidden_layer_sizes : int or sequence of int, default=(128, 128)
         Units of each hidden layer, with ReLU.
 
+    bias_init : {"data", "uniform"}, default="data"
+        Where the biases of the first hidden layer begin: "data" lets each unit begin to
+        fire at a training row of its own, drawn at random, so that the units divide
+        the rows and not empty space (after Steinwart, arXiv 1903.11482); "uniform" is
+        that of :class:`torch.nn.Linear`. The weights are the same. Not used with
+        ``module``.
+
     dropout : float, default=0.0
         Share of hidden units that are dropped in training.
 
@@ -126,6 +133,11 @@ class MixupRegressor(RegressorMixin, BaseMixup):
 
     lr_schedule : {"constant", "cosine"}, default="constant"
         Keep the learning rate, or lower it to 0 along half a cosine.
+
+    ema_halflife : float, default=0.7
+        Predict with an exponential moving average of the weights, in which the share of
+        a step's weights halves within so many epochs; epochs are judged by it too. 0
+        takes the weights as they are. ``partial_fit`` does not average.
 
     max_epochs : int, default=100
         Epochs; with ``early_stopping`` at most so many.
@@ -255,6 +267,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         warmup_epochs: float = 0,
         clean_epochs: float = 0.75,
         hidden_layer_sizes: int | Sequence[int] = (128, 128),
+        bias_init: Literal["data", "uniform"] = "data",
         dropout: float = 0.0,
         module: Callable[..., nn.Module] | None = None,
         module_params: dict[str, Any] | None = None,
@@ -265,6 +278,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         lr: float = 2e-3,
         weight_decay: float = 0.0,
         lr_schedule: Literal["constant", "cosine"] = "constant",
+        ema_halflife: float = 0.7,
         max_epochs: int = 100,
         batch_size: int = 64,
         early_stopping: bool = True,
@@ -291,6 +305,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         self.warmup_epochs = warmup_epochs
         self.clean_epochs = clean_epochs
         self.hidden_layer_sizes = hidden_layer_sizes
+        self.bias_init = bias_init
         self.dropout = dropout
         self.module = module
         self.module_params = module_params
@@ -301,6 +316,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         self.lr = lr
         self.weight_decay = weight_decay
         self.lr_schedule = lr_schedule
+        self.ema_halflife = ema_halflife
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.early_stopping = early_stopping

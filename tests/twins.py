@@ -12,6 +12,8 @@ PLAIN = {
     "n_estimators": 1,
     "dropout": 0.0,
     "clip": None,
+    "bias_init": "uniform",
+    "ema_halflife": 0.0,
     "warmup_epochs": 0,
     "clean_epochs": 0,
     "early_stopping": False,
