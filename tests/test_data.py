@@ -66,6 +66,36 @@ def test_no_clipping_without_standardising(make, data):
     assert_same_predictions(one, other, data[0])
 
 
+LAZY = {"bias_init": "data", "lr": 1e-30, "hidden_layer_sizes": (40, 6)}
+
+
+def first_layer(model, run=0):
+    return model.to_torch().members[run][1][0]
+
+
+def test_units_begin_to_fire_at_training_rows(make, data):
+    """With a vanishing rate the networks stay as they began."""
+    X, y = data
+    model = make(1, **SMALL | LAZY | {"n_estimators": 2, "early_stopping": True})
+    model.fit(X, y)
+    for run in range(2):
+        inputs = model.net_.module_.inputs.select([run])
+        rows = inputs(torch.from_numpy(X).float())[0]
+        distances = first_layer(model, run)(rows).abs().amin(dim=0)
+        assert (distances < 1e-5).all()
+    other = make(1, **SMALL | LAZY | {"bias_init": "uniform"}).fit(X, y)
+    assert torch.equal(first_layer(model).weight, first_layer(other).weight)
+    assert not torch.allclose(first_layer(model).bias, first_layer(other).bias)
+
+
+def test_units_begin_at_no_row_without_weight(make, data):
+    X, y = data
+    weights = np.repeat([1.0, 0.0], [60, 30])
+    wild = np.where(weights[:, None] > 0, X, 1e6)
+    one, other = (make(1, **SMALL | LAZY).fit(rows, y, weights) for rows in (X, wild))
+    assert torch.equal(first_layer(one).bias, first_layer(other).bias)
+
+
 def test_a_constant_feature_does_no_harm(make, data):
     X, y = data
     constant = np.column_stack([X, np.full(90, 7.0)])

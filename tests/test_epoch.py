@@ -400,6 +400,31 @@ def test_a_portion_numbers_its_own_rows():
     assert len(portion) == 3
 
 
+@pytest.mark.parametrize("numbers", [None, [4, 0, 2]])
+def test_rows_are_drawn_as_often_as_they_weigh(numbers):
+    table = DenseTable(np.arange(5.0)[:, None], torch.device("cpu"))
+    size = 5 if numbers is None else len(numbers)
+    codes = Classes(torch.zeros(size, dtype=torch.long), 1)
+    rows = None if numbers is None else torch.tensor(numbers)
+    weights = torch.arange(size, dtype=torch.float32)  # the first row weighs nothing
+    own = np.arange(5) if numbers is None else np.array(numbers)
+    for given, share in ((None, np.ones(size)), (weights, weights.numpy())):
+        portion = Portion(table, codes, rows, given)
+        drawn = portion.draw(20_000, np.random.default_rng(0)).flatten().numpy()
+        counts = np.array([(drawn == number).sum() for number in own])
+        np.testing.assert_allclose(counts / 20_000, share / share.sum(), atol=0.02)
+
+
+def test_equal_weights_draw_the_rows_of_none():
+    table = DenseTable(np.arange(7.0)[:, None], torch.device("cpu"))
+    codes = Classes(torch.zeros(7, dtype=torch.long), 1)
+    one, other = (
+        Portion(table, codes, weights=w).draw(100, np.random.default_rng(1))
+        for w in (None, torch.ones(7))
+    )
+    assert torch.equal(one, other)
+
+
 def test_targets_are_taken_by_row():
     values = Values(torch.arange(6.0).view(3, 2))
     numbers = torch.tensor([[2, 0]])

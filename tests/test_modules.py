@@ -124,6 +124,18 @@ def test_initial_weights_are_those_of_nn_linear():
                 assert mine.std().item() == pytest.approx(bound / 3**0.5, rel=0.05)
 
 
+def test_units_begin_to_fire_at_the_rows_they_are_given(mlp, generator):
+    first = mlp.layers(mlp.theta)[0]
+    before = mlp.theta.detach().clone()
+    rows = torch.randn(first.weight.shape[2], mlp.sizes[0], generator=generator)
+    mlp.bend_at(1, rows)
+    reached = first(rows.expand(mlp.runs, -1, -1))[1].diagonal()
+    torch.testing.assert_close(reached, torch.zeros_like(reached), atol=1e-6, rtol=0)
+    changed = (mlp.theta != before).any(1)
+    assert changed.tolist() == [run == 1 for run in range(mlp.runs)]
+    assert torch.equal(mlp.layers(before)[0].weight, first.weight)
+
+
 def test_initial_weights_of_a_run_are_its_own():
     body = StackedMLP(RUNS, SIZES)
     body.initialize(generators(0, 1, 2))

@@ -391,9 +391,13 @@ def validation_rows(y, member):
     return np.flatnonzero(held_out(len(y), 0.3, entropy, member, strata=y))
 
 
-def test_members_are_judged_on_their_own_clean_rows_at_the_best_epoch_of_all(blobs):
+@pytest.mark.parametrize("ema_halflife", [0, 0.5])
+def test_members_are_judged_on_their_own_clean_rows_at_the_best_epoch_of_all(
+    ema_halflife, blobs
+):
     X, y = blobs
     params = {**STOPPING, "n_estimators": 3, "temperature": 1.0}
+    params["ema_halflife"] = ema_halflife
     model = MixupClassifier(1, **params).fit(X, y)
     best = int(model.validation_scores_.mean(axis=1).argmax())
     assert set(model.validation_scores_.argmax(axis=0)) != {best}
@@ -405,9 +409,12 @@ def test_members_are_judged_on_their_own_clean_rows_at_the_best_epoch_of_all(blo
         assert reached == pytest.approx(expected, rel=1e-4)
 
 
-def test_the_best_epochs_weights_are_those_of_a_training_that_ends_there(blobs):
+@pytest.mark.parametrize("ema_halflife", [0, 0.2])
+def test_the_best_epochs_weights_are_those_of_a_training_that_ends_there(
+    ema_halflife, blobs
+):
     X, y = blobs
-    fast = {**STOPPING, "lr": 0.3}
+    fast = {**STOPPING, "lr": 0.3, "ema_halflife": ema_halflife}
     long = MixupClassifier(1, **fast).fit(X, y)
     best = int(long.validation_scores_.argmax()) + 1
     assert 1 < best < 12
