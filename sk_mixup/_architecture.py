@@ -30,7 +30,7 @@ class Architecture(Protocol):
 class MLPArchitecture:
     """Perceptrons of the given sizes, from inputs to outputs.
 
-    ``bias_init`` says where the biases of the first hidden layer begin.
+    ``bias_init`` says where the biases of the hidden layers begin.
     """
 
     sizes: tuple[int, ...]
@@ -44,12 +44,18 @@ class MLPArchitecture:
     def build(self, standardize: Standardize, runs: Sequence[Run]) -> Network:
         body = StackedMLP(len(runs), self.sizes)
         body.initialize([run.streams.initial for run in runs])
-        if self.bias_init == "data" and len(self.sizes) > 2:
-            for number, run in enumerate(runs):
-                rows = run.training.draw(self.sizes[1], run.streams.initial)
-                inputs = standardize.select([number])(rows.unsqueeze(0))
-                body.bend_at(number, inputs.squeeze(0).cpu())
+        if self.bias_init == "data":
+            self._bend_at_rows(body, standardize, runs)
         return Network(standardize, body)
+
+    def _bend_at_rows(
+        self, body: StackedMLP, standardize: Standardize, runs: Sequence[Run]
+    ) -> None:
+        for number, run in enumerate(runs):
+            own = standardize.select([number])
+            for depth, units in enumerate(self.sizes[1:-1]):
+                rows = run.training.draw(units, run.streams.initial)
+                body.bend_at(number, depth, own(rows.unsqueeze(0)).squeeze(0).cpu())
 
 
 @dataclass(frozen=True, eq=False)

@@ -146,18 +146,23 @@ class StackedMLP(nn.Module):
             parts.append((2 * uniform - 1) / np.float32(np.sqrt(n_in)))
         return np.concatenate(parts)
 
-    def bend_at(self, run: int, rows: Tensor) -> None:
-        """Let each unit of the first hidden layer begin to fire at a row of its own.
+    def bend_at(self, run: int, depth: int, rows: Tensor) -> None:
+        """Let each unit of a hidden layer begin to fire at a row of its own.
 
         Parameters
         ----------
         run : int
             Whose biases are set, by the weights that it has.
-        rows : Tensor of shape (hidden units, features)
+        depth : int
+            Hidden layers before this one.
+        rows : Tensor of shape (units of the layer, features)
             A row for each unit.
         """
-        first = self.layers(self.theta.detach())[0]
-        first.bias[run, 0] = -(rows * first.weight_t[run]).sum(1)
+        *before, layer = self.layers(self.theta.detach())[: depth + 1]
+        x = rows
+        for earlier in before:
+            x = (x @ earlier.weight[run] + earlier.bias[run]).relu()
+        layer.bias[run, 0] = -(x * layer.weight_t[run]).sum(1)
 
     def forward(self, x: Tensor) -> Tensor:
         *hidden, last = self.layers(self.theta)

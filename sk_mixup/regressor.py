@@ -93,11 +93,10 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         Units of each hidden layer, with ReLU.
 
     bias_init : {"data", "uniform"}, default="data"
-        Where the biases of the first hidden layer begin: "data" lets each unit begin to
-        fire at a training row of its own, drawn at random, so that the units divide
-        the rows and not empty space (after Steinwart, arXiv 1903.11482); "uniform" is
-        that of :class:`torch.nn.Linear`. The weights are the same. Not used with
-        ``module``.
+        Where the biases of the hidden layers begin: "data" lets each unit begin to fire
+        at a training row of its own, drawn at random, so that the units divide the rows
+        and not empty space (after Steinwart, arXiv 1903.11482); "uniform" is that of
+        :class:`torch.nn.Linear`. The weights are the same. Not used with ``module``.
 
     dropout : float, default=0.0
         Share of hidden units that are dropped in training.

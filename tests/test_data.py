@@ -69,8 +69,9 @@ def test_no_clipping_without_standardising(make, data):
 LAZY = {"bias_init": "data", "lr": 1e-30, "hidden_layer_sizes": (40, 6)}
 
 
-def first_layer(model, run=0):
-    return model.to_torch().members[run][1][0]
+def hidden_layers(model, run=0):
+    layers = model.to_torch().members[run][1]
+    return [layer for layer in layers[:-1] if isinstance(layer, nn.Linear)]
 
 
 def test_units_begin_to_fire_at_training_rows(make, data):
@@ -81,11 +82,14 @@ def test_units_begin_to_fire_at_training_rows(make, data):
     for run in range(2):
         inputs = model.net_.module_.inputs.select([run])
         rows = inputs(torch.from_numpy(X).float())[0]
-        distances = first_layer(model, run)(rows).abs().amin(dim=0)
-        assert (distances < 1e-5).all()
+        for layer in hidden_layers(model, run):
+            reached = layer(rows)
+            assert (reached.abs().amin(dim=0) < 1e-5).all()
+            rows = reached.relu()
     other = make(1, **SMALL | LAZY | {"bias_init": "uniform"}).fit(X, y)
-    assert torch.equal(first_layer(model).weight, first_layer(other).weight)
-    assert not torch.allclose(first_layer(model).bias, first_layer(other).bias)
+    for one, two in zip(hidden_layers(model), hidden_layers(other), strict=True):
+        assert torch.equal(one.weight, two.weight)
+        assert not torch.allclose(one.bias, two.bias)
 
 
 def test_units_begin_at_no_row_without_weight(make, data):
@@ -93,7 +97,8 @@ def test_units_begin_at_no_row_without_weight(make, data):
     weights = np.repeat([1.0, 0.0], [60, 30])
     wild = np.where(weights[:, None] > 0, X, 1e6)
     one, other = (make(1, **SMALL | LAZY).fit(rows, y, weights) for rows in (X, wild))
-    assert torch.equal(first_layer(one).bias, first_layer(other).bias)
+    for this, that in zip(hidden_layers(one), hidden_layers(other), strict=True):
+        assert torch.equal(this.bias, that.bias)
 
 
 def test_a_constant_feature_does_no_harm(make, data):
