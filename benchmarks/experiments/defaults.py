@@ -1,43 +1,15 @@
-"""The study behind the defaults: one choice of the recipe changed at a time."""
+"""The study behind the defaults, first round: one choice of the recipe at a time."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from functools import lru_cache, partial
 from typing import Any, Final
 
-import numpy as np
-import pandas as pd
-from sklearn.model_selection import train_test_split
-
-from benchmarks.experiment import Experiment, Options
-from benchmarks.jobs import Items, Job, Method, items
-from benchmarks.plots import changes
-from benchmarks.quantities import quantity
-from benchmarks.report import Section, section
-from benchmarks.splits import Split
-from benchmarks.stats import (
-    compare_to_baseline,
-    leave_one_set_out,
-    mean_over_sets,
-    merits,
-    wilcoxon_over_sets,
-    win_tie_loss,
-)
-from benchmarks.tables import Table, metrics_table, plain_table
-from benchmarks.work import Training
-
-METRICS = ("error", "log_loss")
-
-#: Training rows of the larger sets; the test rows are all there are.
-MAX_ROWS = 1000
-
-#: Networks of an ensemble here: fewer than the default's, for time's sake.
-MEMBERS = 4
+from benchmarks.experiments._study import MEMBERS, Study
+from benchmarks.jobs import Method, items
 
 START: Final = "starting point"
 
-#: What became the default of `sk_mixup.MixupClassifier`, with more networks.
+#: Where the second round, `refine`, begins.
 CHOICE: Final = "constant rate"
 
 #: Spelt out, so that the study stays what it was when defaults change.
@@ -55,6 +27,8 @@ START_RECIPE: Final[dict[str, Any]] = {
     "lr": 2e-3,
     "max_epochs": 100,
     "lr_schedule": "cosine",
+    "bias_init": "uniform",
+    "ema_halflife": 0.0,
 }
 
 CHANGES: Final[dict[str, dict[str, Any]]] = {
@@ -108,101 +82,17 @@ CHANGES: Final[dict[str, dict[str, Any]]] = {
 }
 
 
-def methods(options: Options) -> list[Method]:
-    """Change one choice at a time, and then the best of these further."""
-    made = [
-        Method.mixup(name, **START_RECIPE | change) for name, change in CHANGES.items()
-    ]
-    search = Method("best of 3 alphas", items(START_RECIPE), "mixup_search")
-    return [*made, search]
+STUDY: Final = Study(
+    recipes={name: START_RECIPE | change for name, change in CHANGES.items()},
+    start=START,
+    choice=CHOICE,
+    text="One choice of the starting point at a time is changed, and the best of these "
+    f"changes, '{CHOICE}', is combined with others.",
+    others=(Method("best of 3 alphas", items(START_RECIPE), "mixup_search"),),
+)
 
-
-def conditions(options: Options) -> list[Items]:
-    """State the size of the larger sets."""
-    return [items({"max_rows": MAX_ROWS})]
-
-
-def fewer_rows(job: Job, split: Split) -> Split:
-    """Train on some of the rows, the same ones for every method."""
-    return _sample(split, job.extra("max_rows"), job.seed)
-
-
-@lru_cache(maxsize=1)  # methods that share matrices train together at less cost
-def _sample(split: Split, size: int, seed: int) -> Split:
-    n_rows = len(split.y_train)
-    if n_rows <= size:
-        return split
-    _, kept = train_test_split(np.arange(n_rows), test_size=size, random_state=seed)
-    return replace(
-        split,
-        X_train=split.X_train[kept],
-        y_train=split.y_train[kept],
-        facts=split.facts | {"n_used": size},
-    )
-
-
-def show(frame: pd.DataFrame) -> list[Table]:
-    """Tabulate what each choice gives, over several sets the best first."""
-    if frame["dataset"].nunique() == 1:
-        return [metrics_table(frame, ["dataset", "method"], METRICS)]
-    table = merits(frame)
-    seconds = mean_over_sets(frame, "fit_seconds").set_index("method")["mean"]
-    table.insert(1, "fit (s)", table["method"].map(seconds))
-    return [plain_table(table, "Means over the sets, average ranks, and both together")]
-
-
-def report(frame: pd.DataFrame) -> Section:
-    """Show the means, the differences from the start, and how stable the choice is."""
-    text = (
-        "One choice of the starting point at a time is changed, and the best of these "
-        f"changes, '{CHOICE}', is combined with others; {MEMBERS} networks are "
-        f"averaged, for time's sake, and the larger sets give {MAX_ROWS} training rows "
-        "to each fold. The merit of a recipe is its place by mean error, by average "
-        "rank in error, by mean log loss and by average rank in log loss, averaged. "
-        "Below, the choice is made without one set and judged on it."
-    )
-    return section(
-        [text],
-        [
-            partial(show, frame),
-            *(
-                partial(_differences, frame, baseline, metric)
-                for baseline in (START, CHOICE)
-                for metric in METRICS
-            ),
-            partial(_stability, frame),
-        ],
-        {
-            f"Changes of {quantity(metric).label} from the starting point": partial(
-                changes, frame, START, metric
-            )
-            for metric in METRICS
-        },
-    )
-
-
-def _differences(frame: pd.DataFrame, baseline: str, metric: str) -> Table:
-    """Count the sets on which each recipe is better, and test over the sets."""
-    counts = win_tie_loss(compare_to_baseline(frame, baseline, metric))
-    ranks = wilcoxon_over_sets(frame, baseline, metric)
-    both = counts.merge(ranks.drop(columns=["statistic", "left_out"]), on="method")
-    return plain_table(both, f"Against '{baseline}', by {quantity(metric).label}")
-
-
-def _stability(frame: pd.DataFrame) -> Table:
-    left_out = leave_one_set_out(frame)
-    title = f"Chosen without each set, of {frame['method'].nunique()} recipes"
-    return plain_table(left_out, title)
-
-
-EXPERIMENT = Experiment(
-    name="defaults",
-    summary="The study behind the defaults: choices of the recipe, one at a time",
-    group="openml",
-    defaults=Options(folds=5, repeats=3, protocol="plain"),
-    methods=methods,
-    conditions=conditions,
-    work=Training(prepare=fewer_rows, kinds=8),
-    show=show,
-    report=report,
+EXPERIMENT = STUDY.experiment(
+    "defaults",
+    "The study behind the defaults, first round: choices of the recipe, one at a time",
+    kinds=8,
 )

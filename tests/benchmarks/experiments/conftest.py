@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.experiments import defaults
+from benchmarks.experiments import defaults, refine
 from tests.benchmarks.experiments import toys as made
 
 
@@ -10,5 +10,6 @@ from tests.benchmarks.experiments import toys as made
 def toys(monkeypatch):
     """Let every name of a data set be that of a toy."""
     monkeypatch.setattr("benchmarks.datasets.load", made.load)
-    some = {name: defaults.CHANGES[name] for name in (defaults.START, defaults.CHOICE)}
-    monkeypatch.setattr(defaults, "CHANGES", some)
+    for study in (defaults.STUDY, refine.STUDY):
+        for name in study.recipes.keys() - {study.start, study.choice}:
+            monkeypatch.delitem(study.recipes, name)

@@ -35,7 +35,7 @@ def test_there_are_those_of_the_paper():
         "surface",
         "gan",
     }
-    assert paper | {"defaults", "demo", "regression", "suite"} <= set(KNOWN)
+    assert paper | {"defaults", "demo", "refine", "regression", "suite"} <= set(KNOWN)
 
 
 def test_jobs_are_distinct_and_say_whose_they_are(experiment):

@@ -18,6 +18,7 @@ TINY = {
     "defaults": {**TWO, "datasets": ("vehicle", "vowel", "glass")},
     "demo": {**TWO, "datasets": ("iris", "wine"), "alphas": (0.0, 1.0)},
     "gan": {"quick": True, "epochs": 20},
+    "refine": {**TWO, "datasets": ("vehicle", "vowel", "glass")},
     "regression": {**TWO, "datasets": ("friedman1", "friedman2")},
     "suite": {**TWO, "alphas": (0.0, 0.4)},
     "surface": {"epochs": 2, "datasets": ("two_moons",)},

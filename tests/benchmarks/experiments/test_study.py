@@ -1,28 +1,36 @@
-"""The study tries what it says, and its choice is what users get."""
+"""The studies try what they say, and their choice is what users get."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.experiments import defaults
+from benchmarks.experiments import defaults, refine
+from benchmarks.experiments._study import METRICS, Study, fewer_rows
 from benchmarks.splits import Split
 from sk_mixup import MixupClassifier
 from tests.benchmarks.test_jobs import job
 
 
 def test_the_choice_is_the_default_but_for_the_number_of_networks():
-    chosen = defaults.START_RECIPE | defaults.CHANGES[defaults.CHOICE]
+    chosen = refine.STUDY.recipes[refine.CHOICE]
     params = MixupClassifier().get_params()
     different = {name for name, value in chosen.items() if params[name] != value}
     assert different == {"n_estimators"}
 
 
-def test_every_change_changes_something():
-    start = defaults.START_RECIPE
-    for name, change in defaults.CHANGES.items():
-        kept = [key for key, value in change.items() if start.get(key) == value]
-        assert kept == [], name
-        assert change or name == defaults.START
+@pytest.mark.parametrize("study", [defaults.STUDY, refine.STUDY])
+def test_no_recipe_is_tried_twice_or_left_to_the_defaults(study):
+    recipes = list(study.recipes.values())
+    assert all(recipe not in recipes[:n] for n, recipe in enumerate(recipes))
+    assert {study.start, study.choice} <= study.recipes.keys()
+    spelt_out = set(recipes[0])
+    assert spelt_out <= set(MixupClassifier().get_params())
+    assert all(spelt_out <= recipe.keys() for recipe in recipes)
+
+
+def test_the_second_round_begins_where_the_first_ended():
+    first = defaults.STUDY.recipes[defaults.STUDY.choice]
+    assert refine.STUDY.recipes[refine.STUDY.start] == first
 
 
 @pytest.mark.parametrize("size", [7, 40])
@@ -30,7 +38,7 @@ def test_a_sample_is_the_same_for_every_method_and_has_its_labels(size):
     X = np.arange(40.0).reshape(20, 2)
     split = Split(X, X[:, 0], X, X[:, 0], {"n_train": 20, "n_test": 20})
     one = job(extras=(("max_rows", size),))
-    first, second = (defaults.fewer_rows(one, split) for _ in range(2))
+    first, second = (fewer_rows(one, split) for _ in range(2))
     assert first is second
     assert len(first.y_train) == min(size, 20)
     assert np.array_equal(first.X_train[:, 0], first.y_train)
@@ -38,21 +46,18 @@ def test_a_sample_is_the_same_for_every_method_and_has_its_labels(size):
 
 
 def test_every_recipe_is_compared_with_the_choice():
-    errors = {
-        defaults.START: 0.5,
-        defaults.CHOICE: 0.1,
-        "another": 0.2,
-    }
+    study = Study({}, start="start", choice="choice", text="")
+    errors = {"start": 0.5, "choice": 0.1, "another": 0.2}
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(
         {"method": method, "dataset": name, "fold": fold}
-        | dict.fromkeys(defaults.METRICS, error + noise)
+        | dict.fromkeys(METRICS, error + noise)
         for method, error in errors.items()
         for name in "abcdefg"
         for fold, noise in enumerate(rng.normal(scale=0.01, size=5))
     ).assign(repeat=0, n_train=80, n_test=20, fit_seconds=1.0)
-    tables = {table.title: table.cells for table in defaults.report(frame).tables}
+    tables = {table.title: table.cells for table in study.report(frame).tables}
     for metric in ("error (%)", "log loss"):
-        compared = tables[f"Against '{defaults.CHOICE}', by {metric}"]
-        assert list(compared.index) == [defaults.START, "another"]
+        compared = tables[f"Against 'choice', by {metric}"]
+        assert list(compared.index) == ["start", "another"]
         assert compared["Worse"].tolist() == ["7", "7"]

@@ -1,0 +1,56 @@
+"""The study behind the defaults, second round: where units begin, and averages."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from benchmarks.experiments import defaults
+from benchmarks.experiments._study import Study
+
+START: Final = "first round"
+
+#: What became the default of `sk_mixup.MixupClassifier`, with more networks.
+CHOICE: Final = "second round"
+
+START_RECIPE: Final = defaults.START_RECIPE | defaults.CHANGES[defaults.CHOICE]
+
+CHOICE_RECIPE: Final[dict[str, Any]] = START_RECIPE | {
+    "bias_init": "data",
+    "dropout": 0.1,
+    "ema_halflife": 0.7,
+}
+
+#: What is changed in the choice.
+CHANGES: Final[dict[str, dict[str, Any]]] = {
+    "ERM": {"alpha": 0.0},
+    "alpha 0.2": {"alpha": 0.2},
+    "alpha 1": {"alpha": 1.0},
+    "no dropout": {"dropout": 0.0},
+    "dropout 0.2": {"dropout": 0.2},
+    "units begin anywhere": {"bias_init": "uniform"},
+    "last weights": {"ema_halflife": 0.0},
+    "half-life of 2 epochs": {"ema_halflife": 2.0},
+    "three quarters clean": {"clean_epochs": 0.75},
+    "weights per example": {"weights_per": "example"},
+    "a random layer": {"mix_layer": "random"},
+    "neighbours": {"pairing": "neighbors"},
+}
+
+STUDY: Final = Study(
+    recipes={
+        START: START_RECIPE,
+        f"{START}, ERM": START_RECIPE | {"alpha": 0.0},
+        CHOICE: CHOICE_RECIPE,
+        **{name: CHOICE_RECIPE | change for name, change in CHANGES.items()},
+    },
+    start=START,
+    choice=CHOICE,
+    text="The recipe that the first round came to is changed in three things, and the "
+    "result in one more at a time.",
+)
+
+EXPERIMENT = STUDY.experiment(
+    "refine",
+    "The study behind the defaults, second round: where units begin, and averages",
+    kinds=8,
+)
