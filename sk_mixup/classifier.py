@@ -92,7 +92,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         and not empty space (after Steinwart, arXiv 1903.11482); "uniform" is that of
         :class:`torch.nn.Linear`. The weights are the same. Not used with ``module``.
 
-    dropout : float, default=0.2
+    dropout : float, default=0.1
         Share of hidden units that are dropped in training.
 
     module : callable, default=None
@@ -127,7 +127,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
     lr_schedule : {"constant", "cosine"}, default="constant"
         Keep the learning rate, or lower it to 0 along half a cosine.
 
-    ema_halflife : float, default=0.7
+    ema_halflife : float, default=1.0
         Predict with an exponential moving average of the weights, in which the share of
         a step's weights halves within so many epochs; epochs are judged by it too. 0
         takes the weights as they are. ``partial_fit`` does not average.
@@ -285,7 +285,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         clean_epochs: float = 0.5,
         hidden_layer_sizes: int | Sequence[int] = (128, 128),
         bias_init: Literal["data", "uniform"] = "data",
-        dropout: float = 0.2,
+        dropout: float = 0.1,
         module: Callable[..., nn.Module] | None = None,
         module_params: dict[str, Any] | None = None,
         standardize: bool = True,
@@ -295,7 +295,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         lr: float = 2e-3,
         weight_decay: float = 0.0,
         lr_schedule: Literal["constant", "cosine"] = "constant",
-        ema_halflife: float = 0.7,
+        ema_halflife: float = 1.0,
         max_epochs: int = 100,
         batch_size: int = 64,
         early_stopping: bool = True,

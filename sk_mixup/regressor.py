@@ -133,7 +133,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
     lr_schedule : {"constant", "cosine"}, default="constant"
         Keep the learning rate, or lower it to 0 along half a cosine.
 
-    ema_halflife : float, default=0.7
+    ema_halflife : float, default=1.0
         Predict with an exponential moving average of the weights, in which the share of
         a step's weights halves within so many epochs; epochs are judged by it too. 0
         takes the weights as they are. ``partial_fit`` does not average.
@@ -277,7 +277,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         lr: float = 2e-3,
         weight_decay: float = 0.0,
         lr_schedule: Literal["constant", "cosine"] = "constant",
-        ema_halflife: float = 0.7,
+        ema_halflife: float = 1.0,
         max_epochs: int = 100,
         batch_size: int = 64,
         early_stopping: bool = True,

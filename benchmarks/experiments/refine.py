@@ -17,23 +17,19 @@ START_RECIPE: Final = defaults.START_RECIPE | defaults.CHANGES[defaults.CHOICE]
 CHOICE_RECIPE: Final[dict[str, Any]] = START_RECIPE | {
     "bias_init": "data",
     "dropout": 0.1,
-    "ema_halflife": 0.7,
+    "ema_halflife": 1.0,
 }
 
 #: What is changed in the choice.
 CHANGES: Final[dict[str, dict[str, Any]]] = {
     "ERM": {"alpha": 0.0},
-    "alpha 0.2": {"alpha": 0.2},
     "alpha 1": {"alpha": 1.0},
-    "no dropout": {"dropout": 0.0},
     "dropout 0.2": {"dropout": 0.2},
     "units begin anywhere": {"bias_init": "uniform"},
     "last weights": {"ema_halflife": 0.0},
-    "half-life of 2 epochs": {"ema_halflife": 2.0},
     "three quarters clean": {"clean_epochs": 0.75},
-    "weights per example": {"weights_per": "example"},
+    "50 clean epochs more": {"max_epochs": 150, "clean_epochs": 100},
     "a random layer": {"mix_layer": "random"},
-    "neighbours": {"pairing": "neighbors"},
 }
 
 STUDY: Final = Study(
