@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import shlex
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -288,4 +289,6 @@ def _device(name: str) -> str:
 
 
 if __name__ == "__main__":
+    # Workers outlive a parent that is killed; after an interrupt they end with it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())

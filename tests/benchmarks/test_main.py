@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import time
 
 import pandas as pd
 import pytest
@@ -136,6 +138,39 @@ def test_an_interrupt_says_how_to_go_on(run, monkeypatch):
     status, _, err = run("demo", "--datasets", "iris", *TINY)
     assert status == 130
     assert "same command goes on" in err
+
+
+@pytest.mark.slow
+def test_whoever_is_told_to_end_ends_the_workers_too(tmp_path):
+    words = ["demo", "--datasets", "digits", "--alphas", "0", "--jobs", "2"]
+    places = ["--store", str(tmp_path / "store"), "--out", str(tmp_path)]
+    program = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks", *words, *places],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    wait_until(lambda: any((tmp_path / "store").glob("*/claims/*")))
+    program.terminate()
+    _, err = program.communicate(timeout=30)
+    assert program.returncode == 130
+    assert "same command goes on" in err
+    wait_until(lambda: not group_lives(program.pid))
+
+
+def wait_until(happened, seconds=30):
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def group_lives(number):
+    try:
+        os.killpg(number, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def test_list_names_experiments_and_data_sets(run):
