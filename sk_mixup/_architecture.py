@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
+from sklearn.utils import gen_batches
 from torch import nn
 
 from sk_mixup._copies import StackedCopies, seeded
 from sk_mixup._modules import Network, Standardize
 from sk_mixup._rows import Run, Streams
 from sk_mixup._stacked import StackedMLP
+
+BLOCK_NUMBERS = 1_000_000
 
 
 class Architecture(Protocol):
@@ -54,8 +57,10 @@ class MLPArchitecture:
         for number, run in enumerate(runs):
             own = standardize.select([number])
             for depth, units in enumerate(self.sizes[1:-1]):
-                rows = run.training.draw(units, run.streams.initial)
-                body.bend_at(number, depth, own(rows.unsqueeze(0)).squeeze(0).cpu())
+                drawn = run.training.draw(units, run.streams.initial)
+                for some in gen_batches(units, max(1, BLOCK_NUMBERS // self.sizes[0])):
+                    rows = run.training.inputs(drawn[some]).unsqueeze(0)
+                    body.bend_at(number, depth, some, own(rows).squeeze(0).cpu())
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
-#: Until it has seen more, an average reaches back over one in so many of its steps.
+#: A young average takes a tenth of each step's weights and so reaches back over a tenth
+#: of its steps, until that is more than the half-life asked for.
 YOUNG = 10
 
 
 class WeightAverage:
     """Exponential moving average of a module's weights over the steps of a training.
 
-    It averages what is a real number of the module's state: batch norms' statistics go
-    with the weights that they were taken under.
+    The statistics of batch norms go with the weights that they were taken under; other
+    buffers stay as they are.
 
     Parameters
     ----------
@@ -29,9 +30,9 @@ class WeightAverage:
 
     def __init__(self, module: nn.Module, halflife: float) -> None:
         self.newest = 1 - 0.5 ** (1 / halflife) if halflife else 1.0
-        state = module.state_dict().values() if halflife else []
-        self.weights = [own for own in state if own.is_floating_point()]
-        self.means = [own.clone() for own in self.weights]
+        self.weights = list(_trained(module)) if halflife else []
+        self.means = [weight.clone() for weight in self.weights]
+        self.last: list[Tensor] = []
         self.n_steps = 0
 
     @torch.no_grad()
@@ -42,22 +43,29 @@ class WeightAverage:
         for mean, weight in zip(self.means, self.weights, strict=True):
             mean.lerp_(weight, share)
 
-    @contextmanager
-    def in_place(self) -> Iterator[None]:
-        """Let the module have the averages, while inside."""
-        last = [weight.clone() for weight in self.weights]
-        self.take()
-        try:
-            yield
-        finally:
-            _copy(last, self.weights)
+    def show(self) -> None:
+        """Let the module have the averages."""
+        if not self.last:
+            self.last = [weight.clone() for weight in self.weights]
+            _copy(self.means, self.weights)
 
-    def take(self) -> None:
-        """Let the module have the averages for good."""
-        _copy(self.means, self.weights)
+    def hide(self) -> None:
+        """Give the module its last weights back, to go on with."""
+        _copy(self.last, self.weights[: len(self.last)])
+        self.last = []
+
+
+def _trained(module: nn.Module) -> Iterator[Tensor]:
+    for parameter in module.parameters():
+        if parameter.requires_grad:
+            yield parameter.detach()
+    for part in module.modules():
+        if isinstance(part, _BatchNorm):
+            statistics = part.running_mean, part.running_var
+            yield from (each for each in statistics if each is not None)
 
 
 @torch.no_grad()
-def _copy(sources: list[torch.Tensor], targets: list[torch.Tensor]) -> None:
+def _copy(sources: Sequence[Tensor], targets: Sequence[Tensor]) -> None:
     for source, target in zip(sources, targets, strict=True):
         target.copy_(source)

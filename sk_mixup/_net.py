@@ -156,7 +156,7 @@ class MixupNet(skorch.NeuralNet):
             with suppress(EndOfTraining):
                 self.notify("on_train_begin", X=minibatches, y=None)
                 self.fit_loop(minibatches)
-            self.average_.take()
+            self.average_.show()
             self._take_best_weights()
             with suppress(EndOfTraining):
                 self.notify("on_train_end", X=minibatches, y=None)
@@ -200,18 +200,24 @@ class MixupNet(skorch.NeuralNet):
     def run_single_epoch(
         self, iterator: Any, training: bool, prefix: str, step_fn: Any, **params: Any
     ) -> None:
-        """Train on, or judge, one epoch and record its losses."""
+        """Train on, or judge, one epoch and record its losses.
+
+        Between epochs the module has the averaged weights, for all who look at it.
+        """
         if iterator is None:
             return
         if not training:
             self._validate(iterator)
             return
         self._set_training(True)
+        self.average_.hide()
         if self._listens_to_batches:
             steps = self._notified_steps(iterator)
         else:
             steps = self._quiet_steps(iterator)
-        self._record_training(list(steps))
+        taken = list(steps)
+        self.average_.show()
+        self._record_training(taken)
 
     @property
     def _listens_to_batches(self) -> bool:
@@ -300,11 +306,10 @@ class MixupNet(skorch.NeuralNet):
     def _validate(self, rows: ValidationRows) -> None:
         self._set_training(False)
         losses, errors = [], []
-        with self.average_.in_place():
-            for inputs, targets, mass in rows.blocks():
-                outputs = self.module_(inputs)
-                losses.append(self.criterion_(outputs, targets, mass))
-                errors.append(self._share_wrong(outputs, targets, mass))
+        for inputs, targets, mass in rows.blocks():
+            outputs = self.module_(inputs)
+            losses.append(self.criterion_(outputs, targets, mass))
+            errors.append(self._share_wrong(outputs, targets, mass))
         self._record("valid_loss", self.valid_losses_, torch.stack(losses).sum(0))
         if isinstance(self.criterion_, SoftCrossEntropy):
             self._record("valid_error", self.valid_errors_, torch.stack(errors).sum(0))

@@ -31,8 +31,9 @@ if TYPE_CHECKING:
 
 OWNED_BY_ESTIMATOR = {
     "batch_size", "callbacks", "compile", "criterion", "dataset", "device",
-    "iterator_train", "iterator_valid", "lr", "lr_schedule", "max_epochs", "module",
-    "optimizer", "predict_nonlinearity", "train_split", "verbose", "warm_start",
+    "ema_halflife", "iterator_train", "iterator_valid", "lr", "lr_schedule",
+    "max_epochs", "module", "optimizer", "predict_nonlinearity", "train_split",
+    "verbose", "warm_start",
 }  # fmt: skip
 
 

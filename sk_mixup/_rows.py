@@ -208,14 +208,14 @@ class Portion:
         return self.table.take(numbers if self.rows is None else self.rows[numbers])
 
     def draw(self, size: int, generator: np.random.Generator) -> Tensor:
-        """Return so many rows, drawn by their weights and with replacement."""
+        """Return the numbers of so many rows, drawn by their weights and put back."""
         at = generator.random(size)
         if self.weights is None:
             numbers = (at * len(self)).astype(np.int64)
         else:
-            ends = self.weights.double().cumsum(0).cpu().numpy()
+            ends = self.weights.cpu().double().cumsum(0).numpy()
             numbers = np.searchsorted(ends, at * ends[-1], side="right")
-        return self.inputs(torch.from_numpy(numbers).to(self.device))
+        return torch.from_numpy(numbers).to(self.device)
 
     def mass(self, numbers: Tensor) -> Tensor:
         if self.weights is None:

@@ -146,8 +146,8 @@ class StackedMLP(nn.Module):
             parts.append((2 * uniform - 1) / np.float32(np.sqrt(n_in)))
         return np.concatenate(parts)
 
-    def bend_at(self, run: int, depth: int, rows: Tensor) -> None:
-        """Let each unit of a hidden layer begin to fire at a row of its own.
+    def bend_at(self, run: int, depth: int, units: slice, rows: Tensor) -> None:
+        """Let units of a hidden layer begin to fire at a row each.
 
         Parameters
         ----------
@@ -155,14 +155,16 @@ class StackedMLP(nn.Module):
             Whose biases are set, by the weights that it has.
         depth : int
             Hidden layers before this one.
-        rows : Tensor of shape (units of the layer, features)
-            A row for each unit.
+        units : slice
+            Which units of the layer.
+        rows : Tensor of shape (units, features)
+            A row for each of them.
         """
         *before, layer = self.layers(self.theta.detach())[: depth + 1]
         x = rows
         for earlier in before:
             x = (x @ earlier.weight[run] + earlier.bias[run]).relu()
-        layer.bias[run, 0] = -(x * layer.weight_t[run]).sum(1)
+        layer.bias[run, 0, units] = -(x * layer.weight_t[run, units]).sum(1)
 
     def forward(self, x: Tensor) -> Tensor:
         *hidden, last = self.layers(self.theta)

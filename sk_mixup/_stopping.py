@@ -60,8 +60,7 @@ class BestEpoch(Callback):
         improved = net.running_ & (losses < self.best_losses_)
         self.best_losses_[improved] = losses[improved]
         self.best_epochs_[improved] = self.n_epochs_
-        with net.average_.in_place():
-            net.module_.body.keep(torch.from_numpy(improved), self.best_)
+        net.module_.body.keep(torch.from_numpy(improved), self.best_)
         net.running_ &= self.n_epochs_ - self.best_epochs_ < self.patience
         if not net.running_.any():
             raise EndOfTraining

@@ -135,8 +135,9 @@ class MixupRegressor(RegressorMixin, BaseMixup):
 
     ema_halflife : float, default=1.0
         Predict with an exponential moving average of the weights, in which the share of
-        a step's weights halves within so many epochs; epochs are judged by it too. 0
-        takes the weights as they are. ``partial_fit`` does not average.
+        a step's weights halves within so many epochs, or 7 % of the steps taken so far
+        if that is less; epochs are judged by it too. 0 takes the last weights.
+        ``partial_fit`` does not average.
 
     max_epochs : int, default=100
         Epochs; with ``early_stopping`` at most so many.
@@ -165,15 +166,16 @@ class MixupRegressor(RegressorMixin, BaseMixup):
 
     callbacks : list, default=None
         Callbacks of skorch, but for those that score, freeze or initialise. They see
-        the networks as one, ``net.module_``; a KeyboardInterrupt of theirs ends the
-        training.
+        the networks as one, ``net.module_``, between epochs with the averaged weights
+        (``ema_halflife``); a KeyboardInterrupt of theirs ends the training.
 
     net_params : dict, default=None
         Further arguments of :class:`skorch.NeuralNet`.
 
     warm_start : bool, default=False
-        Let ``fit`` go on with the networks of the last call. The networks, their number
-        and their optimiser cannot change then; other parameters may.
+        Let ``fit`` go on with the networks of the last call, from the weights that they
+        predict with. The networks, their number and their optimiser cannot change then;
+        other parameters may.
 
     verbose : int, default=0
         1 prints a line an epoch, 2 shows a progress bar too.

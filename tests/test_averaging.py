@@ -1,18 +1,22 @@
 """The average of the weights: its shares, and who sees it."""
 
-from contextlib import suppress
-
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, EarlyStopping
 from torch import nn
 
 from sk_mixup import MixupClassifier
 from sk_mixup._averaging import WeightAverage
-from tests.twins import CONSTANT, TWINS, assert_same_predictions, predicted
+from tests.twins import (
+    CONSTANT,
+    TWINS,
+    assert_same_predictions,
+    outputs_of,
+    predicted,
+)
 
 
 def averaged(path, halflife):
@@ -22,7 +26,7 @@ def averaged(path, halflife):
     for value in path:
         nn.init.constant_(module.weight, value)
         average.update()
-    average.take()
+    average.show()
     return module.weight.item()
 
 
@@ -52,18 +56,20 @@ def test_a_young_average_reaches_back_a_tenth_of_its_steps():
     assert lag == pytest.approx(1 / 11, rel=0.05)
 
 
-def test_in_place_is_put_back_even_after_an_error():
+def test_what_is_hidden_again_is_what_was_shown_over():
     module = nn.Linear(2, 1)
     average = WeightAverage(module, 3)
+    average.hide()
     for _ in range(5):
         nn.init.normal_(module.weight)
         average.update()
     last = module.weight.clone()
-    with average.in_place():
+    for _ in range(2):
+        average.show()
         assert not torch.equal(module.weight, last)
-    with suppress(KeyError), average.in_place():
-        raise KeyError
-    assert torch.equal(module.weight, last)
+    for _ in range(2):
+        average.hide()
+        assert torch.equal(module.weight, last)
 
 
 def test_statistics_of_batch_norms_are_averaged_with_the_weights():
@@ -72,9 +78,37 @@ def test_statistics_of_batch_norms_are_averaged_with_the_weights():
     for mean in (0.0, 0.0, 8.0):
         module.running_mean.fill_(mean)
         average.update()
-    with average.in_place():
-        assert 0 < module.running_mean.item() < 8
-        assert module.num_batches_tracked == 0
+    average.show()
+    assert 0 < module.running_mean.item() < 8
+    assert module.num_batches_tracked == 0
+
+
+class Masked(nn.Module):
+    """Has state that cannot be averaged."""
+
+    def __init__(self, n_outputs):
+        super().__init__()
+        self.register_buffer("mask", torch.tensor([0.0, 0.0, 0.0, -torch.inf]))
+        self.register_buffer("shared", torch.ones(1).expand(4))
+        self.linear = nn.Linear(4, n_outputs)
+        self.frozen = nn.Parameter(torch.full((1,), torch.inf), requires_grad=False)
+
+    def get_extra_state(self):
+        return {"anything": None}
+
+    def set_extra_state(self, state):
+        pass
+
+    def forward(self, x):
+        return self.linear(x * self.mask.exp() * self.shared)
+
+
+@pytest.mark.parametrize("make", TWINS)
+def test_state_that_is_not_trained_stays_as_it_is(make, data):
+    params = CONSTANT | {"ema_halflife": 1.0, "module": Masked}
+    params["module_params"] = {"n_outputs": outputs_of(make)}
+    model = make(1, **params).fit(*data)
+    assert np.isfinite(predicted(model, data[0])).all()
 
 
 class Path(Callback):
@@ -100,6 +134,30 @@ def test_networks_end_with_the_average_of_their_path(n_estimators, blobs):
         share = max(newest, 10 / (9 + step))
         mean = (1 - share) * mean + share * theta
     torch.testing.assert_close(model.net_.module_.body.theta.detach(), mean)
+
+
+class AtEpochEnd(Callback):
+    """Remembers the weights that it sees."""
+
+    def on_epoch_end(self, net, **kwargs):
+        self.seen = net.module_.body.theta.detach().clone()
+
+
+def test_callbacks_see_the_averages_between_epochs(blobs):
+    params = CONSTANT | {"ema_halflife": 0.5, "lr": 0.05}
+    eyes = AtEpochEnd()
+    model = MixupClassifier(1, callbacks=[eyes], **params).fit(*blobs)
+    assert torch.equal(model.net_.module_.body.theta.detach(), eyes.seen)
+
+
+def test_the_best_weights_of_a_callback_are_the_averages_of_its_epoch(blobs):
+    best = EarlyStopping(monitor="valid_loss", patience=50, load_best=True)
+    params = CONSTANT | {"ema_halflife": 0.5, "lr": 0.3, "max_epochs": 15}
+    params |= {"early_stopping": True, "n_iter_no_change": 15, "n_estimators": 1}
+    with_it = MixupClassifier(1, callbacks=[best], **params).fit(*blobs)
+    without = MixupClassifier(1, **params).fit(*blobs)
+    X, _ = blobs
+    np.testing.assert_array_equal(with_it.predict_proba(X), without.predict_proba(X))
 
 
 @pytest.mark.parametrize("make", TWINS)

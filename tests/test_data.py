@@ -92,6 +92,13 @@ def test_units_begin_to_fire_at_training_rows(make, data):
         assert not torch.allclose(one.bias, two.bias)
 
 
+def test_rows_where_units_begin_may_be_taken_a_few_at_a_time(make, data, monkeypatch):
+    whole = make(1, **SMALL | {"bias_init": "data"}).fit(*data)
+    monkeypatch.setattr("sk_mixup._architecture.BLOCK_NUMBERS", 3 * 4)
+    parts = make(1, **SMALL | {"bias_init": "data"}).fit(*data)
+    assert_same_predictions(whole, parts, data[0], atol=1e-5)
+
+
 def test_units_begin_at_no_row_without_weight(make, data):
     X, y = data
     weights = np.repeat([1.0, 0.0], [60, 30])

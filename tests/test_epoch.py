@@ -410,7 +410,8 @@ def test_rows_are_drawn_as_often_as_they_weigh(numbers):
     own = np.arange(5) if numbers is None else np.array(numbers)
     for mass, share in ((None, np.ones(size)), (weights, weights.numpy())):
         portion = Portion(table, codes, rows, mass)
-        drawn = portion.draw(20_000, np.random.default_rng(0)).flatten().numpy()
+        numbers = portion.draw(20_000, np.random.default_rng(0))
+        drawn = portion.inputs(numbers).flatten().numpy()
         counts = np.array([(drawn == number).sum() for number in own])
         np.testing.assert_allclose(counts / 20_000, share / share.sum(), atol=0.02)
 

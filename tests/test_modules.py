@@ -127,8 +127,10 @@ def test_initial_weights_are_those_of_nn_linear():
 @pytest.mark.parametrize("depth", [0, 1])
 def test_units_begin_to_fire_at_the_rows_they_are_given(depth, mlp, generator):
     before = mlp.theta.detach().clone()
-    rows = torch.randn(mlp.sizes[depth + 1], mlp.sizes[0], generator=generator)
-    mlp.bend_at(1, depth, rows)
+    units = mlp.sizes[depth + 1]
+    rows = torch.randn(units, mlp.sizes[0], generator=generator)
+    for some in (slice(0, 2), slice(2, units)):
+        mlp.bend_at(1, depth, some, rows[some])
     *linear, _ = [part for part in mlp.member(1) if isinstance(part, nn.Linear)]
     x = rows
     for earlier in linear[:depth]:
@@ -136,7 +138,7 @@ def test_units_begin_to_fire_at_the_rows_they_are_given(depth, mlp, generator):
     reached = linear[depth](x).diagonal()
     torch.testing.assert_close(reached, torch.zeros_like(reached), atol=1e-6, rtol=0)
     changed = (mlp.theta != before).sum(1)
-    assert 0 < changed[1] <= mlp.sizes[depth + 1]
+    assert 0 < changed[1] <= units
     assert changed.sum() == changed[1]
 
 

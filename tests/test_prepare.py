@@ -319,6 +319,7 @@ BAD_PARAMETERS = [
     ({"device": "toaster"}, "'toaster' cannot be used here"),
     ({"device": "meta"}, "'meta' cannot be used here"),
     ({"net_params": {"lr": 1}}, r"net_params cannot set \['lr'\]"),
+    ({"net_params": {"ema_halflife": 1}}, r"net_params cannot set \['ema_halflife'\]"),
     ({"optimizer": torch.optim.LBFGS}, "LBFGS does not treat each weight on its own"),
     ({"callbacks": [EpochScoring]}, "callbacks cannot hold EpochScoring"),
     ({"callbacks": [("still", Freezer)]}, "callbacks cannot hold Freezer"),
