@@ -52,6 +52,7 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         "clean_epochs": [
             Interval(Integral, 0, None, closed="left"),
             Interval(RealNotInt, 0, 1, closed="both"),
+            StrOptions({"auto"}),
         ],
         "hidden_layer_sizes": [
             "array-like",

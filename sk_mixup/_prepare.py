@@ -36,6 +36,9 @@ OWNED_BY_ESTIMATOR = {
     "verbose", "warm_start",
 }  # fmt: skip
 
+#: Steps that mix with ``clean_epochs="auto"``, within bounds.
+MIXED_STEPS = 500
+
 
 class Preparation:
     """The stages between ``fit(X, y, sample_weight)`` and the training.
@@ -107,7 +110,8 @@ class Preparation:
             raise ValueError(
                 f"mix_layer={est.mix_layer!r} does not exist; the layers are {layers}."
             )
-        warmup, clean = self._epochs(est.warmup_epochs), self._epochs(est.clean_epochs)
+        warmup = self._epochs(est.warmup_epochs)
+        clean = 0 if est.clean_epochs == "auto" else self._epochs(est.clean_epochs)
         if warmup + clean > est.max_epochs:
             raise ValueError(
                 f"warmup_epochs={est.warmup_epochs} ({warmup} epochs) and clean_epochs="
@@ -346,7 +350,7 @@ class Preparation:
             batch_size=est.batch_size,
             max_epochs=1 if self.one_epoch else est.max_epochs,
             warmup_epochs=0 if self.one_epoch else self._epochs(est.warmup_epochs),
-            clean_epochs=0 if self.one_epoch else self._epochs(est.clean_epochs),
+            clean_epochs=0 if self.one_epoch else self._clean_epochs(len(run.training)),
             n_mixed=est.n_mixed,
             mix_layer=None if est.mix_layer in ("input", 0) else est.mix_layer,
             dropout=0.0 if est.module is not None else est.dropout,
@@ -359,6 +363,15 @@ class Preparation:
         if isinstance(number, Integral):
             return int(number)
         return int(number * self.estimator.max_epochs + 1e-9)
+
+    def _clean_epochs(self, n_rows: int) -> int:
+        est = self.estimator
+        if est.clean_epochs != "auto":
+            return self._epochs(est.clean_epochs)
+        steps = -(-n_rows // est.batch_size)
+        least, most = -(-est.max_epochs // 5), -(-est.max_epochs // 2)
+        mixed = min(max(-(-MIXED_STEPS // steps), least), most)
+        return max(0, est.max_epochs - self._epochs(est.warmup_epochs) - mixed)
 
     def _architecture(self, run: Run) -> Architecture:
         est, shape = self.estimator, run.training.table.shape[1:]

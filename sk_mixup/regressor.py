@@ -86,8 +86,10 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         First epochs, which do not mix (arXiv 1710.09412, section 3.3); a float is a
         share of ``max_epochs``.
 
-    clean_epochs : int or float, default=0.75
-        Last epochs, which do not mix; a float is a share of ``max_epochs``.
+    clean_epochs : int, float or "auto", default=0.75
+        Last epochs, which do not mix; a float is a share of ``max_epochs``. "auto" lets
+        the first 500 steps mix, but no less than a fifth of the epochs and no more than
+        half.
 
     hidden_layer_sizes : int or sequence of int, default=(128, 128)
         Units of each hidden layer, with ReLU.
@@ -266,7 +268,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         mix_target: Literal["interpolate"] = "interpolate",
         noise_std: float = 0.0,
         warmup_epochs: float = 0,
-        clean_epochs: float = 0.75,
+        clean_epochs: float | Literal["auto"] = 0.75,
         hidden_layer_sizes: int | Sequence[int] = (128, 128),
         bias_init: Literal["data", "uniform"] = "data",
         dropout: float = 0.0,

@@ -14,7 +14,7 @@ from sklearn.datasets import make_blobs, make_multilabel_classification
 from torch.nn import functional as F
 
 from sk_mixup import MixupClassifier, MixupRegressor
-from sk_mixup._data import held_out
+from sk_mixup._data import Memo, held_out
 from sk_mixup._losses import SoftCrossEntropy
 from sk_mixup._modules import Network, Standardize
 from sk_mixup._rows import Classes, DenseTable, Portion, Run, Streams
@@ -419,6 +419,31 @@ def test_other_temperatures_are_refused(temperature, blobs):
 
 
 # Epochs as shares.
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "max_epochs", "warmup", "mixed"),
+    [
+        (16, 100, 0, 50),  # one step an epoch: half of the epochs
+        (16 * 20, 100, 0, 25),  # 500 steps
+        (16 * 20, 100, 80, 20),  # what the warm-up leaves
+        (16 * 1000, 100, 0, 20),  # a fifth of the epochs
+        (16 * 1000, 3, 0, 1),
+        (16, 1, 0, 1),
+    ],
+)
+def test_clean_epochs_may_follow_from_the_steps(n_rows, max_epochs, warmup, mixed):
+    X = np.arange(n_rows * 2.0).reshape(n_rows, 2)
+    params = SMALL | {"max_epochs": max_epochs, "warmup_epochs": warmup}
+    model = MixupClassifier(1, clean_epochs="auto", **_without(params, "clean_epochs"))
+    problem = model.set_params(temperature=1.0)._problem(X, X[:, 0] > 9, None, Memo())
+    plan = problem.recipe.plan
+    mixing = [epoch for epoch in range(max_epochs) if plan.mixes_in(epoch)]
+    assert mixing == list(range(warmup, warmup + mixed))
+
+
+def _without(params, name):
+    return {key: value for key, value in params.items() if key != name}
 
 
 @pytest.mark.parametrize("make", TWINS)
