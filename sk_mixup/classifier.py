@@ -95,7 +95,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         and not empty space (after Steinwart, arXiv 1903.11482); "uniform" is that of
         :class:`torch.nn.Linear`. The weights are the same. Not used with ``module``.
 
-    dropout : float, default=0.1
+    dropout : float, default=0.2
         Share of hidden units that are dropped in training.
 
     module : callable, default=None
@@ -290,7 +290,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         clean_epochs: float | Literal["auto"] = "auto",
         hidden_layer_sizes: int | Sequence[int] = (128, 128),
         bias_init: Literal["data", "uniform"] = "data",
-        dropout: float = 0.1,
+        dropout: float = 0.2,
         module: Callable[..., nn.Module] | None = None,
         module_params: dict[str, Any] | None = None,
         standardize: bool = True,

@@ -11,7 +11,7 @@ START: Final = "first round"
 BASE: Final = "second round"
 
 #: What became the default of `sk_mixup.MixupClassifier`, with more networks.
-CHOICE: Final = "mixing by steps"
+CHOICE: Final = "dropout 0.2, mixing by steps"
 
 START_RECIPE: Final = defaults.START_RECIPE | defaults.CHANGES[defaults.CHOICE]
 
@@ -30,8 +30,10 @@ CHANGES: Final[dict[str, dict[str, Any]]] = {
     "last weights": {"ema_halflife": 0.0},
     "three quarters clean": {"clean_epochs": 0.75},
     "50 clean epochs more": {"max_epochs": 150, "clean_epochs": 100},
-    CHOICE: {"clean_epochs": "auto"},
+    "mixing by steps": {"clean_epochs": "auto"},
     "a random layer": {"mix_layer": "random"},
+    CHOICE: {"dropout": 0.2, "clean_epochs": "auto"},
+    "dropout 0.2, ERM": {"dropout": 0.2, "alpha": 0.0},
 }
 
 STUDY: Final = Study(
