@@ -143,7 +143,7 @@ class MixupNet(skorch.NeuralNet):
         self._step_function: Step = self.module_.body.training_step(
             self.criterion_, [run.streams.dropout for run in runs]
         )
-        self.average_ = WeightAverage(
+        self._average = WeightAverage(
             self.module_.body, self.ema_halflife * minibatches.steps
         )
         self.module_.temperature = 1.0
@@ -156,12 +156,12 @@ class MixupNet(skorch.NeuralNet):
             with suppress(EndOfTraining):
                 self.notify("on_train_begin", X=minibatches, y=None)
                 self.fit_loop(minibatches)
-            self.average_.show()
+            self._average.show()
             self._take_best_weights()
             with suppress(EndOfTraining):
                 self.notify("on_train_end", X=minibatches, y=None)
         finally:
-            del self._step_function, self._progress, self.average_
+            del self._step_function, self._progress, self._average
         return self
 
     def _take_best_weights(self) -> None:
@@ -210,13 +210,13 @@ class MixupNet(skorch.NeuralNet):
             self._validate(iterator)
             return
         self._set_training(True)
-        self.average_.hide()
+        self._average.hide()
         if self._listens_to_batches:
             steps = self._notified_steps(iterator)
         else:
             steps = self._quiet_steps(iterator)
         taken = list(steps)
-        self.average_.show()
+        self._average.show()
         self._record_training(taken)
 
     @property
@@ -247,7 +247,7 @@ class MixupNet(skorch.NeuralNet):
 
     def _update_weights(self) -> None:
         self.optimizer_.step()
-        self.average_.update()
+        self._average.update()
 
     def _schedule_lr(self) -> None:
         if self.lr_schedule != "constant":

@@ -86,10 +86,11 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         First epochs, which do not mix (arXiv 1710.09412, section 3.3); a float is a
         share of ``max_epochs``.
 
-    clean_epochs : int, float or "auto", default=0.75
+    clean_epochs : int, float or "auto", default="auto"
         Last epochs, which do not mix; a float is a share of ``max_epochs``. "auto" lets
         the first 500 steps mix, but no less than a fifth of the epochs and no more than
-        half.
+        half: large tables, which have many steps an epoch, gain little from longer
+        mixing.
 
     hidden_layer_sizes : int or sequence of int, default=(128, 128)
         Units of each hidden layer, with ReLU.
@@ -268,7 +269,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         mix_target: Literal["interpolate"] = "interpolate",
         noise_std: float = 0.0,
         warmup_epochs: float = 0,
-        clean_epochs: float | Literal["auto"] = 0.75,
+        clean_epochs: float | Literal["auto"] = "auto",
         hidden_layer_sizes: int | Sequence[int] = (128, 128),
         bias_init: Literal["data", "uniform"] = "data",
         dropout: float = 0.0,
