@@ -131,10 +131,10 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         Keep the learning rate, or lower it to 0 along half a cosine.
 
     ema_halflife : float, default=1.0
-        Predict with an exponential moving average of the weights, in which the share of
-        a step's weights halves within so many epochs, or 7 % of the steps taken so far
-        if that is less; epochs are judged by it too. 0 takes the last weights.
-        ``partial_fit`` does not average.
+        Predict with an exponential moving average of the weights (that of the teacher
+        in arXiv 1703.01780), in which the share of a step's weights halves within so
+        many epochs, or 7 % of the steps taken so far if that is less; epochs are judged
+        by it too. 0 takes the last weights. ``partial_fit`` does not average.
 
     max_epochs : int, default=100
         Epochs; with ``early_stopping`` at most so many.
