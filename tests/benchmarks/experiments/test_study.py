@@ -12,7 +12,7 @@ from tests.benchmarks.test_jobs import job
 
 
 def test_the_choice_is_the_default_but_for_the_number_of_networks():
-    chosen = refine.STUDY.recipes[refine.CHOICE]
+    chosen = refine.STUDY.recipes[refine.CHOICE] | refine.CHANGES[refine.STEPS]
     params = MixupClassifier().get_params()
     different = {name for name, value in chosen.items() if params[name] != value}
     assert different == {"n_estimators"}
