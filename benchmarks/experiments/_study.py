@@ -32,6 +32,9 @@ METRICS = ("error", "log_loss")
 #: Training rows of the larger sets; the test rows are all there are.
 MAX_ROWS = 1000
 
+#: About how many recipes of a study cannot stack with each other.
+KINDS = 8
+
 #: Networks of an ensemble here: fewer than the default's, for time's sake.
 MEMBERS = 4
 
@@ -93,15 +96,13 @@ class Study:
             },
         )
 
-    def experiment(self, name: str, summary: str, kinds: int) -> Experiment:
+    def experiment(self, name: str, summary: str) -> Experiment:
         """Make an experiment of the study.
 
         Parameters
         ----------
         name, summary : str
             As of `Experiment`.
-        kinds : int
-            How many recipes cannot stack with each other.
         """
         return Experiment(
             name=name,
@@ -110,7 +111,7 @@ class Study:
             defaults=Options(folds=5, repeats=3, protocol="plain"),
             methods=self.methods,
             conditions=conditions,
-            work=Training(prepare=fewer_rows, kinds=kinds),
+            work=Training(prepare=fewer_rows, kinds=KINDS),
             show=show,
             report=self.report,
         )

@@ -94,5 +94,4 @@ STUDY: Final = Study(
 EXPERIMENT = STUDY.experiment(
     "defaults",
     "The study behind the defaults, first round: choices of the recipe, one at a time",
-    kinds=8,
 )

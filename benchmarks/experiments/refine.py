@@ -52,5 +52,4 @@ STUDY: Final = Study(
 EXPERIMENT = STUDY.experiment(
     "refine",
     "The study behind the defaults, second round: where units begin, and averages",
-    kinds=8,
 )
