@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import torch
+from sklearn.base import BaseEstimator
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
@@ -20,7 +21,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.datasets import default_preprocessing, paper_preprocessing
-from benchmarks.jobs import Items, Job, items
+from benchmarks.jobs import Items, Job, Method, digest, items
 from benchmarks.probabilities import probability_scores
 from sk_mixup import MixupClassifier
 from sk_mixup.model_selection import GridSearchCV
@@ -55,7 +56,21 @@ class Protocol:
     @property
     def epochs(self) -> int:
         """Epochs of training unless told otherwise."""
-        return int(MixupClassifier(**dict(self.params)).max_epochs)
+        return int(self._estimator.max_epochs)
+
+    @property
+    def recipe(self) -> str:
+        """Digest of all parameters, those at their defaults included."""
+        return recipe(self._estimator)
+
+    @property
+    def _estimator(self) -> MixupClassifier:
+        return MixupClassifier(**dict(self.params))
+
+
+def recipe(estimator: BaseEstimator) -> str:
+    """Name the values of all parameters of an estimator, in 16 digits."""
+    return digest(repr(sorted(estimator.get_params().items())))
 
 
 def _recipe(**params: Any) -> Items:
@@ -113,6 +128,11 @@ def build(job: Job, device: str = "cpu") -> Any:
 def trains_together(job: Job) -> bool:
     """Tell whether `sk_mixup.fit_many` trains the job's estimator."""
     return job.method.estimator == "mixup"
+
+
+def follows_protocol(method: Method) -> bool:
+    """Tell whether a method takes its parameters from the protocol."""
+    return method.estimator in ("mixup", "mixup_search")
 
 
 def names() -> list[str]:

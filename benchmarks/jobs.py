@@ -23,6 +23,11 @@ def _frozen(value: Any) -> Any:
     return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value
 
 
+def digest(text: str) -> str:
+    """Name a text in 16 hexadecimal digits."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 @dataclass(frozen=True)
 class Method:
     """A named way to learn: an estimator and its parameters.
@@ -100,6 +105,9 @@ class Job:
         ``random_state`` of whatever learns.
     epochs : int
         Epochs of training, for methods that have some.
+    recipe : str, default=""
+        Digest of the values of the protocol's parameters, for what is trained by it:
+        when a default changes, what was done before is another job.
     extras : tuple of (str, value), default=()
         What else distinguishes jobs of this experiment, such as ("noise", 0.2).
     """
@@ -113,6 +121,7 @@ class Job:
     folds: int
     seed: int
     epochs: int
+    recipe: str = ""
     extras: Items = ()
 
     @property
@@ -131,9 +140,8 @@ class Job:
     def key(self) -> str:
         """Name of the job's file: readable, and one for each value."""
         text = json.dumps(asdict(self), sort_keys=True)
-        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
         method = re.sub(r"[^\w.+-]+", "-", self.method.name).strip("-")
-        return f"{self.unit}_{method[:60]}_{digest}"
+        return f"{self.unit}_{method[:60]}_{digest(text)}"
 
     def extra(self, name: str) -> Any:
         """Look up one of the extras."""
@@ -146,7 +154,7 @@ class Job:
     def columns(self) -> dict[str, Any]:
         """Return the job as the first columns of its rows in a results frame."""
         columns = asdict(self) | {"method": self.method.name}
-        del columns["extras"]
+        del columns["extras"], columns["recipe"]
         return dict(self.method.params) | columns | dict(self.extras)
 
 

@@ -122,6 +122,7 @@ EXPERIMENT = Experiment(
     ),
     methods=methods,
     conditions=conditions,
+    recipe=lambda options, method: "",  # its networks are none of a protocol's
     work=Alone(train),
     show=show,
     report=report,

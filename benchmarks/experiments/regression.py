@@ -19,7 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks import datasets
-from benchmarks.estimators import QuietMLPRegressor
+from benchmarks.estimators import QuietMLPRegressor, recipe
 from benchmarks.experiment import Experiment, Options
 from benchmarks.experiments import _alphas
 from benchmarks.jobs import Job, Method, items
@@ -49,6 +49,11 @@ def methods(options: Options) -> list[Method]:
         for alpha in options.alphas or ()
     ]
     return [*networks, *(Method(name, (), name) for name in RIVALS)]
+
+
+def network_recipe(options: Options, method: Method) -> str:
+    """Name the parameters of the regressor, where the method is one."""
+    return "" if method.estimator in RIVALS else recipe(MixupRegressor())
 
 
 def build(job: Job, device: str) -> Any:
@@ -150,6 +155,7 @@ EXPERIMENT = Experiment(
         protocol="default",
     ),
     methods=methods,
+    recipe=network_recipe,
     work=Alone(train),
     show=show,
     report=report,

@@ -6,8 +6,9 @@ import pytest
 
 from benchmarks import experiments
 from benchmarks.__main__ import main
-from benchmarks.gather import asked_for, sections
+from benchmarks.gather import asked_for, counts, sections
 from benchmarks.store import Store
+from sk_mixup import MixupClassifier, MixupRegressor
 
 TINY = ["--protocol", "paper", "--epochs", "1", "--folds", "2"]
 
@@ -37,6 +38,27 @@ def test_what_was_asked_for_is_the_union_of_all_that_was(folders, tmp_path, know
         ("sklearn_wine", "mixup 1"),
     }
     assert len(jobs) == len(set(jobs)) == 6
+
+
+@pytest.mark.parametrize(
+    ("experiment", "estimator", "dataset"),
+    [
+        ("demo", MixupClassifier, "iris"),
+        ("regression", MixupRegressor, "diabetes"),
+    ],
+)
+def test_results_of_other_defaults_are_not_taken_for_those_of_today(
+    folders, tmp_path, known, monkeypatch, experiment, estimator, dataset
+):
+    words = ["--datasets", dataset, "--folds", "2", "--repeats", "1", "--epochs", "1"]
+    assert main([experiment, *words, *folders]) == 0
+    store = Store(tmp_path / "store")
+    assert counts(store, asked_for(known[experiment], store))["open"] == 0
+    defaults = estimator.__init__.__kwdefaults__
+    monkeypatch.setitem(defaults, "lr", 2 * defaults["lr"])
+    jobs = asked_for(known[experiment], store)
+    networks = {job for job in jobs if job.method.estimator == "mixup"}
+    assert {job for job in jobs if not store.is_done(job)} == networks
 
 
 def test_settings_are_never_mixed(folders, tmp_path, known):
