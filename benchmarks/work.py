@@ -164,8 +164,16 @@ class Training:
     def do(self, jobs: Sequence[Job], runtime: Runtime) -> Iterator[tuple[Job, Result]]:
         """Train and measure, as many folds at a time as memory allows."""
         for part in _within_memory(jobs, runtime.cache):
-            yield from self._train_and_measure(part, runtime)
+            for batch in self._batches(part):
+                yield from self._train_and_measure(batch, runtime)
             splits.forget()
+
+    def _batches(self, jobs: Sequence[Job]) -> Iterator[list[Job]]:
+        """Give what trains side by side, then every other job as soon as it is done."""
+        stacks = {job: self.together and trains_together(job) for job in jobs}
+        if any(stacks.values()):
+            yield [job for job in jobs if stacks[job]]
+        yield from ([job] for job in jobs if not stacks[job])
 
     def _train_and_measure(
         self, jobs: Sequence[Job], runtime: Runtime

@@ -46,7 +46,7 @@ def test_rivals_are_measured_likewise():
     rivals = [Method(name, (), name) for name in ("logistic", "forest")]
     jobs = iris_jobs([*alpha_methods([1]), *rivals])
     records = done(Training(), jobs)
-    assert list(records) == jobs
+    assert set(records) == set(jobs)
     assert len({frozenset(record[0]) for record in records.values()}) == 1
 
 
@@ -63,7 +63,23 @@ def test_one_bad_network_does_not_spoil_the_rest():
 def test_one_bad_rival_does_not_spoil_the_rest():
     bad = Method("bad", (("C", -1.0),), "logistic")
     results = done(Training(), iris_jobs([*alpha_methods([0]), bad]))
-    assert [isinstance(r, Failure) for r in results.values()] == [False, True] * 2
+    for one, result in results.items():
+        assert isinstance(result, Failure) == (one.method == bad)
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_what_is_done_does_not_wait_for_the_next_rival(monkeypatch, together):
+    def interrupted(job, part, device):
+        raise KeyboardInterrupt
+
+    jobs = iris_jobs([*alpha_methods([0, 1]), Method("forest", (), "forest")], folds=1)
+    results = Training(together=together).do(jobs, Runtime())
+    first = next(results)[0]
+    monkeypatch.setattr(work, "_fit_alone", interrupted)
+    kept = [first]
+    with pytest.raises(KeyboardInterrupt):
+        kept.extend(job for job, _ in results)
+    assert kept == (jobs[:2] if together else jobs[:1])
 
 
 def test_what_prepare_returns_is_what_is_learnt():
