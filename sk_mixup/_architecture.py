@@ -96,6 +96,11 @@ class ModuleArchitecture:
         with torch.no_grad():
             outputs = member.eval()(torch.zeros(2, *self.sample_shape))
         member.train()
+        if not isinstance(outputs, torch.Tensor):
+            raise TypeError(
+                "module must return a tensor, one row of outputs for each row, but "
+                f"returned {type(outputs).__name__}."
+            )
         if outputs.shape != (2, self.n_outputs):
             raise ValueError(
                 f"module turned 2 rows of shape {self.sample_shape} into shape "

@@ -47,7 +47,10 @@ class StackedCopies(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = x.expand(self.runs, *x.shape[1:])
-        return torch.stack([member(x[r]) for r, member in enumerate(self.members)])
+        # Clones, since a member may work in place.
+        return torch.stack(
+            [member(x[run].clone()) for run, member in enumerate(self.members)]
+        )
 
     def training_step(
         self, loss: Loss, generators: Sequence[np.random.Generator]
@@ -105,7 +108,7 @@ class CopiesStep:
 
     def _forward(self, run: int, batch: Batch) -> Tensor:
         member = self.module.members[run]
-        x = batch.inputs[run]
+        x = batch.inputs[run].clone()  # a member may work in place
         seed = int(self.generators[run].integers(2**63))
         one_row = batch.targets.shape[1] == 1
         norms = _running_statistics(member) if one_row else nullcontext()

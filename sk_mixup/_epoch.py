@@ -115,10 +115,15 @@ class Part(NamedTuple):
 
 def _check_partners(partners: Rows, n_rows: int, vicinity: Vicinity) -> None:
     expected = (n_rows, vicinity.n_examples - 1)
-    if partners.shape != expected:
+    if np.shape(partners) != expected:
         raise ValueError(
-            f"{vicinity.pairing!r} drew partners of shape {partners.shape}, but "
+            f"{vicinity.pairing!r} drew partners of shape {np.shape(partners)}, but "
             f"{expected} (rows, partners) was asked for."
+        )
+    if not (isinstance(partners, np.ndarray) and partners.dtype.kind in "iu"):
+        raise TypeError(
+            f"{vicinity.pairing!r} must draw row numbers as an array of integers, but "
+            f"drew {type(partners).__name__} {np.asarray(partners).dtype}."
         )
     if partners.min() < 0 or partners.max() >= n_rows:
         raise ValueError(
@@ -187,6 +192,7 @@ class Minibatches:
         self.device = standardize.shift.device
         self.dtype = standardize.shift.dtype
         self.epoch = 0
+        self.mixes_inside = False
         self.largest = max(len(run.training) for run in runs)
 
     def __len__(self) -> int:
@@ -205,6 +211,7 @@ class Minibatches:
         """Draw an epoch and yield it a block of steps at a time."""
         mixed = self.plan.mixes_in(self.epoch)
         draws = [EpochDraw(run, self.plan.batch_size, mixed) for run in self.runs]
+        self.mixes_inside = mixed and self.plan.mix_layer is not None
         self.epoch += 1
         whole = self.largest // self.plan.batch_size
         for start in range(0, whole, self._block_steps):
@@ -246,7 +253,7 @@ class Minibatches:
             step_rows=step_rows,
             dropout=self._dropout_masks(first, shape),
         )
-        if self.plan.mix_layer is None:
+        if not self.mixes_inside:
             return block
         return replace(
             block,
@@ -274,7 +281,7 @@ class Minibatches:
         targets, mass = _mixed_targets(run, numbers, shares)
         rows = run.training.inputs(numbers.view(-1)).unsqueeze(0)
         inputs = standardize(rows).squeeze(0)
-        if self.plan.mix_layer is None:
+        if not self.mixes_inside:
             inputs = _mixed_inputs(inputs, weights)
         return Part(inputs, targets, mass, weights)
 
@@ -320,7 +327,7 @@ class Minibatches:
     @property
     def _examples(self) -> int | None:
         """How many rows are mixed, where it must be the same for all runs."""
-        return None if self.plan.mix_layer is None else self.plan.n_mixed
+        return self.plan.n_mixed if self.mixes_inside else None
 
     @property
     def _copies(self) -> int:

@@ -182,7 +182,9 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
     def _links(self) -> list[nn.Module]:
         """Return the modules that turn a network's outputs into predictions."""
 
-    def _class_weights(self, encoded: NDArray[Any]) -> NDArray[Any] | None:
+    def _class_weights(
+        self, encoded: NDArray[Any], sample_weight: NDArray[np.float64] | None
+    ) -> NDArray[Any] | None:
         """Return what the twin multiplies into the weights of the rows."""
         return None
 
@@ -234,7 +236,7 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
             raise ValueError(
                 f"The loss of {type(self).__name__} became NaN or infinite in epoch "
                 f"{bad_epoch}; try a lower lr (now {self.lr}), standardize=True (now "
-                f"{self.standardize}) or a look at extreme values in X."
+                f"{self.standardize}) or a look at extreme values in X or y."
             )
         net.module_.eval()
         self._calibrate(net, problem.runs)
@@ -297,7 +299,8 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         return predicted
 
     def _chunk_rows(self, X: Any) -> int:
-        width = max(int(np.prod(X.shape[1:])), *self._hidden_sizes, self._n_outputs)
+        hidden = self._fixed["hidden_layer_sizes"] or ()
+        width = max(int(np.prod(X.shape[1:])), *hidden, self._n_outputs)
         return max(256, PREDICT_BYTES // (4 * width * self.net_.module_.runs))
 
     def _threads_for(self, n_rows: int) -> int:

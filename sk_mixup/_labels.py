@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
-from sklearn.utils import compute_class_weight, compute_sample_weight
+from sklearn.utils import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import _check_y
 
@@ -55,13 +55,20 @@ class Labels:
     def learn(cls, given: Given, announced: NDArray[Any] | None) -> Labels:
         """Take those that were given, or the classes that were announced."""
         if given.multilabel:
-            return cls(np.arange(given.values.shape[1]), multilabel=True)
+            numbers = np.arange(given.values.shape[1])
+            if announced is not None and not np.array_equal(announced, numbers):
+                raise ValueError(
+                    f"y has {len(numbers)} label columns, whose classes are their "
+                    f"numbers from 0, but classes={announced} was given."
+                )
+            return cls(numbers, multilabel=True)
         classes = given.values if announced is None else announced
         if len(classes) < 2:
             who = "y has" if announced is None else "classes has"
             raise ValueError(
                 f"MixupClassifier needs rows of at least 2 classes, but {who} 1 class: "
-                f"{classes[0]!r}."
+                f"{classes[0]!r} (partial_fit takes classes that are to come as "
+                "classes=)."
             )
         return cls(classes, multilabel=False)
 
@@ -89,9 +96,12 @@ class Labels:
         return np.searchsorted(self.classes, values)[places]
 
     def weights(
-        self, class_weight: dict[Any, float] | str | None, encoded: NDArray[Any]
+        self,
+        class_weight: dict[Any, float] | str | None,
+        encoded: NDArray[Any],
+        sample_weight: NDArray[np.float64] | None,
     ) -> NDArray[np.float64] | None:
-        """Return the weight of each row's class."""
+        """Return the weight of each row's class; balanced ones count rows by weight."""
         if class_weight is None:
             return None
         if self.multilabel:
@@ -100,7 +110,7 @@ class Labels:
             )
         weights: NDArray[np.float64]
         if isinstance(class_weight, str):
-            weights = compute_sample_weight(class_weight, encoded)
+            weights = _balancing(encoded, sample_weight)[encoded]
         else:  # of all classes, some of which may be missing in a `partial_fit`
             of_class = compute_class_weight(
                 class_weight, classes=self.classes, y=self.classes
@@ -111,3 +121,16 @@ class Labels:
                 f"class_weight must hold no negative weights, got {class_weight}."
             )
         return weights
+
+
+def _balancing(
+    encoded: NDArray[Any], sample_weight: NDArray[np.float64] | None
+) -> NDArray[np.float64]:
+    """Return the weights with which all classes weigh the same in sum."""
+    if sample_weight is not None and sample_weight.any():
+        sample_weight = sample_weight / sample_weight.max()  # its sum may overflow
+    sizes = np.bincount(encoded, sample_weight)
+    balancing: NDArray[np.float64] = np.divide(
+        1, sizes, where=sizes > 0, out=np.zeros(len(sizes))
+    )
+    return balancing

@@ -13,7 +13,14 @@ import numpy as np
 import skorch
 import torch
 from numpy.typing import NDArray
-from skorch.callbacks import Callback, EpochTimer, PrintLog, ProgressBar
+from skorch.callbacks import (
+    Callback,
+    Checkpoint,
+    EpochTimer,
+    PrintLog,
+    ProgressBar,
+    TrainEndCheckpoint,
+)
 from torch import Tensor
 
 from sk_mixup._averaging import WeightAverage
@@ -125,6 +132,7 @@ class MixupNet(skorch.NeuralNet):
     def initialize_history(self) -> None:
         """Forget the losses of all epochs."""
         super().initialize_history()
+        self._least: dict[str, float] = {}
         self.ran_: list[NDArray[np.bool_]] = []
         self.train_losses_: list[NDArray[np.float32]] = []
         self.valid_losses_: list[NDArray[np.float32]] = []
@@ -148,6 +156,8 @@ class MixupNet(skorch.NeuralNet):
         )
         self.module_.temperature = 1.0
         self.owners_ = owners
+        self.stopped_: dict[int, dict[str, Any]] = {}
+        self._streams = [run.streams for run in runs]
         self.running_ = np.ones(len(runs), dtype=bool)
         self._progress = progress
         self._steps_taken = 0
@@ -158,11 +168,38 @@ class MixupNet(skorch.NeuralNet):
                 self.fit_loop(minibatches)
             self._average.show()
             self._take_best_weights()
+            self._rewind()
             with suppress(EndOfTraining):
                 self.notify("on_train_end", X=minibatches, y=None)
         finally:
-            del self._step_function, self._progress, self._average
+            del self._step_function, self._progress, self._average, self._streams
         return self
+
+    def keep_stopped(self, stopping: NDArray[np.intp]) -> None:
+        """Keep streams and optimiser of runs that stop while others go on.
+
+        Else it would matter for the next training beside whom they were trained.
+        """
+        for run in stopping:
+            self.stopped_[run] = {
+                "streams": self._streams[run].state,
+                "optimizer": _cloned(self.optimizer_state(run)),
+            }
+
+    def _rewind(self) -> None:
+        """Take the streams of runs that stopped early back to where they stopped."""
+        for run, kept in self.stopped_.items():
+            self._streams[run].state = kept["streams"]
+
+    def optimizer_state(self, run: int) -> dict[str, Any]:
+        """Return a run's part of an elementwise optimiser's state, as of its stop."""
+        if run in self.stopped_:
+            return dict(self.stopped_[run]["optimizer"])
+        state: dict[str, Any] = next(iter(self.optimizer_.state.values()), {})
+        return {
+            name: value[run : run + 1] if _has_run_axis(value) else value
+            for name, value in state.items()
+        }
 
     def _take_best_weights(self) -> None:
         for _, callback in self.callbacks_:
@@ -192,6 +229,13 @@ class MixupNet(skorch.NeuralNet):
         validation = ValidationRows(X.runs)
         judges = any(isinstance(each, BestEpoch) for _, each in self.callbacks_)
         return X, validation if judges and len(validation) else None
+
+    def forward_iter(self, X: Any, training: bool = False, device: str = "cpu") -> Any:
+        """Refuse: it is not said which of the networks would predict."""
+        raise NotImplementedError(
+            "MixupNet trains networks and predicts nothing: use the estimator, or "
+            "net_.module_, which maps (1, rows, features) to (networks, rows, outputs)."
+        )
 
     def get_iterator(self, dataset: Any, training: bool = False) -> Any:
         """Return the data, which iterate over themselves."""
@@ -223,7 +267,8 @@ class MixupNet(skorch.NeuralNet):
     def _listens_to_batches(self) -> bool:
         hooks = ("on_batch_begin", "on_batch_end", "on_grad_computed")
         return any(
-            getattr(type(callback), hook) is not getattr(Callback, hook)
+            isinstance(callback, Checkpoint | TrainEndCheckpoint)  # their file names
+            or getattr(type(callback), hook) is not getattr(Callback, hook)
             for _, callback in self.callbacks_
             for hook in hooks
         )
@@ -318,7 +363,14 @@ class MixupNet(skorch.NeuralNet):
         """Record an epoch's figures of the runs that have not stopped."""
         own = figures.cpu().numpy()
         epochs.append(np.where(self.running_, own, np.nan).astype(own.dtype))
-        self.history.record(key, float(own[self.running_].mean()))
+        self._note(key, float(own[self.running_].mean()))
+
+    def _note(self, key: str, figure: float) -> None:
+        """Write a figure of this epoch down, and whether it is the lowest so far."""
+        least = self._least.get(key, np.inf)
+        self.history.record(key, figure)
+        self.history.record(f"{key}_best", figure < least)
+        self._least[key] = min(figure, least)
 
     @staticmethod
     def _share_wrong(outputs: Tensor, targets: Tensor, mass: Tensor) -> Tensor:
@@ -358,7 +410,7 @@ class MixupNet(skorch.NeuralNet):
         ):
             losses = getattr(self, name)
             if epoch < len(losses):  # training that diverged ends before it is judged
-                self.history.record(key, float(losses[epoch][self.ran_[epoch]].mean()))
+                self._note(key, float(losses[epoch][self.ran_[epoch]].mean()))
         seconds = [
             net.history[epoch]["dur"] * len(runs) / net.module_.runs
             for net, runs in parts
@@ -369,19 +421,25 @@ class MixupNet(skorch.NeuralNet):
 
     def _take_optimizer_state(self, parts: Sequence[tuple[MixupNet, range]]) -> None:
         """Gather the state of elementwise optimisers, whose tensors have a run axis."""
-        states: list[dict[str, Any]] = [
-            next(iter(net.optimizer_.state.values()), {}) for net, _ in parts
-        ]
+        states = [net.optimizer_state(run) for net, runs in parts for run in runs]
         parameter = self.optimizer_.param_groups[0]["params"][0]
-        for name, value in states[0].items():
-            if torch.is_tensor(value) and value.ndim:
-                value = torch.cat(
-                    [
-                        state[name][runs.start : runs.stop]
-                        for state, (_, runs) in zip(states, parts, strict=True)
-                    ]
-                )
-            self.optimizer_.state[parameter][name] = value
+        self.optimizer_.state[parameter] = {
+            name: torch.cat([state[name] for state in states])
+            if _has_run_axis(value)
+            else value
+            for name, value in _cloned(states[0]).items()
+        }
+
+
+def _has_run_axis(value: Any) -> bool:
+    return torch.is_tensor(value) and value.ndim > 0
+
+
+def _cloned(state: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: value.clone() if torch.is_tensor(value) else value
+        for name, value in state.items()
+    }
 
 
 def _side_by_side(

@@ -16,7 +16,13 @@ from sklearn.utils.validation import (
     check_random_state,
     validate_data,
 )
-from skorch.callbacks import BatchScoring, EpochScoring, ParamMapper, ProgressBar
+from skorch.callbacks import (
+    BatchScoring,
+    EpochScoring,
+    InputShapeSetter,
+    ParamMapper,
+    ProgressBar,
+)
 
 from sk_mixup import _data
 from sk_mixup._architecture import Architecture, MLPArchitecture, ModuleArchitecture
@@ -118,9 +124,16 @@ class Preparation:
                 f"{est.clean_epochs} ({clean} epochs) are more than max_epochs="
                 f"{est.max_epochs}."
             )
+        if isinstance(est.module, torch.nn.Module):
+            raise ValueError(
+                "module must be a class or a function that makes a module for each "
+                f"network, but is a {type(est.module).__name__} itself."
+            )
         for callback in est.callbacks or []:
             _check_callback(callback[-1] if isinstance(callback, tuple) else callback)
-        owned = OWNED_BY_ESTIMATOR & set(est.net_params or {})
+        given = set(est.net_params or {})
+        parts = tuple(f"{part}__" for part in ("criterion", "module", "optimizer"))
+        owned = {n for n in given if n in OWNED_BY_ESTIMATOR or n.startswith(parts)}
         if owned:
             raise ValueError(
                 f"net_params cannot set {sorted(owned)}, which the estimator sets by "
@@ -216,12 +229,14 @@ class Preparation:
         return self.estimator._weight_unit
 
     def _weights(self, encoded: NDArray[Any], sample_weight: Any) -> Any:
-        weights = self.estimator._class_weights(encoded)
+        weights = None
         if sample_weight is not None:
-            own = _check_sample_weight(
+            weights = _check_sample_weight(
                 sample_weight, encoded, dtype=np.float64, ensure_non_negative=True
             )
-            weights = own if weights is None else own * weights
+        of_class = self.estimator._class_weights(encoded, weights)
+        if of_class is not None:
+            weights = of_class if weights is None else weights * of_class
         if weights is not None and not weights.any():
             raise ValueError("Every row has the weight 0: there is nothing to learn.")
         return weights
@@ -352,11 +367,17 @@ class Preparation:
             warmup_epochs=0 if self.one_epoch else self._epochs(est.warmup_epochs),
             clean_epochs=0 if self.one_epoch else self._clean_epochs(len(run.training)),
             n_mixed=est.n_mixed,
-            mix_layer=None if est.mix_layer in ("input", 0) else est.mix_layer,
+            mix_layer=self._mix_layer,
             dropout=0.0 if est.module is not None else est.dropout,
             hidden_sizes=est._hidden_sizes,
-            layer_entropy=run.streams.entropy if est.mix_layer == "random" else None,
+            layer_entropy=run.streams.entropy if self._mix_layer == "random" else None,
         )
+
+    @property
+    def _mix_layer(self) -> int | str | None:
+        """Where rows are mixed, if not at the input; nothing is mixed at alpha 0."""
+        layer: int | str = self.estimator.mix_layer
+        return None if layer in ("input", 0) or self.estimator.alpha == 0 else layer
 
     def _epochs(self, number: float) -> int:
         """Return a number of epochs, which may be given as a share of them."""
@@ -397,6 +418,11 @@ class Preparation:
 
 def _check_callback(callback: Any) -> None:
     kind = callback if isinstance(callback, type) else type(callback)
+    if issubclass(kind, InputShapeSetter):
+        raise ValueError(
+            "callbacks cannot hold InputShapeSetter: networks are made before the "
+            "training begins; give module_params the number of features."
+        )
     if issubclass(kind, BatchScoring | EpochScoring | ParamMapper):
         raise ValueError(
             f"callbacks cannot hold {kind.__name__}: there is no single network whose "

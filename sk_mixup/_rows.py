@@ -45,6 +45,20 @@ class Streams:
             setattr(self, name, np.random.default_rng(seed))
         self.layers = np.random.default_rng(entropy)
 
+    @property
+    def state(self) -> dict[str, Any]:
+        """How far each stream has been drawn; they can be taken back to there."""
+        return {name: self._generator(name).state for name in (*self.NAMES, "layers")}
+
+    @state.setter
+    def state(self, state: dict[str, Any]) -> None:
+        for name, own in state.items():
+            self._generator(name).state = own
+
+    def _generator(self, name: str) -> np.random.BitGenerator:
+        generator: np.random.Generator = getattr(self, name)
+        return generator.bit_generator
+
 
 class Table(Protocol):
     """Rows of which some are asked for by number."""

@@ -61,9 +61,12 @@ class BestEpoch(Callback):
         self.best_losses_[improved] = losses[improved]
         self.best_epochs_[improved] = self.n_epochs_
         net.module_.body.keep(torch.from_numpy(improved), self.best_)
-        net.running_ &= self.n_epochs_ - self.best_epochs_ < self.patience
+        patient = self.n_epochs_ - self.best_epochs_ < self.patience
+        stopping = net.running_ & ~patient
+        net.running_ &= patient
         if not net.running_.any():
             raise EndOfTraining
+        net.keep_stopped(np.flatnonzero(stopping))
 
     def restore(self, net: MixupNet) -> None:
         """Take the best weights back, which no callback can prevent."""

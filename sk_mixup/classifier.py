@@ -167,7 +167,8 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         one at hand, or 1.
 
     class_weight : dict, "balanced" or None, default=None
-        Weights of the classes, multiplied into ``sample_weight``.
+        Weights of the classes, multiplied into ``sample_weight``; "balanced" gives all
+        classes the same weight in sum, ``sample_weight`` included.
 
     device : str, default="cpu"
         "cpu", "cuda" or another device of torch; "auto" takes a GPU if there is one.
@@ -183,7 +184,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
     warm_start : bool, default=False
         Let ``fit`` go on with the networks of the last call, from the weights that they
         predict with. The networks, their number and their optimiser cannot change then;
-        other parameters may.
+        other parameters may. ``random_state`` counts in the first call.
 
     verbose : int, default=0
         1 prints a line an epoch, 2 shows a progress bar too.
@@ -386,8 +387,14 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         Raises
         ------
         ValueError
-            If ``y`` holds labels that are not among the classes, or as ``fit``.
+            If ``y`` holds labels that are not among the classes, with
+            ``class_weight="balanced"``, which needs all rows, or as ``fit``.
         """
+        if self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight='balanced' needs all rows, of which partial_fit sees "
+                "some; give the weight of each class as a dict."
+            )
         if not hasattr(self, "net_"):
             self._announced = None if classes is None else np.unique(classes)
         elif classes is not None and not np.array_equal(
@@ -418,6 +425,22 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
             probability of each label.
         """
         return self._predict_raw(X)
+
+    def predict_log_proba(self, X: Any) -> NDArray[np.float32]:
+        """Return the logarithm of the probability of each class.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        log_proba : ndarray of shape (n_samples, n_classes)
+            As ``predict_proba``; minus infinity where it is 0.
+        """
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the most probable class of each row.
@@ -480,8 +503,10 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
             self.classes_ = self._labels.classes
         return self._labels.encode(given)
 
-    def _class_weights(self, encoded: NDArray[Any]) -> NDArray[np.float64] | None:
-        return self._labels.weights(self.class_weight, encoded)
+    def _class_weights(
+        self, encoded: NDArray[Any], sample_weight: NDArray[np.float64] | None
+    ) -> NDArray[np.float64] | None:
+        return self._labels.weights(self.class_weight, encoded, sample_weight)
 
     def _targets(
         self, encoded: NDArray[Any], weights: NDArray[Any] | None, first: bool

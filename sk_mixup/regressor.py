@@ -178,7 +178,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
     warm_start : bool, default=False
         Let ``fit`` go on with the networks of the last call, from the weights that they
         predict with. The networks, their number and their optimiser cannot change then;
-        other parameters may.
+        other parameters may. ``random_state`` counts in the first call.
 
     verbose : int, default=0
         1 prints a line an epoch, 2 shows a progress bar too.

@@ -184,6 +184,12 @@ def test_the_methods_of_table_5_are_all_different(blobs):
     assert len(np.unique(np.stack(probas), axis=0)) == 11
 
 
+def test_log_probabilities_are_those_of_the_probabilities(blobs):
+    model = MixupClassifier(**SMALL).fit(*blobs)
+    logarithms = model.predict_log_proba(blobs[0])
+    np.testing.assert_array_equal(logarithms, np.log(model.predict_proba(blobs[0])))
+
+
 # Weights of classes.
 
 
@@ -194,11 +200,39 @@ def test_class_weight_multiplies_into_the_rows(class_weight, weighted_rows, blob
     rows = rng.random(80) if weighted_rows else None
     factors = [1, 5, 0.5]
     if class_weight == "balanced":
-        factors = 80 / (3 * np.bincount(y))
+        factors = 1 / np.bincount(y, rows)
     product = np.take(factors, y) * (1 if rows is None else rows)
     one = MixupClassifier(1, class_weight=class_weight, **SMALL).fit(X, y, rows)
     other = MixupClassifier(1, **SMALL).fit(X, y, product)
     np.testing.assert_allclose(one.predict_proba(X), other.predict_proba(X), atol=1e-6)
+
+
+def test_balanced_classes_take_no_notice_of_rows_without_weight(blobs):
+    X, y = blobs
+    weights = np.where((y == 1) & (np.arange(len(y)) % 3 > 0), 0, 1)
+    kept = weights > 0
+    one, other = (
+        MixupClassifier(1, class_weight="balanced", **SMALL).fit(*data)
+        for data in ((X, y, weights), (X[kept], y[kept]))
+    )
+    np.testing.assert_allclose(one.predict_proba(X), other.predict_proba(X), atol=1e-6)
+
+
+def test_balanced_classes_count_a_row_by_its_weight(blobs):
+    X, y = blobs
+    twice = np.where(y == 1, 2, 1)
+    whole = {"class_weight": "balanced", "temperature": 1.0, "batch_size": 200}
+    one, other = (
+        MixupClassifier(0, **SMALL | whole).fit(*data)
+        for data in ((X, y, twice), (X.repeat(twice, axis=0), y.repeat(twice)))
+    )
+    np.testing.assert_allclose(one.predict_proba(X), other.predict_proba(X), atol=1e-5)
+
+
+def test_classes_cannot_be_balanced_by_some_of_the_rows(blobs):
+    model = MixupClassifier(class_weight="balanced", **SMALL)
+    with pytest.raises(ValueError, match="'balanced' needs all rows, of which"):
+        model.partial_fit(*blobs)
 
 
 def test_class_weight_names_the_labels(frame):
@@ -296,6 +330,15 @@ def test_classes_may_be_announced(blobs):
     assert not hasattr(model, "_announced")
 
 
+def test_label_columns_are_announced_by_their_numbers(labelled):
+    X, indicators = labelled
+    numbers = range(indicators.shape[1])
+    model = MixupClassifier(**CONSTANT).partial_fit(X, indicators, classes=numbers)
+    assert model.partial_fit(X, indicators, classes=numbers).n_iter_ == 2
+    with pytest.raises(ValueError, match="label columns, whose classes are their num"):
+        MixupClassifier(**CONSTANT).partial_fit(X, indicators, classes=["a", "b"])
+
+
 def test_labels_are_numbered_among_the_announced_ones(blobs):
     X, y = blobs
     few = MixupClassifier(**CONSTANT, lr=0.05)
@@ -352,10 +395,13 @@ def test_a_minibatch_of_one_class_keeps_its_weight():
     np.testing.assert_allclose(model.predict_proba(alike[:1]), [[0.1, 0.9]], atol=0.03)
 
 
-def test_weights_may_be_the_largest_numbers(blobs):
+@pytest.mark.parametrize("class_weight", [None, "balanced"])
+def test_weights_may_be_the_largest_numbers(class_weight, blobs):
     X, y = blobs
-    large = MixupClassifier(**SMALL).fit(X, y, np.full(len(y), 1e307))
-    plain = MixupClassifier(**SMALL).fit(X, y, np.ones(len(y)))
+    large, plain = (
+        MixupClassifier(class_weight=class_weight, **SMALL).fit(X, y, weights)
+        for weights in (np.full(len(y), 1e307), np.ones(len(y)))
+    )
     np.testing.assert_array_equal(large.predict_proba(X), plain.predict_proba(X))
 
 

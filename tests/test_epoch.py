@@ -164,6 +164,16 @@ def test_partners_outside_the_table_are_refused(answer, message):
         EpochDraw(make_run(30, replace(MIXUP, pairing=Wrong())), 8, mixed=True)
 
 
+@pytest.mark.parametrize("answer", [np.ndarray.tolist, lambda rows: rows * 1.0])
+def test_partners_are_whole_numbers_in_an_array(answer):
+    class Wrong(Pairing):
+        def fit(self, rows):
+            return lambda order, *others: answer(order[:, None])
+
+    with pytest.raises(TypeError, match="must draw row numbers as an array of integ"):
+        EpochDraw(make_run(30, replace(MIXUP, pairing=Wrong())), 8, mixed=True)
+
+
 # Minibatches.
 
 
@@ -355,6 +365,7 @@ def test_dropout_keeps_the_mean_and_drops_the_share():
 
 def test_random_layers_are_all_drawn_and_are_shared_by_the_runs():
     plan = {"mix_layer": "random", "hidden_sizes": (3, 2), "layer_entropy": 5}
+    plan["max_epochs"] = 200
     alone = make_minibatches(make_run(43), **plan)
     layers = [[batch.mixture.layer for batch in alone] for _ in range(100)]
     counts = np.bincount(np.ravel(layers))

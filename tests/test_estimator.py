@@ -102,6 +102,20 @@ def test_mixing_in_layer_0_is_mixing_the_input(make, data):
     assert_same_predictions(one, other, data[0])
 
 
+NEVER_MIXED = [{"alpha": 0}, {"clean_epochs": 1.0}, {"warmup_epochs": 1.0}]
+
+
+@pytest.mark.parametrize("unmixed", NEVER_MIXED, ids=str)
+@pytest.mark.parametrize("mix_layer", [2, "random"])
+def test_where_nothing_is_mixed_the_layer_does_not_matter(
+    make, mix_layer, unmixed, data
+):
+    common = {**SMALL, "dropout": 0.2, "noise_std": 0.1}
+    erm = make(alpha=0, **common).fit(*data)
+    other = make(mix_layer=mix_layer, n_mixed=3, **common | unmixed).fit(*data)
+    assert_same_predictions(erm, other, data[0])
+
+
 @pytest.mark.usefixtures("double")
 @pytest.mark.parametrize("params", [{"pairing": "neighbors"}, {"n_mixed": 3}, {}])
 def test_a_linear_module_may_mix_anywhere(make, params, data):

@@ -204,10 +204,20 @@ def test_members_differ_and_are_averaged(blobs):
     np.testing.assert_allclose(model.predict_proba(X), probas.mean(0), atol=1e-6)
 
 
-@pytest.mark.parametrize("params", [{}, {"n_estimators": 20}, {"early_stopping": True}])
+STOPPING_APART = {
+    "early_stopping": True, "n_iter_no_change": 1, "lr": 0.1, "n_estimators": 2,
+    "dropout": 0.1, "noise_std": 0.1,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "params",
+    [{}, {"n_estimators": 20}, {"early_stopping": True}, STOPPING_APART],
+    ids=str,
+)
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 def test_training_goes_on_from_a_stack_as_from_a_fit(params, optimizer, blobs):
-    """Weights, moments and streams are gathered from the stack."""
+    """Weights, moments and streams are those of the end of the estimator's own part."""
     X, y = blobs
     params = {"warm_start": True, "optimizer": optimizer, **params}
     models = [

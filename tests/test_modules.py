@@ -285,6 +285,20 @@ def test_a_step_of_copies_equals_autograd(layer, generator):
         torch.testing.assert_close(gradients, list(expected))
 
 
+def test_copies_may_work_in_place(generator):
+    first, other = nn.ReLU(inplace=True), nn.ReLU()
+    batch = make_batch(generator)
+    given = batch.inputs.clone()
+    outputs = []
+    for relu in (first, other):
+        last = make_copies(0, 1, 2)
+        copies = StackedCopies([nn.Sequential(relu, each) for each in last.members])
+        step = copies.training_step(SoftCrossEntropy(), generators(0, 1, 2))
+        outputs.append((step(batch), copies(batch.inputs)))
+    assert torch.equal(batch.inputs, given)
+    torch.testing.assert_close(outputs[0], outputs[1])
+
+
 def test_mixing_leaves_no_hook_behind(generator):
     copies = make_copies(0, 1, 2)
     copies.training_step(SoftCrossEntropy(), generators(0, 1, 2))(

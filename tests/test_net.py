@@ -9,10 +9,12 @@ import torch
 from sklearn.metrics import log_loss, mean_squared_error
 from skorch.callbacks import (
     Callback,
+    Checkpoint,
     EarlyStopping,
     GradientNormClipping,
     LRScheduler,
     PassthroughScoring,
+    TrainEndCheckpoint,
 )
 from torch import nn
 from torch.nn import functional as F
@@ -229,6 +231,31 @@ def test_batch_records_reach_the_history(blobs):
     np.testing.assert_allclose(
         model.history_[:, "batch_loss"], model.loss_curve_, rtol=1e-5
     )
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_checkpoints_are_written(early_stopping, blobs, tmp_path):
+    last = TrainEndCheckpoint(dirname=tmp_path / "last")
+    best = Checkpoint(
+        monitor="valid_loss_best" if early_stopping else "train_loss_best",
+        f_params="params_{last_epoch[epoch]}.pt",
+        dirname=tmp_path / "best",
+    )
+    params = SMALL | {"early_stopping": early_stopping}
+    model = MixupClassifier(callbacks=[last, best], **params).fit(*blobs)
+    assert (tmp_path / "last" / "train_end_params.pt").exists()
+    key = "valid_loss" if early_stopping else "train_loss"
+    losses = np.array(model.history_[:, key])
+    lowest = losses <= np.minimum.accumulate(losses)
+    assert model.history_[:, f"{key}_best"] == lowest.tolist()
+    names = {f"params_{epoch + 1}.pt" for epoch in np.flatnonzero(lowest)}
+    assert names == {path.name for path in (tmp_path / "best").glob("params_*")}
+
+
+def test_a_net_does_not_predict(blobs):
+    net = MixupClassifier(**SMALL).fit(*blobs).net_
+    with pytest.raises(NotImplementedError, match="use the estimator, or net_"):
+        net.predict(blobs[0])
 
 
 def test_gradients_are_clipped(blobs):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy import sparse
 from sklearn.exceptions import NotFittedError
-from skorch.callbacks import Callback, EpochScoring, Freezer
+from skorch.callbacks import Callback, EpochScoring, Freezer, InputShapeSetter
 from torch import nn
 
 from sk_mixup.vicinity import Pairing, SameClass
@@ -320,9 +320,11 @@ BAD_PARAMETERS = [
     ({"device": "meta"}, "'meta' cannot be used here"),
     ({"net_params": {"lr": 1}}, r"net_params cannot set \['lr'\]"),
     ({"net_params": {"ema_halflife": 1}}, r"net_params cannot set \['ema_halflife'\]"),
+    ({"net_params": {"optimizer__lr": 1.0}}, r"net_params cannot set \['optimizer__lr"),
     ({"optimizer": torch.optim.LBFGS}, "LBFGS does not treat each weight on its own"),
     ({"callbacks": [EpochScoring]}, "callbacks cannot hold EpochScoring"),
     ({"callbacks": [("still", Freezer)]}, "callbacks cannot hold Freezer"),
+    ({"callbacks": [InputShapeSetter()]}, "callbacks cannot hold InputShapeSetter"),
     ({"optimizer_params": {"lr": 0.9}}, "cannot set 'lr'; use the parameter lr"),
     (
         {"optimizer": torch.optim.Rprop, "weight_decay": 0.1},
@@ -347,6 +349,8 @@ class Thawed(Pairing):
 
 BAD_MODULES = [
     ({"module": lambda: 3}, TypeError, "must make a torch.nn.Module"),
+    ({"module": nn.Linear(4, 3)}, ValueError, "is a Linear itself"),
+    ({"module": lambda: nn.LSTM(4, 3)}, TypeError, "return a tensor.* returned tuple"),
     ({"module": lambda: nn.Linear(4, 7)}, ValueError, r"shape \(2, 7\), but \(2, \d\)"),
     ({"module": lambda: nn.Flatten(0)}, ValueError, r"shape \(8,\), but \(2, \d\)"),
     ({"module": perceptron, "mix_layer": "9"}, ValueError, r"'9' does not .*'0', '1'"),

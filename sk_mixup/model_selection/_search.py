@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from numbers import Integral
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn import model_selection
+from sklearn.utils._param_validation import Interval
 
 from sk_mixup._many import MAX_MEMORY
 from sk_mixup.model_selection._together import together
@@ -74,6 +76,11 @@ class GridSearchCV(model_selection.GridSearchCV):
     >>> list(search.best_params_)
     ['alpha']
     """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **model_selection.GridSearchCV._parameter_constraints,
+        "max_memory": [Interval(Integral, 1, None, closed="left")],
+    }
 
     def __init__(
         self,
@@ -192,6 +199,11 @@ class RandomizedSearchCV(model_selection.RandomizedSearchCV):
     >>> list(search.best_params_)
     ['alpha']
     """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **model_selection.RandomizedSearchCV._parameter_constraints,
+        "max_memory": [Interval(Integral, 1, None, closed="left")],
+    }
 
     def __init__(
         self,

@@ -20,6 +20,7 @@ from sklearn.metrics import get_scorer
 from sklearn.model_selection import GroupKFold, StratifiedShuffleSplit
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils._param_validation import InvalidParameterError
 
 from sk_mixup import MixupClassifier, MixupRegressor, _many
 from sk_mixup._modules import Network
@@ -200,6 +201,14 @@ def test_cross_validate_returns_indices():
     for side in ("train", "test"):
         for a, b in zip(ours[side], theirs["indices"][side], strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("max_memory", ["much", 0, 1.5])
+@pytest.mark.parametrize("kind", [GridSearchCV, RandomizedSearchCV])
+def test_memory_is_a_number_of_bytes(kind, max_memory):
+    search = kind(network(), {"alpha": [0]}, max_memory=max_memory)
+    with pytest.raises(InvalidParameterError, match="'max_memory' parameter of"):
+        search.fit(X, Y)
 
 
 def test_a_search_can_be_cloned_and_nested():
