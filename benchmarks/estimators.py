@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import logging
 import warnings
 from collections.abc import Callable, Mapping
@@ -21,7 +22,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.datasets import default_preprocessing, paper_preprocessing
-from benchmarks.jobs import Items, Job, Method, digest, items
+from benchmarks.jobs import Items, Job, digest, items
 from benchmarks.probabilities import probability_scores
 from sk_mixup import MixupClassifier
 from sk_mixup.model_selection import GridSearchCV
@@ -56,21 +57,7 @@ class Protocol:
     @property
     def epochs(self) -> int:
         """Epochs of training unless told otherwise."""
-        return int(self._estimator.max_epochs)
-
-    @property
-    def recipe(self) -> str:
-        """Digest of all parameters, those at their defaults included."""
-        return recipe(self._estimator)
-
-    @property
-    def _estimator(self) -> MixupClassifier:
-        return MixupClassifier(**dict(self.params))
-
-
-def recipe(estimator: BaseEstimator) -> str:
-    """Name the values of all parameters of an estimator, in 16 digits."""
-    return digest(repr(sorted(estimator.get_params().items())))
+        return int(MixupClassifier(**dict(self.params)).max_epochs)
 
 
 def _recipe(**params: Any) -> Items:
@@ -130,9 +117,20 @@ def trains_together(job: Job) -> bool:
     return job.method.estimator == "mixup"
 
 
-def follows_protocol(method: Method) -> bool:
-    """Tell whether a method takes its parameters from the protocol."""
-    return method.estimator in ("mixup", "mixup_search")
+def fingerprint(job: Job) -> str:
+    """Digest the parameters of a job's networks; other packages' have no digest."""
+    ours = job.method.estimator in ("mixup", "mixup_search")
+    return digest_of(build(job)) if ours else ""
+
+
+def digest_of(estimator: BaseEstimator) -> str:
+    """Digest all parameters of an estimator, those at their defaults included."""
+    params = estimator.get_params()
+    named = {
+        name: getattr(value, "__qualname__", repr(value))
+        for name, value in params.items()
+    }
+    return digest(json.dumps(named, sort_keys=True))
 
 
 def names() -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from benchmarks import datasets
-from benchmarks.estimators import PROTOCOLS, follows_protocol
+from benchmarks.estimators import PROTOCOLS, fingerprint
 from benchmarks.jobs import Items, Job, Method
 from benchmarks.report import Section
 from benchmarks.tables import Table
@@ -57,11 +57,6 @@ class Options:
         return self.epochs or PROTOCOLS[self.protocol].epochs
 
 
-def protocol_recipe(options: Options, method: Method) -> str:
-    """Name the parameters that the protocol gives, where the method takes them."""
-    return PROTOCOLS[options.protocol].recipe if follows_protocol(method) else ""
-
-
 def no_extras(options: Options) -> Sequence[Items]:
     """State one condition, of which there is nothing to say."""
     return ((),)
@@ -90,8 +85,8 @@ class Experiment:
         From a results frame to the experiment's section of the report.
     conditions : callable, default=no_extras
         From the options to the extras of jobs: every method runs under each.
-    recipe : callable, default=protocol_recipe
-        From the options and a method to the recipe of jobs (see
+    fingerprint : callable, default=fingerprint
+        From a job on any fold to the digest of its method's parameters (see
         `benchmarks.jobs.Job`).
     work : Work, default=Training()
         How jobs are done.
@@ -107,7 +102,7 @@ class Experiment:
     show: Callable[[pd.DataFrame], list[Table]]
     report: Callable[[pd.DataFrame], Section]
     conditions: Callable[[Options], Sequence[Items]] = no_extras
-    recipe: Callable[[Options, Method], str] = protocol_recipe
+    fingerprint: Callable[[Job], str] = fingerprint
     work: Work = Training()  # noqa: RUF009 - a frozen value
     any_suite: bool = False
 
@@ -168,29 +163,37 @@ class Experiment:
         paired: same rows, same initial weights, same order of rows.
         """
         folds, repeats = options.folds or 1, options.repeats or 1
-        methods = [
-            (method, self.recipe(options, method)) for method in self.methods(options)
-        ]
+        jobs = [self._on_any_fold(options, method) for method in self.methods(options)]
         return [
-            Job(
-                experiment=self.name,
+            replace(
+                job,
                 dataset=dataset,
-                protocol=options.protocol,
-                method=method,
                 repeat=repeat,
                 fold=fold,
-                folds=folds,
                 seed=repeat * folds + fold,
-                epochs=options.all_epochs,
-                recipe=recipe,
                 extras=extras,
             )
             for dataset in options.datasets or ()
             for repeat in range(repeats)
             for fold in range(folds)
             for extras in self.conditions(options)
-            for method, recipe in methods
+            for job in jobs
         ]
+
+    def _on_any_fold(self, options: Options, method: Method) -> Job:
+        """State a method's job, but for the rows."""
+        job = Job(
+            experiment=self.name,
+            dataset="",
+            protocol=options.protocol,
+            method=method,
+            repeat=0,
+            fold=0,
+            folds=options.folds or 1,
+            seed=0,
+            epochs=options.all_epochs,
+        )
+        return replace(job, fingerprint=self.fingerprint(job))
 
 
 def options_from_dict(values: dict[str, Any]) -> Options:

@@ -105,9 +105,9 @@ class Job:
         ``random_state`` of whatever learns.
     epochs : int
         Epochs of training, for methods that have some.
-    recipe : str, default=""
-        Digest of the values of the protocol's parameters, for what is trained by it:
-        when a default changes, what was done before is another job.
+    fingerprint : str, default=""
+        Digest of the parameters of this package's networks: when a default changes,
+        what was done before is another job.
     extras : tuple of (str, value), default=()
         What else distinguishes jobs of this experiment, such as ("noise", 0.2).
     """
@@ -121,7 +121,7 @@ class Job:
     folds: int
     seed: int
     epochs: int
-    recipe: str = ""
+    fingerprint: str = ""
     extras: Items = ()
 
     @property
@@ -139,7 +139,10 @@ class Job:
     @property
     def key(self) -> str:
         """Name of the job's file: readable, and one for each value."""
-        text = json.dumps(asdict(self), sort_keys=True)
+        values = asdict(self)
+        if not self.fingerprint:
+            del values["fingerprint"]
+        text = json.dumps(values, sort_keys=True)
         method = re.sub(r"[^\w.+-]+", "-", self.method.name).strip("-")
         return f"{self.unit}_{method[:60]}_{digest(text)}"
 
@@ -154,7 +157,7 @@ class Job:
     def columns(self) -> dict[str, Any]:
         """Return the job as the first columns of its rows in a results frame."""
         columns = asdict(self) | {"method": self.method.name}
-        del columns["extras"], columns["recipe"]
+        del columns["extras"], columns["fingerprint"]
         return dict(self.method.params) | columns | dict(self.extras)
 
 

@@ -91,10 +91,6 @@ class Store:
         paths = (self._path("done", job) for job in jobs)
         return _frame(map(_read, filter(Path.exists, paths)))
 
-    def whole_frame(self, experiment: str) -> pd.DataFrame:
-        """Gather all results of an experiment that there are."""
-        return _frame(map(_read, self._files(experiment, "done")))
-
     # What was asked for.
 
     def note(self, experiment: str, name: str, content: Record) -> None:

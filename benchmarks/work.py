@@ -148,7 +148,7 @@ class Training:
         From a job and the fold to what the job is trained on and measured with.
     beside : callable, default=nothing_else
         From a job to jobs on the same fold whose models measuring needs. Those that
-        several jobs of a group share are trained once.
+        several networks trained side by side share are trained once.
     kinds : int, default=1
         How many of the methods differ in more than what stacked networks may.
     together : bool, default=True

@@ -68,6 +68,7 @@ class EpochDraw:
                 order, batch_size, vicinity.n_examples - 1, streams.partners
             )
             _check_partners(partners, n_rows, vicinity)
+            partners = partners.astype(np.int64, copy=False)
             self.rows = np.concatenate([self.rows, partners], axis=1)
         self.weights = vicinity.draw_weights(n_rows, batch_size, streams.weights)
 

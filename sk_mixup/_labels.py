@@ -126,11 +126,11 @@ class Labels:
 def _balancing(
     encoded: NDArray[Any], sample_weight: NDArray[np.float64] | None
 ) -> NDArray[np.float64]:
-    """Return the weights with which all classes weigh the same in sum."""
+    """Return weights of mean 1 with which all classes weigh the same in sum."""
     if sample_weight is not None and sample_weight.any():
         sample_weight = sample_weight / sample_weight.max()  # its sum may overflow
     sizes = np.bincount(encoded, sample_weight)
-    balancing: NDArray[np.float64] = np.divide(
-        1, sizes, where=sizes > 0, out=np.zeros(len(sizes))
-    )
+    present = sizes > 0
+    balancing = np.zeros(len(sizes))
+    balancing[present] = sizes.sum() / (present.sum() * sizes[present])
     return balancing

@@ -187,4 +187,5 @@ class Predictor(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.stack([member(x) for member in self.members]).mean(0)
+        # Clones, since a module of the user's may work in place.
+        return torch.stack([member(x.clone()) for member in self.members]).mean(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from threading import Event, Lock
@@ -39,6 +40,8 @@ class Progress(Protocol):
     def epoch_done(self, n_runs: int) -> None:
         """Note that so many runs have finished an epoch."""
 
+
+WHILE_TRAINING = ("_step_function", "_progress", "_average", "_streams")
 
 RECORDS = ("train_losses_", "valid_losses_", "valid_errors_", "ran_")
 
@@ -133,6 +136,7 @@ class MixupNet(skorch.NeuralNet):
         """Forget the losses of all epochs."""
         super().initialize_history()
         self._least: dict[str, float] = {}
+        self._stopped: dict[int, dict[str, Any]] = {}
         self.ran_: list[NDArray[np.bool_]] = []
         self.train_losses_: list[NDArray[np.float32]] = []
         self.valid_losses_: list[NDArray[np.float32]] = []
@@ -156,7 +160,6 @@ class MixupNet(skorch.NeuralNet):
         )
         self.module_.temperature = 1.0
         self.owners_ = owners
-        self.stopped_: dict[int, dict[str, Any]] = {}
         self._streams = [run.streams for run in runs]
         self.running_ = np.ones(len(runs), dtype=bool)
         self._progress = progress
@@ -172,8 +175,14 @@ class MixupNet(skorch.NeuralNet):
             with suppress(EndOfTraining):
                 self.notify("on_train_end", X=minibatches, y=None)
         finally:
-            del self._step_function, self._progress, self._average, self._streams
+            for name in WHILE_TRAINING:
+                delattr(self, name)
         return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what a training needs, where a callback writes the net down."""
+        state: dict[str, Any] = super().__getstate__()
+        return {key: own for key, own in state.items() if key not in WHILE_TRAINING}
 
     def keep_stopped(self, stopping: NDArray[np.intp]) -> None:
         """Keep streams and optimiser of runs that stop while others go on.
@@ -181,20 +190,23 @@ class MixupNet(skorch.NeuralNet):
         Else it would matter for the next training beside whom they were trained.
         """
         for run in stopping:
-            self.stopped_[run] = {
+            self._stopped[run] = {
                 "streams": self._streams[run].state,
                 "optimizer": _cloned(self.optimizer_state(run)),
             }
 
     def _rewind(self) -> None:
         """Take the streams of runs that stopped early back to where they stopped."""
-        for run, kept in self.stopped_.items():
+        for run, kept in self._stopped.items():
             self._streams[run].state = kept["streams"]
 
     def optimizer_state(self, run: int) -> dict[str, Any]:
-        """Return a run's part of an elementwise optimiser's state, as of its stop."""
-        if run in self.stopped_:
-            return dict(self.stopped_[run]["optimizer"])
+        """Return a stacked perceptron's part of the optimiser's state, as of its stop.
+
+        Other modules have a stack of their own, whose runs all stop at once.
+        """
+        if run in self._stopped:
+            return dict(self._stopped[run]["optimizer"])
         state: dict[str, Any] = next(iter(self.optimizer_.state.values()), {})
         return {
             name: value[run : run + 1] if _has_run_axis(value) else value
@@ -267,7 +279,8 @@ class MixupNet(skorch.NeuralNet):
     def _listens_to_batches(self) -> bool:
         hooks = ("on_batch_begin", "on_batch_end", "on_grad_computed")
         return any(
-            isinstance(callback, Checkpoint | TrainEndCheckpoint)  # their file names
+            # Checkpoints name their files by the record of the last batch.
+            isinstance(callback, Checkpoint | TrainEndCheckpoint)
             or getattr(type(callback), hook) is not getattr(Callback, hook)
             for _, callback in self.callbacks_
             for hook in hooks
@@ -463,12 +476,21 @@ def _side_by_side(
 
 
 class QuietLog(PrintLog):
-    """A :class:`skorch.callbacks.PrintLog` that formats only what it prints."""
+    """A :class:`skorch.callbacks.PrintLog` that formats only what it prints.
+
+    The lowest losses so far are coloured on a terminal only.
+    """
 
     def on_epoch_end(self, net: MixupNet, **kwargs: Any) -> None:
         """Print a line if asked to."""
         if net.verbose or self.sink is not print:
             super().on_epoch_end(net, **kwargs)
+
+    def format_row(self, row: dict[str, Any], key: str, color: str) -> Any:
+        """Format a figure of the epoch."""
+        if not (self.sink is print and sys.stdout.isatty()):
+            row = {name: row[name] for name in row if not name.endswith("_best")}
+        return super().format_row(row, key, color)
 
 
 _threads_lock = Lock()

@@ -20,6 +20,7 @@ from skorch.callbacks import (
     BatchScoring,
     EpochScoring,
     InputShapeSetter,
+    LoadInitState,
     ParamMapper,
     ProgressBar,
 )
@@ -132,8 +133,11 @@ class Preparation:
         for callback in est.callbacks or []:
             _check_callback(callback[-1] if isinstance(callback, tuple) else callback)
         given = set(est.net_params or {})
-        parts = tuple(f"{part}__" for part in ("criterion", "module", "optimizer"))
-        owned = {n for n in given if n in OWNED_BY_ESTIMATOR or n.startswith(parts)}
+        owned = {
+            name
+            for name in given - {n for n in given if n.startswith("callbacks__")}
+            if name.partition("__")[0] in OWNED_BY_ESTIMATOR
+        }
         if owned:
             raise ValueError(
                 f"net_params cannot set {sorted(owned)}, which the estimator sets by "
@@ -418,6 +422,12 @@ class Preparation:
 
 def _check_callback(callback: Any) -> None:
     kind = callback if isinstance(callback, type) else type(callback)
+    if issubclass(kind, LoadInitState) or getattr(callback, "load_best", False):
+        raise ValueError(
+            "callbacks cannot hold what loads a checkpoint: weights and records of the "
+            "training would part. early_stopping=True keeps the best weights, "
+            "warm_start=True goes on with those of the last fit."
+        )
     if issubclass(kind, InputShapeSetter):
         raise ValueError(
             "callbacks cannot hold InputShapeSetter: networks are made before the "

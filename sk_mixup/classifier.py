@@ -174,8 +174,8 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         "cpu", "cuda" or another device of torch; "auto" takes a GPU if there is one.
 
     callbacks : list, default=None
-        Callbacks of skorch, but for those that score, freeze or initialise. They see
-        the networks as one, ``net.module_``, between epochs with the averaged weights
+        Callbacks of skorch, but for those that score, freeze, initialise or load. They
+        see the networks as one, ``net.module_``, between epochs with averaged weights
         (``ema_halflife``); a KeyboardInterrupt of theirs ends the training.
 
     net_params : dict, default=None
@@ -390,7 +390,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
             If ``y`` holds labels that are not among the classes, with
             ``class_weight="balanced"``, which needs all rows, or as ``fit``.
         """
-        if self.class_weight == "balanced":
+        if isinstance(self.class_weight, str):
             raise ValueError(
                 "class_weight='balanced' needs all rows, of which partial_fit sees "
                 "some; give the weight of each class as a dict."

@@ -168,8 +168,8 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         "cpu", "cuda" or another device of torch; "auto" takes a GPU if there is one.
 
     callbacks : list, default=None
-        Callbacks of skorch, but for those that score, freeze or initialise. They see
-        the networks as one, ``net.module_``, between epochs with the averaged weights
+        Callbacks of skorch, but for those that score, freeze, initialise or load. They
+        see the networks as one, ``net.module_``, between epochs with averaged weights
         (``ema_halflife``); a KeyboardInterrupt of theirs ends the training.
 
     net_params : dict, default=None

@@ -53,6 +53,24 @@ def test_a_module_is_trained_in_place_of_the_perceptron(make, module, n_rows, da
     np.testing.assert_allclose(exported, expected, rtol=1e-4, atol=1e-5)
 
 
+class Doubling(nn.Linear):
+    def forward(self, x):
+        return super().forward(x.mul_(2))
+
+
+def test_a_module_may_change_what_it_is_given(make, data):
+    X, y = data[0].astype(np.float32), data[1]
+    given = torch.from_numpy(X.copy())
+    params = {**SMALL, "standardize": False, "n_estimators": 3}
+    params["module_params"] = {"in_features": 4, "out_features": outputs_of(make)}
+    model = make(module=Doubling, **params).fit(X, y)
+    expected = model.predict(X) if not is_classifier(model) else model.predict_proba(X)
+    exported = model.to_torch()(given).numpy()
+    np.testing.assert_array_equal(X, given.numpy())
+    np.testing.assert_array_equal(X, data[0].astype(np.float32))
+    np.testing.assert_allclose(exported, expected.reshape(90, -1), rtol=1e-4, atol=1e-5)
+
+
 class SinglePrecision(nn.Linear):
     def forward(self, x):
         return super().forward(x.float())

@@ -192,6 +192,10 @@ def test_log_probabilities_are_those_of_the_probabilities(blobs):
 
 # Weights of classes.
 
+# Nothing tells these rows apart, so a class's probability is its share of the weights.
+alike, halves = np.zeros((60, 1)), np.arange(60) % 2
+UNHURRIED = SMALL | {"hidden_layer_sizes": (), "lr": 0.05, "temperature": 1.0}
+
 
 @pytest.mark.parametrize("class_weight", [{0: 1, 1: 5, 2: 0.5}, "balanced"])
 @pytest.mark.parametrize("weighted_rows", [False, True])
@@ -227,6 +231,15 @@ def test_balanced_classes_count_a_row_by_its_weight(blobs):
         for data in ((X, y, twice), (X.repeat(twice, axis=0), y.repeat(twice)))
     )
     np.testing.assert_allclose(one.predict_proba(X), other.predict_proba(X), atol=1e-5)
+
+
+def test_training_goes_on_from_balanced_classes_with_weights_of_the_same_size(blobs):
+    common = {**UNHURRIED, "optimizer": "sgd", "max_epochs": 1}
+    balanced = MixupClassifier(0, class_weight="balanced", **common).fit(*blobs)
+    ones = MixupClassifier(0, class_weight=dict.fromkeys(range(3), 1), **common)
+    balanced.set_params(class_weight=ones.class_weight).partial_fit(*blobs)
+    ones.fit(*blobs).partial_fit(*blobs)  # the blobs are balanced as they are
+    np.testing.assert_allclose(balanced.loss_curve_, ones.loss_curve_, rtol=1e-5)
 
 
 def test_classes_cannot_be_balanced_by_some_of_the_rows(blobs):
@@ -372,11 +385,6 @@ def test_real_targets_are_refused(blobs):
 def test_several_classes_a_row_are_refused(blobs):
     y = np.column_stack([blobs[1], blobs[1]])
     refuse("1d array", MixupClassifier(), blobs[0], y)
-
-
-# Nothing tells these rows apart, so a class's probability is its share of the weights.
-alike, halves = np.zeros((60, 1)), np.arange(60) % 2
-UNHURRIED = SMALL | {"hidden_layer_sizes": (), "lr": 0.05, "temperature": 1.0}
 
 
 @pytest.mark.parametrize(("batch_size", "max_epochs"), [(1, 10), (7, 60), (60, 400)])

@@ -174,6 +174,17 @@ def test_partners_are_whole_numbers_in_an_array(answer):
         EpochDraw(make_run(30, replace(MIXUP, pairing=Wrong())), 8, mixed=True)
 
 
+@pytest.mark.parametrize("kind", [np.uint64, np.int8])
+def test_partners_may_be_integers_of_any_kind(kind):
+    class Next(Pairing):
+        def fit(self, rows):
+            return lambda order, *others: ((order[:, None] + 1) % 30).astype(kind)
+
+    draw = EpochDraw(make_run(30, replace(MIXUP, pairing=Next())), 8, mixed=True)
+    assert draw.rows.dtype == np.int64
+    np.testing.assert_array_equal(draw.rows[:, 1], (draw.rows[:, 0] + 1) % 30)
+
+
 # Minibatches.
 
 
@@ -365,7 +376,7 @@ def test_dropout_keeps_the_mean_and_drops_the_share():
 
 def test_random_layers_are_all_drawn_and_are_shared_by_the_runs():
     plan = {"mix_layer": "random", "hidden_sizes": (3, 2), "layer_entropy": 5}
-    plan["max_epochs"] = 200
+    plan |= {"max_epochs": 200}  # as many as are drawn
     alone = make_minibatches(make_run(43), **plan)
     layers = [[batch.mixture.layer for batch in alone] for _ in range(100)]
     counts = np.bincount(np.ravel(layers))

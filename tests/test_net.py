@@ -1,6 +1,7 @@
 """Training: against plain torch loops, and what callbacks and the history see."""
 
 import math
+import pickle
 from itertools import pairwise
 
 import numpy as np
@@ -235,7 +236,7 @@ def test_batch_records_reach_the_history(blobs):
 
 @pytest.mark.parametrize("early_stopping", [False, True])
 def test_checkpoints_are_written(early_stopping, blobs, tmp_path):
-    last = TrainEndCheckpoint(dirname=tmp_path / "last")
+    last = TrainEndCheckpoint(dirname=tmp_path / "last", f_pickle="net.pkl")
     best = Checkpoint(
         monitor="valid_loss_best" if early_stopping else "train_loss_best",
         f_params="params_{last_epoch[epoch]}.pt",
@@ -244,6 +245,8 @@ def test_checkpoints_are_written(early_stopping, blobs, tmp_path):
     params = SMALL | {"early_stopping": early_stopping}
     model = MixupClassifier(callbacks=[last, best], **params).fit(*blobs)
     assert (tmp_path / "last" / "train_end_params.pt").exists()
+    net = pickle.loads((tmp_path / "last" / "train_end_net.pkl").read_bytes())
+    assert torch.equal(net.module_.body.theta, model.net_.module_.body.theta)
     key = "valid_loss" if early_stopping else "train_loss"
     losses = np.array(model.history_[:, key])
     lowest = losses <= np.minimum.accumulate(losses)
@@ -382,6 +385,7 @@ def test_verbose_1_prints_a_line_an_epoch(blobs, capfd):
         "valid_loss",
         "dur",
     ]
+    assert "\x1b" not in printed.out  # colours are for terminals
     assert printed.err == ""
 
 

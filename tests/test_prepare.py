@@ -7,7 +7,14 @@ import pytest
 import torch
 from scipy import sparse
 from sklearn.exceptions import NotFittedError
-from skorch.callbacks import Callback, EpochScoring, Freezer, InputShapeSetter
+from skorch.callbacks import (
+    Callback,
+    Checkpoint,
+    EpochScoring,
+    Freezer,
+    InputShapeSetter,
+    LoadInitState,
+)
 from torch import nn
 
 from sk_mixup.vicinity import Pairing, SameClass
@@ -324,6 +331,9 @@ BAD_PARAMETERS = [
     ({"optimizer": torch.optim.LBFGS}, "LBFGS does not treat each weight on its own"),
     ({"callbacks": [EpochScoring]}, "callbacks cannot hold EpochScoring"),
     ({"callbacks": [("still", Freezer)]}, "callbacks cannot hold Freezer"),
+    ({"callbacks": [Checkpoint(load_best=True)]}, "cannot hold what loads a checkp"),
+    ({"callbacks": [("go on", LoadInitState(Checkpoint()))]}, "loads a checkpoint"),
+    ({"net_params": {"dataset__length": 3}}, r"net_params cannot set \['dataset__l"),
     ({"callbacks": [InputShapeSetter()]}, "callbacks cannot hold InputShapeSetter"),
     ({"optimizer_params": {"lr": 0.9}}, "cannot set 'lr'; use the parameter lr"),
     (

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from benchmarks import plots
 from benchmarks.experiment import Experiment, Options
 from benchmarks.gan import TOY_SETS, GanSettings, train_gan
-from benchmarks.jobs import Items, Job, Method, items
+from benchmarks.jobs import Items, Job, Method, digest, items
 from benchmarks.report import Section, section
 from benchmarks.store import Record
 from benchmarks.tables import Table, metrics_table
@@ -39,6 +39,11 @@ def methods(options: Options) -> list[Method]:
 def conditions(options: Options) -> list[Items]:
     """Say whether this is a rehearsal."""
     return [items({"quick": options.quick})]
+
+
+def fingerprint(job: Job) -> str:
+    """Digest the settings, those at their defaults included."""
+    return digest(repr(GanSettings(**dict(job.method.params))))
 
 
 def train(job: Job, runtime: Runtime) -> list[Record]:
@@ -122,7 +127,7 @@ EXPERIMENT = Experiment(
     ),
     methods=methods,
     conditions=conditions,
-    recipe=lambda options, method: "",  # its networks are none of a protocol's
+    fingerprint=fingerprint,
     work=Alone(train),
     show=show,
     report=report,

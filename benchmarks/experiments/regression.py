@@ -19,7 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks import datasets
-from benchmarks.estimators import QuietMLPRegressor, recipe
+from benchmarks.estimators import QuietMLPRegressor, digest_of
 from benchmarks.experiment import Experiment, Options
 from benchmarks.experiments import _alphas
 from benchmarks.jobs import Job, Method, items
@@ -51,9 +51,9 @@ def methods(options: Options) -> list[Method]:
     return [*networks, *(Method(name, (), name) for name in RIVALS)]
 
 
-def network_recipe(options: Options, method: Method) -> str:
-    """Name the parameters of the regressor, where the method is one."""
-    return "" if method.estimator in RIVALS else recipe(MixupRegressor())
+def fingerprint(job: Job) -> str:
+    """Digest the parameters of the networks."""
+    return "" if job.method.estimator in RIVALS else digest_of(build(job, "cpu"))
 
 
 def build(job: Job, device: str) -> Any:
@@ -155,7 +155,7 @@ EXPERIMENT = Experiment(
         protocol="default",
     ),
     methods=methods,
-    recipe=network_recipe,
+    fingerprint=fingerprint,
     work=Alone(train),
     show=show,
     report=report,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numbers import Integral
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -79,7 +79,7 @@ class GridSearchCV(model_selection.GridSearchCV):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **model_selection.GridSearchCV._parameter_constraints,
-        "max_memory": [Interval(Integral, 1, None, closed="left")],
+        "max_memory": [Interval(Real, 1, None, closed="left")],
     }
 
     def __init__(
@@ -202,7 +202,7 @@ class RandomizedSearchCV(model_selection.RandomizedSearchCV):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **model_selection.RandomizedSearchCV._parameter_constraints,
-        "max_memory": [Interval(Integral, 1, None, closed="left")],
+        "max_memory": [Interval(Real, 1, None, closed="left")],
     }
 
     def __init__(

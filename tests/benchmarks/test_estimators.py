@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_iris
 
-from benchmarks.estimators import PAPER, PROTOCOLS, build, names, trains_together
+from benchmarks import estimators
+from benchmarks.estimators import (
+    PAPER,
+    PROTOCOLS,
+    build,
+    fingerprint,
+    names,
+    trains_together,
+)
 from benchmarks.jobs import Method
 from sk_mixup import MixupClassifier
 from tests.benchmarks.test_jobs import job
@@ -49,6 +57,37 @@ def test_a_rival_that_is_not_installed_says_what_to_do(monkeypatch):
     monkeypatch.setitem(sys.modules, "pytabkit", None)
     with pytest.raises(ImportError, match="needs the package pytabkit: install it"):
         build(job(method=Method("RealMLP", (), "realmlp")))
+
+
+NETWORKS = Method.mixup("ERM", alpha=0.0)
+SEARCH = Method("best", (), "mixup_search")
+
+
+@pytest.mark.parametrize(
+    ("protocol", "method", "changes"),
+    [
+        ("default", NETWORKS, True),
+        ("default", SEARCH, True),
+        ("default", Method.mixup("rate", lr=0.5), False),
+        ("paper", NETWORKS, False),
+        ("plain", NETWORKS, False),
+        ("default", Method("forest", (), "forest"), False),
+    ],
+)
+def test_a_fingerprint_changes_with_the_defaults_that_a_job_takes(
+    protocol, method, changes, monkeypatch
+):
+    one = job(protocol=protocol, method=method)
+    before = fingerprint(one)
+    monkeypatch.setitem(MixupClassifier.__init__.__kwdefaults__, "lr", 0.5)
+    assert (fingerprint(one) != before) == changes
+
+
+def test_a_fingerprint_knows_among_what_is_searched(monkeypatch):
+    before = fingerprint(job(method=SEARCH))
+    assert before == fingerprint(job(method=SEARCH))
+    monkeypatch.setattr(estimators, "ALPHAS_TO_TRY", (0.1, 0.2))
+    assert fingerprint(job(method=SEARCH)) != before
 
 
 def test_only_networks_of_this_package_train_together():

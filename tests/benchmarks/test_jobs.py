@@ -33,7 +33,7 @@ CHANGES = {
     "folds": 4,
     "seed": 1,
     "epochs": 3,
-    "recipe": "other defaults",
+    "fingerprint": "other defaults",
     "extras": (("noise", 0.2),),
 }
 

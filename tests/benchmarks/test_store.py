@@ -37,7 +37,6 @@ def test_a_frame_has_a_row_for_each_record_of_each_done_job(store):
     assert frame["miss"].isna().tolist() == [True, False, False]
     assert frame["noise"].isna().tolist() == [True, False, False]
     assert frame["curve"][0] == [1, 2]
-    assert set(store.whole_frame("uci")["lam"]) == {0.0, 0.5, 1.0}
 
 
 def test_a_failure_is_settled_but_not_done_until_forgotten(store):
