@@ -175,7 +175,7 @@ def do_group(
     group : tuple of Job
         Jobs on one data set.
     size : int
-        Jobs that are done together: a kill loses no more.
+        Jobs that are done together, 0 for the whole group: a kill loses no more.
     work : Work
         How they are done.
     store : Store
@@ -193,7 +193,8 @@ def do_group(
     no_data = None
     with store.claim({job.unit for job in group}) as mine:
         todo = [j for j in group if j.unit in mine and not store.is_settled(j)]
-        parts = [todo[start : start + size] for start in range(0, len(todo), size)]
+        step = size or max(1, len(todo))
+        parts = [todo[start : start + step] for start in range(0, len(todo), step)]
         for part in parts:
             for job, result in _safely(work, part, runtime):
                 if isinstance(result, Failure):

@@ -87,7 +87,8 @@ class Work(Protocol):
     """The way in which an experiment's jobs are done.
 
     ``kinds`` is the number of methods whose networks cannot stack with each other's:
-    that many times more jobs are done together, so that folds fill the stacks.
+    that many times more jobs are done together, so that folds fill the stacks. Where
+    nothing trains side by side it is 0, and folds are done one at a time.
     """
 
     @property
@@ -109,7 +110,7 @@ class Alone:
     """
 
     function: Callable[[Job, Runtime], list[Record]]
-    kinds: int = 1
+    kinds: int = 0
 
     def do(self, jobs: Sequence[Job], runtime: Runtime) -> Iterator[tuple[Job, Result]]:
         """Do one job after the other."""
@@ -150,16 +151,14 @@ class Training:
         From a job to jobs on the same fold whose models measuring needs. Those that
         several networks trained side by side share are trained once.
     kinds : int, default=1
-        How many of the methods differ in more than what stacked networks may.
-    together : bool, default=True
-        Whether networks train side by side; if not, each fit's time is its own.
+        How many of the methods differ in more than what stacked networks may; with 0
+        no networks train side by side, and each fit's time is its own.
     """
 
     measure: Callable[[Job, Sequence[Fitted], Split], list[Record]] = scored
     prepare: Callable[[Job, Split], Split] = unchanged
     beside: Callable[[Job], tuple[Job, ...]] = nothing_else
     kinds: int = 1
-    together: bool = True
 
     def do(self, jobs: Sequence[Job], runtime: Runtime) -> Iterator[tuple[Job, Result]]:
         """Train and measure, as many folds at a time as memory allows."""
@@ -170,7 +169,7 @@ class Training:
 
     def _batches(self, jobs: Sequence[Job]) -> Iterator[list[Job]]:
         """Give what trains side by side, then every other job as soon as it is done."""
-        stacks = {job: self.together and trains_together(job) for job in jobs}
+        stacks = {job: self.kinds > 0 and trains_together(job) for job in jobs}
         if any(stacks.values()):
             yield [job for job in jobs if stacks[job]]
         yield from ([job] for job in jobs if not stacks[job])
@@ -184,7 +183,7 @@ class Training:
             job: self.prepare(job, splits.split(job, runtime.cache))
             for job in everything
         }
-        fitted = fit(parts, runtime.device, together=self.together)
+        fitted = fit(parts, runtime.device, together=self.kinds > 0)
         for job in jobs:
             models = [fitted[other] for other in needed[job]]
             with _one_thread():

@@ -130,7 +130,7 @@ EXPERIMENT = Experiment(
         rivals=installed_rivals(),
     ),
     methods=methods,
-    work=Training(together=False),
+    work=Training(kinds=0),
     show=show,
     report=report,
     any_suite=True,

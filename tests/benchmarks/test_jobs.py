@@ -101,8 +101,9 @@ def test_groups_hold_every_job_once_in_order():
     assert [len(group) for group in groups] == [6, 6, 3, 6, 6, 3, 6]
 
 
-def test_a_group_is_never_part_of_a_unit():
-    groups = in_groups(folds_of("iris", 3, 5), 2)
+@pytest.mark.parametrize("size", [0, 2])
+def test_a_group_is_never_part_of_a_unit(size):
+    groups = in_groups(folds_of("iris", 3, 5), size)
     assert [len({job.unit for job in group}) for group in groups] == [1, 1, 1]
     assert [len(group) for group in groups] == [5, 5, 5]
 

@@ -158,7 +158,7 @@ class Missing(Alone):
 def test_a_set_that_cannot_be_had_is_asked_for_once(tmp_path):
     repeats = [folds_of("wine", 2, 2, repeat) for repeat in range(5)]
     jobs = [job for jobs in repeats for job in jobs] + folds_of("iris", 2, 2)
-    work = Missing(partial(logged, str(tmp_path / "log"), 0))
+    work = Missing(partial(logged, str(tmp_path / "log"), 0), kinds=1)
     settled = do(jobs, work, tmp_path / "store")
     assert sorted(map(repr, settled)) == sorted(map(repr, jobs))
     asked = (tmp_path / "log-asked").read_text().split()

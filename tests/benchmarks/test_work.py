@@ -67,19 +67,19 @@ def test_one_bad_rival_does_not_spoil_the_rest():
         assert isinstance(result, Failure) == (one.method == bad)
 
 
-@pytest.mark.parametrize("together", [True, False])
-def test_what_is_done_does_not_wait_for_the_next_rival(monkeypatch, together):
+@pytest.mark.parametrize("kinds", [1, 0])
+def test_what_is_done_does_not_wait_for_the_next_rival(monkeypatch, kinds):
     def interrupted(job, part, device):
         raise KeyboardInterrupt
 
     jobs = iris_jobs([*alpha_methods([0, 1]), Method("forest", (), "forest")], folds=1)
-    results = Training(together=together).do(jobs, Runtime())
+    results = Training(kinds=kinds).do(jobs, Runtime())
     first = next(results)[0]
     monkeypatch.setattr(work, "_fit_alone", interrupted)
     kept = [first]
     with pytest.raises(KeyboardInterrupt):
         kept.extend(job for job, _ in results)
-    assert kept == (jobs[:2] if together else jobs[:1])
+    assert kept == (jobs[:2] if kinds else jobs[:1])
 
 
 def test_what_prepare_returns_is_what_is_learnt():
@@ -182,6 +182,6 @@ def test_alone_gives_each_jobs_records():
 
 def test_networks_that_train_by_themselves_learn_the_same():
     jobs = iris_jobs(alpha_methods([0, 1]))
-    found = (done(Training(together=together), jobs) for together in (True, False))
+    found = (done(Training(kinds=kinds), jobs) for kinds in (1, 0))
     for one, other in zip(*(each.values() for each in found), strict=True):
         assert one[0]["log_loss"] == pytest.approx(other[0]["log_loss"], abs=1e-5)
