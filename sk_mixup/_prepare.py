@@ -18,6 +18,7 @@ from sklearn.utils.validation import (
 )
 from skorch.callbacks import (
     BatchScoring,
+    Checkpoint,
     EpochScoring,
     InputShapeSetter,
     LoadInitState,
@@ -422,7 +423,8 @@ class Preparation:
 
 def _check_callback(callback: Any) -> None:
     kind = callback if isinstance(callback, type) else type(callback)
-    if issubclass(kind, LoadInitState) or getattr(callback, "load_best", False):
+    loads_best = issubclass(kind, Checkpoint) and getattr(callback, "load_best", False)
+    if loads_best or issubclass(kind, LoadInitState):
         raise ValueError(
             "callbacks cannot hold what loads a checkpoint: weights and records of the "
             "training would part. early_stopping=True keeps the best weights, "

@@ -168,9 +168,9 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         "cpu", "cuda" or another device of torch; "auto" takes a GPU if there is one.
 
     callbacks : list, default=None
-        Callbacks of skorch, but for those that score, freeze, initialise or load. They
-        see the networks as one, ``net.module_``, between epochs with averaged weights
-        (``ema_halflife``); a KeyboardInterrupt of theirs ends the training.
+        Callbacks of skorch, but for those that score, freeze, initialise or load a
+        checkpoint. They see the networks as one, ``net.module_``, between epochs with
+        averaged weights (``ema_halflife``); their KeyboardInterrupt ends the training.
 
     net_params : dict, default=None
         Further arguments of :class:`skorch.NeuralNet`.
