@@ -21,10 +21,11 @@ from sk_mixup._data import OPTIMIZERS, Memo, numpy_dtype, without_warning
 from sk_mixup._losses import Loss
 from sk_mixup._many import Attempt, fit_many, run_attempts
 from sk_mixup._modules import Network, Predictor
-from sk_mixup._net import LR_SCHEDULES, MixupNet, torch_threads
+from sk_mixup._net import LR_SCHEDULES, MixupNet
 from sk_mixup._prepare import Preparation
 from sk_mixup._rows import Classes, Run, Values
 from sk_mixup._stacks import Problem
+from sk_mixup._threads import torch_threads
 from sk_mixup.vicinity import Pairing
 
 PREDICT_BYTES = 4_000_000

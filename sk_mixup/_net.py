@@ -6,8 +6,8 @@ import copy
 import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from threading import Event, Lock
+from contextlib import suppress
+from threading import Event
 from typing import Any, Protocol
 
 import numpy as np
@@ -491,27 +491,3 @@ class QuietLog(PrintLog):
         if not (self.sink is print and sys.stdout.isatty()):
             row = {name: row[name] for name in row if not name.endswith("_best")}
         return super().format_row(row, key, color)
-
-
-_threads_lock = Lock()
-_threads_found: list[int] = []
-
-
-@contextmanager
-def torch_threads(n_threads: int) -> Iterator[None]:
-    """Let torch use so many threads for a while.
-
-    Threads that overlap in here would hand their numbers on to each other: the last to
-    leave restores what the first has found.
-    """
-    with _threads_lock:
-        before = torch.get_num_threads()
-        _threads_found.append(before)
-        torch.set_num_threads(n_threads)
-    try:
-        yield
-    finally:
-        with _threads_lock:
-            first = _threads_found[0]
-            _threads_found.pop()
-            torch.set_num_threads(before if _threads_found else first)

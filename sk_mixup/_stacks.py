@@ -18,8 +18,9 @@ from sk_mixup._architecture import Architecture
 from sk_mixup._epoch import Minibatches, Plan
 from sk_mixup._losses import Loss
 from sk_mixup._modules import Network, Standardize
-from sk_mixup._net import MixupNet, torch_threads
+from sk_mixup._net import MixupNet
 from sk_mixup._rows import Run
+from sk_mixup._threads import torch_threads, without_denormals
 
 CPU_STACK = 16
 CACHE = 6_000_000
@@ -237,7 +238,7 @@ def _train_stacks(
 
 
 def _train_stack(stack: Stack, threads: int, progress: Progress) -> MixupNet:
-    with torch_threads(threads):
+    with torch_threads(threads), without_denormals():
         problem, runs = stack.shares[0].problem, stack.runs
         net = problem.net
         if net is None:

@@ -1,6 +1,7 @@
 """Training many estimators at once gives what training each alone gives."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from threading import Event
 from time import perf_counter
 
@@ -11,10 +12,11 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
+from skorch.callbacks import Callback
 from torch import nn
 
 from sk_mixup import MixupClassifier, MixupRegressor, _many, _stacks, fit_many
-from sk_mixup._net import torch_threads
+from sk_mixup._threads import rounds_denormals, torch_threads
 from tests.twins import PLAIN
 
 SHORT = {  # 48 steps on the blobs
@@ -409,3 +411,29 @@ def test_overlapping_threads_leave_torchs_number_of_threads(threads):
             done.result()
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(torch.get_num_threads).result() == threads
+
+
+class Watching(Callback):
+    """Remembers whether numbers next to 0 are rounded to 0, and may fail."""
+
+    def __init__(self, fails=False):
+        self.fails, self.seen = fails, []
+
+    def on_epoch_end(self, net, **kwargs):
+        self.seen.append(rounds_denormals())
+        if self.fails:
+            raise RuntimeError("as planned")
+
+
+@pytest.mark.parametrize("before", [False, True])
+@pytest.mark.parametrize("fails", [False, True])
+def test_numbers_next_to_0_are_0_while_networks_are_trained(before, fails, blobs):
+    watching = Watching(fails)
+    torch.set_flush_denormal(before)
+    try:
+        with pytest.raises(RuntimeError) if fails else nullcontext():
+            MixupClassifier(callbacks=[watching], **SHORT).fit(*blobs)
+        assert rounds_denormals() == before
+    finally:
+        torch.set_flush_denormal(False)
+    assert watching.seen == [True] * (1 if fails else 8)

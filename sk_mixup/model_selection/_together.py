@@ -24,8 +24,8 @@ from sklearn.utils.validation import _check_method_params
 
 from sk_mixup._estimator import BaseMixup
 from sk_mixup._many import Attempt, deferred_fits, run_attempts
-from sk_mixup._net import torch_threads
 from sk_mixup._stacks import Progress
+from sk_mixup._threads import torch_threads
 
 
 class Future:
