@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from threading import Event
@@ -18,7 +17,6 @@ from skorch.callbacks import (
     Callback,
     Checkpoint,
     EpochTimer,
-    PrintLog,
     ProgressBar,
     TrainEndCheckpoint,
 )
@@ -26,8 +24,10 @@ from torch import Tensor
 
 from sk_mixup._averaging import WeightAverage
 from sk_mixup._epoch import Block, Minibatches, ValidationRows
+from sk_mixup._log import QuietLog
 from sk_mixup._losses import Loss, SoftCrossEntropy
 from sk_mixup._modules import Network
+from sk_mixup._optimizer_state import State, cloned, joined, state_of_run
 from sk_mixup._stacked import Batch, Step
 from sk_mixup._stopping import BestEpoch, EndOfTraining
 
@@ -192,7 +192,7 @@ class MixupNet(skorch.NeuralNet):
         for run in stopping:
             self._stopped[run] = {
                 "streams": self._streams[run].state,
-                "optimizer": _cloned(self.optimizer_state(run)),
+                "optimizer": cloned(self.optimizer_state(run)),
             }
 
     def _rewind(self) -> None:
@@ -200,18 +200,11 @@ class MixupNet(skorch.NeuralNet):
         for run, kept in self._stopped.items():
             self._streams[run].state = kept["streams"]
 
-    def optimizer_state(self, run: int) -> dict[str, Any]:
-        """Return a stacked perceptron's part of the optimiser's state, as of its stop.
-
-        Other modules have a stack of their own, whose runs all stop at once.
-        """
+    def optimizer_state(self, run: int) -> State:
+        """Return a run's part of the optimiser's state, as of its stop."""
         if run in self._stopped:
             return dict(self._stopped[run]["optimizer"])
-        state: dict[str, Any] = next(iter(self.optimizer_.state.values()), {})
-        return {
-            name: value[run : run + 1] if _has_run_axis(value) else value
-            for name, value in state.items()
-        }
+        return state_of_run(self.optimizer_, run)
 
     def _take_best_weights(self) -> None:
         for _, callback in self.callbacks_:
@@ -436,23 +429,7 @@ class MixupNet(skorch.NeuralNet):
         """Gather the state of elementwise optimisers, whose tensors have a run axis."""
         states = [net.optimizer_state(run) for net, runs in parts for run in runs]
         parameter = self.optimizer_.param_groups[0]["params"][0]
-        self.optimizer_.state[parameter] = {
-            name: torch.cat([state[name] for state in states])
-            if _has_run_axis(value)
-            else value
-            for name, value in _cloned(states[0]).items()
-        }
-
-
-def _has_run_axis(value: Any) -> bool:
-    return torch.is_tensor(value) and value.ndim > 0
-
-
-def _cloned(state: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: value.clone() if torch.is_tensor(value) else value
-        for name, value in state.items()
-    }
+        self.optimizer_.state[parameter] = joined(states)
 
 
 def _side_by_side(
@@ -473,21 +450,3 @@ def _side_by_side(
         ]
         joined.append(np.concatenate(figures))
     return joined
-
-
-class QuietLog(PrintLog):
-    """A :class:`skorch.callbacks.PrintLog` that formats only what it prints.
-
-    The lowest losses so far are coloured on a terminal only.
-    """
-
-    def on_epoch_end(self, net: MixupNet, **kwargs: Any) -> None:
-        """Print a line if asked to."""
-        if net.verbose or self.sink is not print:
-            super().on_epoch_end(net, **kwargs)
-
-    def format_row(self, row: dict[str, Any], key: str, color: str) -> Any:
-        """Format a figure of the epoch."""
-        if not (self.sink is print and sys.stdout.isatty()):
-            row = {name: row[name] for name in row if not name.endswith("_best")}
-        return super().format_row(row, key, color)

@@ -133,11 +133,11 @@ class Preparation:
             )
         for callback in est.callbacks or []:
             _check_callback(callback[-1] if isinstance(callback, tuple) else callback)
-        given = set(est.net_params or {})
         owned = {
             name
-            for name in given - {n for n in given if n.startswith("callbacks__")}
+            for name in est.net_params or {}
             if name.partition("__")[0] in OWNED_BY_ESTIMATOR
+            and not name.startswith("callbacks__")
         }
         if owned:
             raise ValueError(

@@ -37,8 +37,7 @@ def without_denormals() -> Iterator[None]:
     """Let this thread round numbers too small for full precision to 0 for a while.
 
     The moments of weights that get no gradient any more, as those of a unit that never
-    fires, die away into such numbers, with which many processors are slow: a step of
-    the optimiser took four times as long.
+    fires, die away into such numbers, with which many processors are slow.
     """
     if rounds_denormals():
         yield

@@ -22,7 +22,7 @@ from torch.nn import functional as F
 
 from sk_mixup import MixupClassifier, MixupRegressor
 from sk_mixup._data import held_out
-from sk_mixup._net import QuietLog
+from sk_mixup._log import QuietLog
 from sk_mixup._rows import Streams
 from tests.twins import PLAIN
 
