@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import inspect
 from functools import partial
-from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,33 +15,20 @@ from sklearn.utils.validation import (
     check_random_state,
     validate_data,
 )
-from skorch.callbacks import (
-    BatchScoring,
-    Checkpoint,
-    EpochScoring,
-    InputShapeSetter,
-    LoadInitState,
-    ParamMapper,
-    ProgressBar,
-)
+from skorch.callbacks import ProgressBar
 
 from sk_mixup import _data
 from sk_mixup._architecture import Architecture, MLPArchitecture, ModuleArchitecture
+from sk_mixup._columns import warn_of_lost_digits
 from sk_mixup._epoch import Plan
 from sk_mixup._modules import Standardize
+from sk_mixup._parameters import check_combinations, epochs
 from sk_mixup._rows import Portion, Run, Streams, Table
 from sk_mixup._stacks import Problem, Recipe
 from sk_mixup.vicinity import Pairing, RandomPairs, Vicinity
 
 if TYPE_CHECKING:
     from sk_mixup._estimator import BaseMixup
-
-OWNED_BY_ESTIMATOR = {
-    "batch_size", "callbacks", "compile", "criterion", "dataset", "device",
-    "ema_halflife", "iterator_train", "iterator_valid", "lr", "lr_schedule",
-    "max_epochs", "module", "optimizer", "predict_nonlinearity", "train_split",
-    "verbose", "warm_start",
-}  # fmt: skip
 
 #: Steps that mix with ``clean_epochs="auto"``, within bounds.
 MIXED_STEPS = 500
@@ -68,7 +54,7 @@ class Preparation:
 
     def problem(self, X: Any, y: Any, sample_weight: Any) -> Problem:
         """Check everything and return what is to be trained."""
-        self._check_combinations()
+        check_combinations(self.estimator)
         if not self.first:
             self._check_networks_at_hand()
         self.device = _data.resolve_device(self.estimator.device)
@@ -95,55 +81,6 @@ class Preparation:
             net_params=self._net_params(runs),
             fixed=self._fixed,
         )
-
-    def _check_combinations(self) -> None:
-        """Check what no single parameter's constraint can say."""
-        est = self.estimator
-        if not isinstance(est.pairing, Pairing) and est.pairing not in [*est._pairings]:
-            raise ValueError(
-                f"pairing={est.pairing!r} is unknown; it is one of "
-                f"{list(est._pairings)} or an object of sk_mixup.vicinity."
-            )
-        if type(est.pairing).__hash__ is None:
-            raise TypeError(
-                f"pairing={est.pairing!r} must be hashable, as a frozen dataclass is."
-            )
-        if not all(isinstance(n, Integral) and n > 0 for n in est._hidden_sizes):
-            raise ValueError(
-                "hidden_layer_sizes must be positive whole numbers, got "
-                f"{est.hidden_layer_sizes!r}."
-            )
-        layers = ["input", "random", *range(len(est._hidden_sizes) + 1)]
-        if est.module is None and est.mix_layer not in layers:
-            raise ValueError(
-                f"mix_layer={est.mix_layer!r} does not exist; the layers are {layers}."
-            )
-        warmup = self._epochs(est.warmup_epochs)
-        clean = 0 if est.clean_epochs == "auto" else self._epochs(est.clean_epochs)
-        if warmup + clean > est.max_epochs:
-            raise ValueError(
-                f"warmup_epochs={est.warmup_epochs} ({warmup} epochs) and clean_epochs="
-                f"{est.clean_epochs} ({clean} epochs) are more than max_epochs="
-                f"{est.max_epochs}."
-            )
-        if isinstance(est.module, torch.nn.Module):
-            raise ValueError(
-                "module must be a class or a function that makes a module for each "
-                f"network, but is a {type(est.module).__name__} itself."
-            )
-        for callback in est.callbacks or []:
-            _check_callback(callback[-1] if isinstance(callback, tuple) else callback)
-        owned = {
-            name
-            for name in est.net_params or {}
-            if name.partition("__")[0] in OWNED_BY_ESTIMATOR
-            and not name.startswith("callbacks__")
-        }
-        if owned:
-            raise ValueError(
-                f"net_params cannot set {sorted(owned)}, which the estimator sets by "
-                "parameters of its own."
-            )
 
     @property
     def _fixed(self) -> dict[str, Any]:
@@ -186,7 +123,7 @@ class Preparation:
             dtype = _data.numpy_dtype(torch.get_default_dtype())
             checked.append(self.estimator._check_rows(X, dtype, reset=self.first))
             if self.first and self.estimator.standardize:
-                _data.warn_of_lost_digits(X, dtype)
+                warn_of_lost_digits(X, dtype)
             return _data.as_table(checked[0], self.device)
 
         name = ("table", self.device, self.estimator.module is None)
@@ -369,7 +306,9 @@ class Preparation:
         return Plan(
             batch_size=est.batch_size,
             max_epochs=1 if self.one_epoch else est.max_epochs,
-            warmup_epochs=0 if self.one_epoch else self._epochs(est.warmup_epochs),
+            warmup_epochs=0
+            if self.one_epoch
+            else epochs(est.warmup_epochs, est.max_epochs),
             clean_epochs=0 if self.one_epoch else self._clean_epochs(len(run.training)),
             n_mixed=est.n_mixed,
             mix_layer=self._mix_layer,
@@ -384,20 +323,16 @@ class Preparation:
         layer: int | str = self.estimator.mix_layer
         return None if layer in ("input", 0) or self.estimator.alpha == 0 else layer
 
-    def _epochs(self, number: float) -> int:
-        """Return a number of epochs, which may be given as a share of them."""
-        if isinstance(number, Integral):
-            return int(number)
-        return int(number * self.estimator.max_epochs + 1e-9)
-
     def _clean_epochs(self, n_rows: int) -> int:
         est = self.estimator
         if est.clean_epochs != "auto":
-            return self._epochs(est.clean_epochs)
+            return epochs(est.clean_epochs, est.max_epochs)
         steps = -(-n_rows // est.batch_size)
         least, most = -(-est.max_epochs // 5), -(-est.max_epochs // 2)
         mixed = min(max(-(-MIXED_STEPS // steps), least), most)
-        return max(0, est.max_epochs - self._epochs(est.warmup_epochs) - mixed)
+        return max(
+            0, est.max_epochs - epochs(est.warmup_epochs, est.max_epochs) - mixed
+        )
 
     def _architecture(self, run: Run) -> Architecture:
         est, shape = self.estimator, run.training.table.shape[1:]
@@ -419,26 +354,3 @@ class Preparation:
             "callbacks": callbacks,
             "verbose": int(est.verbose),
         }
-
-
-def _check_callback(callback: Any) -> None:
-    kind = callback if isinstance(callback, type) else type(callback)
-    loads_best = issubclass(kind, Checkpoint) and getattr(callback, "load_best", False)
-    if loads_best or issubclass(kind, LoadInitState):
-        raise ValueError(
-            "callbacks cannot hold what loads a checkpoint: weights and records of the "
-            "training would part. early_stopping=True keeps the best weights, "
-            "warm_start=True goes on with those of the last fit."
-        )
-    if issubclass(kind, InputShapeSetter):
-        raise ValueError(
-            "callbacks cannot hold InputShapeSetter: networks are made before the "
-            "training begins; give module_params the number of features."
-        )
-    if issubclass(kind, BatchScoring | EpochScoring | ParamMapper):
-        raise ValueError(
-            f"callbacks cannot hold {kind.__name__}: there is no single network whose "
-            "batches it could score or whose parameters it could choose. Losses of "
-            "every epoch are in history_, those of every network in net_.train_losses_ "
-            "and net_.valid_losses_."
-        )
