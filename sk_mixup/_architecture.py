@@ -12,10 +12,11 @@ from torch import nn
 
 from sk_mixup._copies import StackedCopies, seeded
 from sk_mixup._modules import Network, Standardize
-from sk_mixup._rows import Run, Streams
+from sk_mixup._rows import Portion, Run, Streams
 from sk_mixup._stacked import StackedMLP
 
 BLOCK_NUMBERS = 1_000_000
+ROWS_COMPARED = 1_000
 
 
 class Architecture(Protocol):
@@ -55,12 +56,20 @@ class MLPArchitecture:
         self, body: StackedMLP, standardize: Standardize, runs: Sequence[Run]
     ) -> None:
         for number, run in enumerate(runs):
+            if _are_alike(run.training):
+                continue  # where all units end and none would get a gradient
             own = standardize.select([number])
             for depth, units in enumerate(self.sizes[1:-1]):
                 drawn = run.training.draw(units, run.streams.initial)
                 for some in gen_batches(units, max(1, BLOCK_NUMBERS // self.sizes[0])):
                     rows = run.training.inputs(drawn[some]).unsqueeze(0)
                     body.bend_at(number, depth, some, own(rows).squeeze(0).cpu())
+
+
+def _are_alike(rows: Portion) -> bool:
+    numbers = torch.arange(min(len(rows), ROWS_COMPARED), device=rows.device)
+    first = rows.inputs(numbers)
+    return bool((first == first[:1]).all())
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from sk_mixup._losses import Loss
+from sk_mixup._moments import Moments
 from sk_mixup._stacked import Batch, Mixture, Step
 
 
@@ -66,6 +67,14 @@ class StackedCopies(nn.Module):
     def concatenate(modules: Sequence[StackedCopies]) -> StackedCopies:
         """Return one module of all runs of ``modules``."""
         return StackedCopies([member for m in modules for member in m.members])
+
+    def follow_inputs(
+        self, run: int, before: Moments, after: Moments, limit: float
+    ) -> None:
+        """Leave the weights: what a user's module computes from inputs is not known."""
+
+    def follow_targets(self, before: Moments, after: Moments) -> None:
+        """Leave the weights: which of them make the outputs is not known."""
 
     def keep(self, runs: Tensor, best: dict[str, Tensor]) -> None:
         """Copy the state of ``runs``, a boolean mask, into the snapshot ``best``."""

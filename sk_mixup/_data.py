@@ -11,8 +11,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.preprocessing import StandardScaler
-from sklearn.utils import gen_batches
 
 from sk_mixup._modules import Standardize
 from sk_mixup._rows import DenseTable, Portion, SparseTable, Table
@@ -63,6 +61,9 @@ def numpy_dtype(dtype: torch.dtype) -> type[np.floating]:
 def as_table(X: Any, device: torch.device) -> Table:
     """Put validated rows on the device, or keep them sparse."""
     if sparse.issparse(X):
+        if not X.has_canonical_format:
+            X = X.copy()
+            X.sum_duplicates()
         return SparseTable(X, device)
     return DenseTable(without_warning(X), device)
 
@@ -91,80 +92,10 @@ def resolve_device(device: str) -> torch.device:
         ) from error
 
 
-def standardization(portion: Portion, clip: float | None) -> Standardize:
-    """Return the weighted mean and deviation of each feature of the portion's rows."""
-    is_sparse = isinstance(portion.table, SparseTable)
-    features = portion.table.shape[1:]
-    scaler = StandardScaler(with_mean=not is_sparse)
-    size = max(1, 4_000_000 // int(np.prod(features)))
-    for chunk in gen_batches(len(portion), size):
-        numbers = torch.arange(chunk.start, chunk.stop)
-        weights = portion.mass(numbers.to(portion.device)).cpu().numpy()
-        scaler.partial_fit(_flat_rows(portion, numbers), sample_weight=weights)
-    shift, scale = (
-        torch.as_tensor(figure, dtype=torch.get_default_dtype()).view(1, 1, *features)
-        for figure in (scaler.mean_, scaler.scale_)
-    )
-    return Standardize(shift, scale, clip)
-
-
-def _flat_rows(portion: Portion, numbers: torch.Tensor) -> Any:
-    if isinstance(portion.table, SparseTable):
-        rows = numbers if portion.rows is None else portion.rows[numbers].cpu()
-        return portion.table.X[rows.numpy()]
-    return portion.inputs(numbers.to(portion.device)).flatten(1).cpu().numpy()
-
-
 def no_standardization(portion: Portion) -> Standardize:
     """Return figures that leave the rows as they are."""
     shape = (1, 1, *portion.table.shape[1:])
     return Standardize(torch.zeros(shape), torch.ones(shape), idle=True)
-
-
-def held_out(
-    n_rows: int,
-    fraction: float,
-    entropy: int,
-    member: int,
-    strata: NDArray[Any] | None,
-) -> NDArray[np.bool_]:
-    """Mark the rows that a member leaves out, as many for every member.
-
-    Members take turns: as long as enough rows are left for a whole turn, no row is left
-    out twice. Every stratum gives its share, within a row; the only row of a stratum is
-    never left out.
-    """
-    free = np.arange(n_rows) if strata is None else _rows_with_a_like(strata)
-    size = min(max(1, int(n_rows * fraction + 1e-9)), len(free), n_rows - 1)
-    spacing = len(free) / size
-    turns = int(spacing)
-    shuffle = np.random.default_rng([entropy, member // turns])
-    order = shuffle.permutation(free)
-    if strata is not None:
-        order = order[np.argsort(strata[order], kind="stable")]
-    turn = (member + int(shuffle.integers(turns))) % turns
-    places = np.floor(turn * (spacing / turns) + np.arange(size) * spacing)
-    mask = np.zeros(n_rows, dtype=bool)
-    mask[order[places.astype(np.int64)]] = True
-    return mask
-
-
-def _rows_with_a_like(strata: NDArray[Any]) -> NDArray[np.int64]:
-    """Return the rows that are not the only one of their stratum, or all if none is."""
-    _, of_row, counts = np.unique(strata, return_inverse=True, return_counts=True)
-    rows = np.flatnonzero(counts[of_row] > 1)
-    return rows if len(rows) else np.arange(len(strata))
-
-
-def split_portion(
-    whole: Portion, left_out: NDArray[np.bool_]
-) -> tuple[Portion, Portion]:
-    """Return the rows to learn from and those that are left out."""
-    learnt, judged = (
-        torch.from_numpy(np.flatnonzero(mask)).to(whole.device)
-        for mask in (~left_out, left_out)
-    )
-    return whole.subset(learnt), whole.subset(judged)
 
 
 def partner_draw(

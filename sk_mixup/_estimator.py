@@ -21,6 +21,7 @@ from sk_mixup._data import OPTIMIZERS, Memo, numpy_dtype, without_warning
 from sk_mixup._losses import Loss
 from sk_mixup._many import Attempt, fit_many, run_attempts
 from sk_mixup._modules import Network, Predictor
+from sk_mixup._moments import Moments
 from sk_mixup._net import LR_SCHEDULES, MixupNet
 from sk_mixup._prepare import Preparation
 from sk_mixup._rows import Classes, Run, Values
@@ -108,6 +109,7 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         "weights_per": "batch",
     }
     _pairings: ClassVar[dict[str, type[Pairing]]]
+    _target_moments: Moments | None = None  # of real targets
 
     @classmethod
     def paper(cls, alpha: float, **params: Any) -> Self:
@@ -159,9 +161,17 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
 
     @abstractmethod
     def _targets(
-        self, encoded: NDArray[Any], weights: NDArray[Any] | None, first: bool
+        self,
+        encoded: NDArray[Any],
+        weights: NDArray[Any] | None,
+        unit: float,
+        goes_on: bool,
     ) -> Classes | Values:
-        """Return the targets that are mixed, on the CPU."""
+        """Return the targets that are mixed, on the CPU.
+
+        A weight of 1 stands for ``unit`` of the user's. ``goes_on`` says that the rows
+        come on top of those of earlier epochs.
+        """
 
     @abstractmethod
     def _groups(self, targets: Classes | Values) -> NDArray[Any]:
@@ -244,6 +254,7 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         self.net_ = net
         self._streams = [run.streams for run in problem.runs]
         self._fixed = problem.fixed
+        self._moments = problem.moments
         self._weight_unit = problem.runs[0].training.weight_unit
         self.history_ = net.history
         # An epoch that a callback has cut short has no loss.

@@ -6,6 +6,7 @@ and ``mass``, the weight of a row over the number of the minibatch's rows, is
 """
 
 from abc import abstractmethod
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +21,12 @@ class Loss(nn.Module):
     - outputs, targets: ``(..., runs, rows, outputs)``
     - mass: ``(..., runs, rows, 1)``
     - result: ``(..., runs)``
+
+    ``robust`` says whether a few wild targets have a bounded say, so that mean and
+    deviation of the targets must not follow them either.
     """
+
+    robust: ClassVar[bool] = False
 
     def forward(self, outputs: Tensor, targets: Tensor, mass: Tensor) -> Tensor:
         rows = self.per_row(outputs, targets)
@@ -87,6 +93,8 @@ class SquaredError(Loss):
 class AbsoluteError(SquaredError):
     """The absolute error, averaged over the outputs."""
 
+    robust = True
+
     def per_row(self, outputs: Tensor, targets: Tensor) -> Tensor:
         return (outputs - targets).abs().mean(-1)
 
@@ -99,6 +107,8 @@ class HuberLoss(SquaredError):
 
     The targets are standardised, so the unit of the threshold is their deviation.
     """
+
+    robust = True
 
     def per_row(self, outputs: Tensor, targets: Tensor) -> Tensor:
         return F.huber_loss(outputs, targets, reduction="none").mean(-1)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sk_mixup._copies import StackedCopies
+from sk_mixup._moments import Moments
 from sk_mixup._stacked import StackedMLP
 
 Body = StackedMLP | StackedCopies
@@ -137,6 +138,19 @@ class Network(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         outputs = self.body(self.inputs(x))
         return outputs if self.temperature == 1 else outputs / self.temperature
+
+    def follow_inputs(
+        self,
+        before: Sequence[Moments | None],
+        after: Sequence[Moments | None],
+        inputs: Standardize,
+    ) -> None:
+        """Standardise by other moments and let the first layers make up for it."""
+        limit = inputs.clip or np.inf
+        for run, (old, new) in enumerate(zip(before, after, strict=True)):
+            if old is not None and new is not None:
+                self.body.follow_inputs(run, old, new, limit)
+        self.inputs = inputs
 
     def select(self, runs: Sequence[int]) -> Network:
         """Return a network of the given runs alone."""

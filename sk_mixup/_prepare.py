@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +23,12 @@ from sk_mixup._architecture import Architecture, MLPArchitecture, ModuleArchitec
 from sk_mixup._columns import warn_of_lost_digits
 from sk_mixup._epoch import Plan
 from sk_mixup._modules import Standardize
+from sk_mixup._moments import Moments
+from sk_mixup._net import MixupNet
 from sk_mixup._parameters import check_combinations, epochs
-from sk_mixup._rows import Portion, Run, Streams, Table
+from sk_mixup._rows import Classes, Portion, Run, Streams, Table, Values
+from sk_mixup._scaling import feature_moments, standardization
+from sk_mixup._split import equal_rows, split_portion
 from sk_mixup._stacks import Problem, Recipe
 from sk_mixup.vicinity import Pairing, RandomPairs, Vicinity
 
@@ -51,6 +56,7 @@ class Preparation:
         self.estimator, self.memo, self.one_epoch = estimator, memo, one_epoch
         goes_on = one_epoch or estimator.warm_start
         self.first = not (goes_on and hasattr(estimator, "net_"))
+        self._goes_on = one_epoch and not self.first
 
     def problem(self, X: Any, y: Any, sample_weight: Any) -> Problem:
         """Check everything and return what is to be trained."""
@@ -66,21 +72,38 @@ class Preparation:
                 f"has {len(encoded)}."
             )
         whole = self.memo.get(
-            ("rows", type(self.estimator), self.device, self._class_weight),
+            ("rows", self.estimator._loss, self.device, self._class_weight),
             (X, y, sample_weight, None if self.first else self.estimator),
             lambda: self._portion(table, encoded, sample_weight),
         )
         streams = self._streams()
         members = [self._member(whole, number, s) for number, s in enumerate(streams)]
-        runs = [run for run, _ in members]
+        runs = [run for run, *_ in members]
+        standardize = Standardize.concatenate([figures for _, figures, _ in members])
+        moments = [own for *_, own in members]
         return Problem(
             recipe=self._recipe(runs),
             runs=runs,
-            standardize=Standardize.concatenate([figures for _, figures in members]),
-            net=None if self.first else self.estimator.net_.copy_to_train_on(),
+            standardize=standardize,
+            net=None if self.first else self._net(standardize, moments, whole.targets),
             net_params=self._net_params(runs),
             fixed=self._fixed,
+            moments=moments,
         )
+
+    def _net(
+        self,
+        standardize: Standardize,
+        moments: Sequence[Moments | None],
+        targets: Classes | Values,
+    ) -> MixupNet:
+        """Return a copy of the net at hand that goes by other mean and deviation."""
+        net: MixupNet = self.estimator.net_.copy_to_train_on()
+        before = self.estimator._target_moments
+        if isinstance(targets, Values) and before and targets.moments:
+            net.module_.body.follow_targets(before, targets.moments)
+        net.module_.follow_inputs(self.estimator._moments, moments, standardize)
+        return net
 
     @property
     def _fixed(self) -> dict[str, Any]:
@@ -139,7 +162,7 @@ class Preparation:
         weights = self._weights(encoded, sample_weight)
         unit = self._weight_unit
         if weights is None and unit in (None, 1):
-            targets = self.estimator._targets(encoded, None, self.first)
+            targets = self.estimator._targets(encoded, None, 1.0, self._goes_on)
             return Portion(table, targets.to(self.device))
         if weights is None:
             weights = np.ones(len(encoded))
@@ -151,7 +174,7 @@ class Preparation:
         if unit is None:
             unit = float((weights / len(weights)).sum())  # a mean that cannot overflow
         weights = weights / unit
-        targets = self.estimator._targets(encoded[kept], weights, self.first)
+        targets = self.estimator._targets(encoded[kept], weights, unit, self._goes_on)
         return Portion(
             table,
             targets.to(self.device),
@@ -166,9 +189,7 @@ class Preparation:
 
         Else a minibatch of one class would lose the class's weight.
         """
-        if self.first or not self.one_epoch:
-            return None
-        return self.estimator._weight_unit
+        return self.estimator._weight_unit if self._goes_on else None
 
     def _weights(self, encoded: NDArray[Any], sample_weight: Any) -> Any:
         weights = None
@@ -196,20 +217,18 @@ class Preparation:
 
     def _member(
         self, whole: Portion, number: int, streams: Streams
-    ) -> tuple[Run, Standardize]:
-        """Return one network's run and the figures of its standardisation."""
+    ) -> tuple[Run, Standardize, Moments | None]:
+        """Return one network's run and its standardisation."""
         training, validation = self._split(whole, streams)
-        if self.first:
-            figures = self._figures(training)
-        else:
-            figures = self.estimator.net_.module_.inputs.select([number])
+        moments = self._moments(training, number)
+        figures = self._figures(training, moments)
         vicinity = self._vicinity()
         draw = self.memo.get(
             ("partners", vicinity.pairing),
-            (training, figures if self.first else self.estimator),
+            (training, figures),
             partial(self._partner_draw, vicinity.pairing, training, figures),
         )
-        return Run(training, vicinity, draw, streams, validation), figures
+        return Run(training, vicinity, draw, streams, validation), figures, moments
 
     def _split(
         self, whole: Portion, streams: Streams
@@ -226,22 +245,31 @@ class Preparation:
 
         def split() -> tuple[Portion, Portion]:
             strata = est._strata(whole.targets)
-            return _data.split_portion(whole, _data.held_out(*turn, strata))
+            copies = self.memo.get("equal rows", (whole,), lambda: equal_rows(whole))
+            return split_portion(whole, *turn, strata, copies)
 
-        turn = len(whole), est.validation_fraction, streams.entropy, streams.member
+        turn = est.validation_fraction, streams.entropy, streams.member
         return self.memo.get(("split", *turn), (whole,), split)
 
-    def _figures(self, training: Portion) -> Standardize:
-        est = self.estimator
+    def _moments(self, training: Portion, number: int) -> Moments | None:
+        """Return mean and deviation of the features, with those of earlier epochs."""
+        if not self.estimator.standardize:
+            return None
+        moments = self.memo.get(
+            "moments", (training,), lambda: feature_moments(training)
+        )
+        before = self.estimator._moments[number] if self._goes_on else None
+        return moments if before is None else before.joined(moments)
+
+    def _figures(self, training: Portion, moments: Moments | None) -> Standardize:
+        clip, features = self.estimator.clip, training.table.shape[1:]
 
         def compute() -> Standardize:
-            if est.standardize:
-                return _data.standardization(training, est.clip).to(self.device)
-            return _data.no_standardization(training).to(self.device)
+            if moments is None:
+                return _data.no_standardization(training).to(self.device)
+            return standardization(moments, features, clip).to(self.device)
 
-        return self.memo.get(
-            ("figures", est.standardize, est.clip), (training,), compute
-        )
+        return self.memo.get(("figures", clip), (training, moments), compute)
 
     def _vicinity(self) -> Vicinity:
         est = self.estimator

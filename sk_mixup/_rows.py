@@ -12,6 +12,7 @@ from scipy import sparse
 from torch import Tensor
 
 from sk_mixup._modules import Standardize
+from sk_mixup._moments import Moments
 from sk_mixup.vicinity import Draw, Rows, Vicinity
 
 
@@ -148,19 +149,14 @@ class Values:
     ----------
     values : Tensor of shape (n_rows, n_outputs)
         Standardised, if they are real targets.
-    mean, scale : ndarray of shape (n_outputs,) or None
-        What was subtracted, and what the rest was divided by.
+    moments : Moments or None
+        By which they were standardised.
     """
 
     n_classes = 2
 
-    def __init__(
-        self,
-        values: Tensor,
-        mean: NDArray[np.float64] | None = None,
-        scale: NDArray[np.float64] | None = None,
-    ) -> None:
-        self.values, self.mean, self.scale = values, mean, scale
+    def __init__(self, values: Tensor, moments: Moments | None = None) -> None:
+        self.values, self.moments = values, moments
 
     @property
     def width(self) -> int:
@@ -180,11 +176,11 @@ class Values:
 
     def to(self, device: torch.device) -> Values:
         """Return the targets on another device."""
-        return Values(self.values.to(device), self.mean, self.scale)
+        return Values(self.values.to(device), self.moments)
 
     def subset(self, rows: Tensor) -> Values:
         """Return the targets of some rows alone."""
-        return Values(self.values[rows], self.mean, self.scale)
+        return Values(self.values[rows], self.moments)
 
 
 @dataclass(frozen=True)

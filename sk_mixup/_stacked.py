@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
 from sk_mixup._losses import Loss
+from sk_mixup._moments import Figures, Moments
 
 
 @dataclass(frozen=True)
@@ -166,6 +167,31 @@ class StackedMLP(nn.Module):
             x = (x @ earlier.weight[run] + earlier.bias[run]).relu()
         layer.bias[run, 0, units] = -(x * layer.weight_t[run, units]).sum(1)
 
+    def follow_inputs(
+        self, run: int, before: Moments, after: Moments, limit: float
+    ) -> None:
+        """Let a run's first layer make up for another mean and deviation of its inputs.
+
+        Predictions stay as they were, as far as inputs are not clipped: a weight grows
+        by ``limit`` at most. A weight on what did not vary before says nothing yet and
+        stays.
+        """
+        layer = self.layers(self.theta.detach())[0]
+        growth = np.minimum(after.divisor / before.divisor, limit)
+        growth[before.deviation == 0] = 1.0
+        moved = (after.mean - before.mean) / after.divisor
+        layer.weight[run] *= _like(growth, layer.weight)[:, None]
+        layer.bias[run] += _like(moved, layer.weight) @ layer.weight[run]
+
+    def follow_targets(self, before: Moments, after: Moments) -> None:
+        """Let the last layers make up for another mean and deviation of the targets."""
+        layer = self.layers(self.theta.detach())[-1]
+        shrinking = before.divisor / after.divisor
+        shrinking[before.deviation == 0] = 1.0
+        moved = (before.mean - after.mean) / after.divisor
+        layer.weight.mul_(_like(shrinking, layer.weight))
+        layer.bias.mul_(_like(shrinking, layer.weight)).add_(_like(moved, layer.weight))
+
     def forward(self, x: Tensor) -> Tensor:
         *hidden, last = self.layers(self.theta)
         x = x.expand(self.runs, -1, -1)
@@ -219,6 +245,10 @@ class StackedMLP(nn.Module):
             linear.bias.data = layer.bias[run, 0].clone()
             parts += [linear, nn.ReLU()]
         return nn.Sequential(*parts[:-1])
+
+
+def _like(figures: Figures, tensor: Tensor) -> Tensor:
+    return torch.as_tensor(figures, dtype=tensor.dtype, device=tensor.device)
 
 
 def _pairs(sizes: Sequence[int]) -> list[tuple[int, int]]:

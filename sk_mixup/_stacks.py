@@ -18,6 +18,7 @@ from sk_mixup._architecture import Architecture
 from sk_mixup._epoch import Minibatches, Plan
 from sk_mixup._losses import Loss
 from sk_mixup._modules import Network, Standardize
+from sk_mixup._moments import Moments
 from sk_mixup._net import MixupNet
 from sk_mixup._rows import Run
 from sk_mixup._threads import torch_threads, without_denormals
@@ -56,7 +57,8 @@ class Recipe:
 class Problem:
     """One estimator's networks, to be trained or, if ``net`` is given, trained on.
 
-    ``fixed`` are the parameters that may not change when they are trained on.
+    ``fixed`` are the parameters that may not change when they are trained on,
+    ``moments`` those of each network's features, if they are standardised.
     """
 
     recipe: Recipe
@@ -65,6 +67,7 @@ class Problem:
     net: MixupNet | None = None
     net_params: dict[str, Any] = field(default_factory=dict)
     fixed: dict[str, Any] = field(default_factory=dict)
+    moments: list[Moments | None] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

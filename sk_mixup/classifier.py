@@ -106,13 +106,16 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         Keyword arguments of ``module``.
 
     standardize : bool, default=True
-        Centre and scale each feature inside the network, with the figures of the rows
-        that it is trained on.
+        Centre and scale each feature inside the network by the mean and the standard
+        deviation of its training rows. Values more than three interquartile ranges
+        beyond the quartiles count as if they lay there, so that a few wild cells do not
+        hide a feature.
 
     clip : float or None, default=3.0
         Keep standardised features within (-clip, clip), smoothly: z becomes
         ``z / sqrt(1 + (z / clip)^2)``, which tames outliers (as in RealMLP, arXiv
-        2407.04491). Not used with ``standardize=False``.
+        2407.04491). Probabilities level off beyond about so many deviations. Not used
+        with ``standardize=False``.
 
     optimizer : {"adam", "adamw", "nadam", "rmsprop", "sgd"} or \
             torch.optim.Optimizer class, default="adam"
@@ -365,7 +368,9 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
     ) -> MixupClassifier:
         """Train for one epoch on the given rows, from where the networks stand.
 
-        Features are standardised with the figures of the first call's rows.
+        Features are standardised by the mean and the deviation of all rows seen so far;
+        the first layer is adjusted to that, so that predictions change by training only
+        (a ``module`` is not adjusted).
 
         Parameters
         ----------
@@ -509,7 +514,11 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         return self._labels.weights(self.class_weight, encoded, sample_weight)
 
     def _targets(
-        self, encoded: NDArray[Any], weights: NDArray[Any] | None, first: bool
+        self,
+        encoded: NDArray[Any],
+        weights: NDArray[Any] | None,
+        unit: float,
+        goes_on: bool,
     ) -> Classes | Values:
         if self._multilabel:
             dtype = numpy_dtype(torch.get_default_dtype())

@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import RegressorMixin
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_y
 from torch import nn
@@ -22,6 +21,7 @@ from sk_mixup._losses import AbsoluteError, HuberLoss, Loss, SquaredError
 from sk_mixup._modules import Network, Rescale
 from sk_mixup._net import MixupNet
 from sk_mixup._rows import Classes, Values
+from sk_mixup._scaling import target_moments
 from sk_mixup._stacked import StackedMLP
 from sk_mixup._stacks import Problem
 from sk_mixup.vicinity import Neighbors, Pairing, RandomPairs, Similar
@@ -112,13 +112,16 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         Keyword arguments of ``module``.
 
     standardize : bool, default=True
-        Centre and scale each feature inside the network, with the figures of the rows
-        that it is trained on.
+        Centre and scale each feature inside the network by the mean and the standard
+        deviation of its training rows. Values more than three interquartile ranges
+        beyond the quartiles count as if they lay there, so that a few wild cells do not
+        hide a feature.
 
-    clip : float or None, default=3.0
+    clip : float or None, default=20.0
         Keep standardised features within (-clip, clip), smoothly: z becomes
         ``z / sqrt(1 + (z / clip)^2)``, which tames outliers (as in RealMLP, arXiv
-        2407.04491). Not used with ``standardize=False``.
+        2407.04491). Predictions level off beyond about so many deviations; None lets a
+        trend go on. Not used with ``standardize=False``.
 
     optimizer : {"adam", "adamw", "nadam", "rmsprop", "sgd"} or \
             torch.optim.Optimizer class, default="adam"
@@ -276,7 +279,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         module: Callable[..., nn.Module] | None = None,
         module_params: dict[str, Any] | None = None,
         standardize: bool = True,
-        clip: float | None = 3.0,
+        clip: float | None = 20.0,
         optimizer: str | type[torch.optim.Optimizer] = "adam",
         optimizer_params: dict[str, Any] | None = None,
         lr: float = 2e-3,
@@ -337,7 +340,9 @@ class MixupRegressor(RegressorMixin, BaseMixup):
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> MixupRegressor:
         """Train for one epoch on the given rows, from where the networks stand.
 
-        Features and targets are standardised with the figures of the first call's rows.
+        Features and targets are standardised by the mean and the deviation of all rows
+        seen so far; first and last layers are adjusted to that, so that predictions
+        change by training only (a ``module`` is not adjusted).
 
         Parameters
         ----------
@@ -407,6 +412,12 @@ class MixupRegressor(RegressorMixin, BaseMixup):
     def _links(self) -> list[nn.Module]:
         return [self._loss().link(), Rescale(*self._scaling)]
 
+    @property
+    def _scaling(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean and deviation by which the networks' targets were standardised."""
+        moments: Any = self._target_moments
+        return moments.mean, moments.deviation
+
     def _encode(self, y: Any, first: bool) -> NDArray[Any]:
         if y is None:
             raise ValueError(
@@ -427,21 +438,23 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         return columns
 
     def _targets(
-        self, encoded: NDArray[Any], weights: NDArray[Any] | None, first: bool
+        self,
+        encoded: NDArray[Any],
+        weights: NDArray[Any] | None,
+        unit: float,
+        goes_on: bool,
     ) -> Classes | Values:
-        if first:
-            scaler = StandardScaler().fit(encoded, sample_weight=weights)
-            mean, scale = scaler.mean_, scaler.scale_
-        else:
-            mean, scale = self._scaling
-        values = (encoded - mean) / scale
+        moments = target_moments(encoded, weights, unit, self._loss.robust)
+        if goes_on and self._target_moments is not None:
+            moments = self._target_moments.joined(moments)
+        values = (encoded - moments.mean) / moments.divisor
         dtype = torch.get_default_dtype()
-        return Values(torch.as_tensor(values, dtype=dtype), mean, scale)
+        return Values(torch.as_tensor(values, dtype=dtype), moments)
 
     def _adopt(self, net: MixupNet, problem: Problem) -> None:
         super()._adopt(net, problem)
         targets: Any = problem.runs[0].training.targets
-        self._scaling: tuple[Any, Any] = targets.mean, targets.scale
+        self._target_moments = targets.moments
 
     def _groups(self, targets: Any) -> NDArray[Any]:
         return targets.values.cpu().numpy()

@@ -21,9 +21,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from sk_mixup import MixupClassifier, MixupRegressor
-from sk_mixup._data import held_out
 from sk_mixup._log import QuietLog
 from sk_mixup._rows import Streams
+from sk_mixup._split import held_out
 from tests.twins import PLAIN
 
 SMALL = {

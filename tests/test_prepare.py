@@ -140,14 +140,6 @@ def test_a_cold_fit_forgets(make, data):
     assert model.n_iter_ == 3
 
 
-def test_later_parts_are_standardised_as_the_first(make, data):
-    X, y = data
-    model = make(**CONSTANT).partial_fit(X, y)
-    figures = model.net_.module_.inputs.shift.clone()
-    model.partial_fit(X * 100 + 3, y)
-    assert torch.equal(model.net_.module_.inputs.shift, figures)
-
-
 def test_parts_may_have_weights_and_other_sizes(make, data):
     X, y = data
     model = make(**CONSTANT).partial_fit(X, y, sample_weight=np.arange(90.0))

@@ -189,14 +189,6 @@ def test_similar_targets_of_several_columns(two_lines):
 # Going on and bad input.
 
 
-def test_later_targets_are_standardised_as_the_first(line):
-    X, y = line
-    model = MixupRegressor(**CONSTANT).partial_fit(X, y)
-    scaling = model._scaling
-    model.partial_fit(X, 100 * y + 5)
-    np.testing.assert_array_equal(model._scaling, scaling)
-
-
 @pytest.mark.parametrize(
     ("params", "message"),
     [

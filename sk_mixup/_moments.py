@@ -1,0 +1,38 @@
+"""Mean and deviation of columns, of rows that come in turn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Figures = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Mean and deviation of each column, and the weight of the rows behind them.
+
+    A deviation of 0 stands for a column that does not vary.
+    """
+
+    weight: float
+    mean: Figures
+    deviation: Figures
+
+    def joined(self, other: Moments) -> Moments:
+        """Return the moments of these rows and the others' together (Chan et al.)."""
+        weight = self.weight + other.weight
+        share = other.weight / weight
+        step = other.mean - self.mean
+        within = np.hypot(
+            np.sqrt(1 - share) * self.deviation, np.sqrt(share) * other.deviation
+        )
+        between = np.sqrt(share * (1 - share)) * np.abs(step)
+        return Moments(weight, self.mean + share * step, np.hypot(within, between))
+
+    @property
+    def divisor(self) -> Figures:
+        """What columns are divided by: 1 for those that do not vary."""
+        return np.where(self.deviation > 0, self.deviation, 1.0)

@@ -1,0 +1,300 @@
+"""Mean and deviation: of ordinary columns, of wild cells, and of rows in turn."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+from scipy import sparse
+from sklearn.preprocessing import StandardScaler
+
+from sk_mixup import MixupClassifier, MixupRegressor, fit_many
+from sk_mixup._moments import Moments
+from sk_mixup._rows import Classes, DenseTable, Portion, SparseTable
+from sk_mixup._scaling import feature_moments, target_moments
+from tests.twins import CONSTANT, PLAIN, SMALL, TWINS, all_rows, predicted
+
+CPU = torch.device("cpu")
+twins = pytest.mark.parametrize("make", TWINS)
+
+
+def portion(X, weights=None):
+    table = SparseTable(X, CPU) if sparse.issparse(X) else DenseTable(X, CPU)
+    targets = Classes(torch.zeros(X.shape[0], dtype=torch.int64), 2)
+    weights = None if weights is None else torch.as_tensor(weights, dtype=torch.float64)
+    return Portion(table, targets, None, weights)
+
+
+def assert_same_moments(one, other, rtol=1e-6):
+    assert_allclose(one.mean, other.mean, rtol=rtol, atol=rtol)
+    assert_allclose(one.deviation, other.deviation, rtol=rtol)
+    assert one.weight == pytest.approx(other.weight)
+
+
+def with_wild_cells(X, share, value, rng):
+    wild = X.copy()
+    wild[: max(1, int(share * len(X)))] = value
+    return wild
+
+
+# Features.
+
+
+@pytest.mark.parametrize("kind", ["normal", "uniform", "one-hot", "binary", "rare"])
+def test_ordinary_columns_have_their_mean_and_deviation(kind, rng):
+    X = {
+        "normal": rng.normal(3, 5, (200, 3)),
+        "uniform": rng.random((200, 3)),
+        "one-hot": np.eye(3)[rng.integers(3, size=200)],
+        "binary": rng.random((200, 3)) < 0.5,
+        "rare": rng.random((200, 3)) < 0.05,
+    }[kind].astype(float)
+    scaler = StandardScaler().fit(X)
+    moments = feature_moments(portion(X))
+    assert_allclose(moments.mean, scaler.mean_, atol=1e-12)
+    assert_allclose(moments.deviation, scaler.scale_, rtol=1e-12)
+
+
+@given(
+    share=st.floats(0, 0.15),
+    value=st.sampled_from([-9999.0, 1e6, -1e30, 1e30]),
+    factor=st.sampled_from([1e-3, 1.0, 1e3]),
+)
+def test_wild_cells_do_not_hide_a_feature(share, value, factor):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 2)) * factor
+    moments = feature_moments(portion(with_wild_cells(X, share, value * factor, rng)))
+    assert (abs(moments.mean) < 1.5 * factor).all()
+    assert (moments.deviation > 0.8 * factor).all()
+    assert (moments.deviation < 3 * factor).all()
+
+
+def test_mostly_constant_columns_keep_what_varies(rng):
+    X = np.where(rng.random((1000, 1)) < 0.9, 0, rng.exponential(size=(1000, 1)))
+    X[:5] = 1e9
+    moments = feature_moments(portion(X))
+    assert 0.1 < moments.deviation[0] < 2
+
+
+def test_weights_equal_repeated_rows(rng):
+    X = with_wild_cells(rng.normal(size=(60, 3)), 0.05, 1e6, rng)
+    times = rng.integers(1, 5, size=60)
+    assert_same_moments(
+        feature_moments(portion(X, times)),
+        feature_moments(portion(X.repeat(times, axis=0))),
+    )
+
+
+@pytest.mark.parametrize("offset", [0, 1000])
+def test_sparse_rows_have_the_moments_of_dense_ones(offset, rng):
+    """With the offset a 0 is a wild cell, which is not even stored."""
+    X = rng.normal(size=(200, 4)) + offset
+    X[:4] = 0
+    X[4:6] = 1e7
+    X[:, 3] = np.where(rng.random(200) < 0.97, 0, X[:, 3])
+    assert_same_moments(
+        feature_moments(portion(sparse.csr_matrix(X))), feature_moments(portion(X))
+    )
+
+
+@given(first=st.integers(1, 99), scale=st.floats(1e-3, 1e3), seed=st.integers(0, 99))
+def test_rows_in_turn_have_the_moments_of_all(first, scale, seed):
+    rng = np.random.default_rng(seed)
+    X, weights = rng.uniform(-scale, scale, (100, 2)) + 5, rng.random(100) + 0.1
+    parts = [
+        target_moments(X[part], weights[part], 2.0, robust=False)
+        for part in (slice(first), slice(first, None))
+    ]
+    whole = target_moments(X, weights, 2.0, robust=False)
+    assert_same_moments(parts[0].joined(parts[1]), whole, rtol=1e-9)
+
+
+@twins
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
+@pytest.mark.parametrize("n_wild", [1, 10])
+def test_a_few_wild_cells_cost_little(make, kind, n_wild, rng):
+    X = rng.normal(size=(1000, 4))
+    signal = X @ [2, 1, 0, 0]
+    y = (signal > 0 if make is MixupClassifier else signal)[:500]
+    params = PLAIN | {"clip": 3.0, "max_epochs": 20, "random_state": 0, "lr": 0.01}
+    wild = X[:500].copy()
+    wild[:n_wild, 0] = -9999 if n_wild > 1 else 1e6
+    score = make(**params).fit(kind(wild), y).score(X[500:], _half(make, signal))
+    assert score > 0.93
+
+
+def _half(make, signal):
+    return (signal > 0 if make is MixupClassifier else signal)[500:]
+
+
+def test_the_papers_recipe_leaves_rows_as_they_are(blobs):
+    model = MixupClassifier.paper(0.2, max_epochs=1, random_state=0).fit(*blobs)
+    assert model.net_.module_.inputs.idle
+
+
+# Targets.
+
+
+@given(
+    exponent=st.integers(-300, 300),
+    offset=st.sampled_from([0.0, 1.0, 1e3]),
+    robust=st.booleans(),
+)
+def test_targets_of_every_size_are_standardised_alike(exponent, offset, robust):
+    y = np.random.default_rng(0).normal(size=(50, 1)) + offset
+    small = target_moments(y, None, 1.0, robust)
+    scaled = target_moments(np.ldexp(y, exponent), None, 1.0, robust)
+    assert_allclose(np.ldexp(scaled.mean, -exponent), small.mean, rtol=1e-12)
+    assert_allclose(np.ldexp(scaled.deviation, -exponent), small.deviation, rtol=1e-9)
+
+
+@pytest.mark.parametrize("factor", [1e-170, 1e-30, 1e30, 1e160])
+def test_units_of_the_targets_do_not_matter(factor, line):
+    X, y = line
+    plain, scaled = (
+        MixupRegressor(**SMALL).fit(X, target) for target in (y, y * factor)
+    )
+    expected = plain.predict(X) / y.std()
+    assert_allclose(scaled.predict(X) / factor / y.std(), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("loss", ["absolute_error", "huber"])
+def test_a_wild_target_does_not_hide_the_others(loss, rng):
+    X = rng.normal(size=(1000, 3))
+    y = X @ [2, 1, 0]
+    train = y[:500].copy()
+    train[7] = 1e6
+    params = PLAIN | {"max_epochs": 30, "lr": 0.01, "random_state": 0}
+    model = MixupRegressor(loss=loss, **params).fit(X[:500], train)
+    assert abs(model.predict(X[500:]) - y[500:]).mean() < 0.3
+
+
+def test_the_mean_is_what_a_squared_error_is_about(rng):
+    """A loss in which a wild target has no bounded say goes by plain moments."""
+    y = with_wild_cells(rng.normal(size=(100, 1)), 0.01, 1e6, rng)
+    X = rng.normal(size=(100, 2))
+    model = MixupRegressor(**SMALL).fit(X, y[:, 0])
+    assert_allclose(model._scaling, (y.mean(axis=0), y.std(axis=0)))
+
+
+@pytest.mark.parametrize("value", [0.0, 1e-6, -7.0, 1e30])
+@pytest.mark.parametrize("loss", ["squared_error", "absolute_error"])
+def test_a_constant_target_is_predicted_exactly(value, loss, line):
+    X, y = line
+    constant = np.full(90, value)
+    weights = np.arange(90.0)
+    make = MixupRegressor(loss=loss, **SMALL)
+    for model in (
+        make.fit(X, constant),
+        make.fit(X, constant, weights),
+        MixupRegressor(**SMALL).partial_fit(X[:20], constant[:20]),
+        fit_many([MixupRegressor(**SMALL)], [X], [constant])[0],
+    ):
+        np.testing.assert_array_equal(model.predict(X), constant)
+    two = MixupRegressor(**SMALL).fit(X, np.column_stack([constant, y]))
+    np.testing.assert_array_equal(two.predict(X)[:, 0], constant)
+    exported = MixupRegressor(**SMALL).fit(X, constant).to_torch()
+    assert (exported(torch.from_numpy(X).float()) == np.float32(value)).all()
+
+
+def test_what_was_constant_may_vary_later(line):
+    X, y = line
+    params = SMALL | {"lr": 0.01, "batch_size": 8}
+    model = MixupRegressor(**params).partial_fit(X[:1], [y.mean()])
+    for _ in range(60):
+        model.partial_fit(X, y)
+    assert model.score(X, y) > 0.9
+
+
+@pytest.mark.parametrize("clip", [20.0, None])
+def test_a_trend_goes_on_beyond_the_training_rows(clip):
+    years = np.arange(2000, 2017.0).repeat(10)[:, None]
+    y = 2 * (years[:, 0] - 2000)
+    params = {"n_estimators": 2, "max_epochs": 200, "early_stopping": False}
+    model = MixupRegressor(clip=clip, lr=0.01, random_state=0, **params).fit(years, y)
+    assert abs(model.predict([[2030.0]])[0] - 60) < 6
+
+
+# Rows in turn.
+
+
+@twins
+def test_partial_fit_goes_by_all_rows_seen(make, data):
+    X, y = data
+    parts = np.array_split(np.arange(90), [1, 11, 40])
+    model = make(**SMALL)
+    kwargs = {"classes": np.unique(y)} if make is MixupClassifier else {}
+    for part in parts:
+        model.partial_fit(X[part] * 7 + 3, y[part], **kwargs)
+    scaler = StandardScaler().fit(X * 7 + 3)
+    inputs = model.net_.module_.inputs
+    assert_allclose(inputs.shift.flatten(), scaler.mean_, rtol=1e-4, atol=1e-4)
+    assert_allclose(inputs.scale.flatten(), scaler.scale_, rtol=0.05)
+    if make is MixupRegressor:
+        scaler = StandardScaler().fit(y.reshape(-1, 1))
+        assert_allclose(model._scaling[0], scaler.mean_, rtol=1e-6)
+
+
+@twins
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("more", ["partial_fit", "fit"])
+def test_other_moments_alone_change_no_prediction(make, weighted, more, data):
+    """With a vanishing rate a further training changes nothing but the moments."""
+    X, y = data
+    model = make(**CONSTANT, **all_rows(make)).fit(X, y)
+    before = predicted(model, X) if make is MixupClassifier else model.predict(X)
+    model.set_params(lr=1e-30, warm_start=True)
+    weights = np.arange(1.0, 91) if weighted else None
+    other = y if make is MixupClassifier else 3 * y + 20
+    getattr(model, more)(2 * X + 5, other, sample_weight=weights)
+    after = predicted(model, X) if make is MixupClassifier else model.predict(X)
+    assert_allclose(after, before, atol=1e-4 * abs(before).max())
+    assert abs(model.net_.module_.inputs.shift).min() > 0.5
+
+
+@twins
+def test_more_of_the_same_rows_changes_no_moments(make, data):
+    model = make(**CONSTANT, warm_start=True).fit(*data)
+    shift = model.net_.module_.inputs.shift
+    assert torch.equal(model.fit(*data).net_.module_.inputs.shift, shift)
+
+
+def test_a_stream_whose_scale_grows_is_learnt(rng):
+    scale = np.exp(np.linspace(0, 5, 2000))[:, None]
+    X = rng.normal(size=(2000, 2)) * scale
+    y = (X.sum(axis=1) > 0).astype(int)
+    model = MixupClassifier(n_estimators=1, random_state=0, lr=0.01)
+    for part in np.array_split(np.arange(2000), 20):
+        model.partial_fit(X[part], y[part], classes=[0, 1])
+    fresh = rng.normal(size=(500, 2)) * scale[::4]
+    assert model.score(fresh, fresh.sum(axis=1) > 0) > 0.9
+
+
+@twins
+def test_a_first_call_of_one_row_spoils_nothing(make, rng):
+    X = rng.normal(size=(400, 3)) * [100, 1, 0.01] + 5
+    signal = (X - 5) @ [0.01, 1, 0]
+    y = (signal > 0).astype(int) if make is MixupClassifier else signal
+    model = make(n_estimators=1, random_state=0, lr=0.01)
+    kwargs = {"classes": [0, 1]} if make is MixupClassifier else {}
+    model.partial_fit(X[:1], y[:1], **kwargs)
+    for _ in range(30):
+        model.partial_fit(X, y)
+    assert model.score(X, y) > 0.9
+
+
+@twins
+def test_units_learn_even_where_all_rows_are_one(make, data):
+    X, y = data
+    model = make(**SMALL | {"bias_init": "data"})
+    model.partial_fit(X[[0, 0, 0]], y[[0, 1, 2]])
+    first = model.net_.module_.body.layers(model.net_.module_.body.theta.grad)[0]
+    assert first.bias.abs().max() > 0
+
+
+def test_moments_of_equal_parts_are_theirs():
+    part = Moments(3.0, np.array([1.0]), np.array([2.0]))
+    assert_same_moments(
+        part.joined(part), Moments(6.0, np.array([1.0]), np.array([2.0]))
+    )
