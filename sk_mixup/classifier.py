@@ -151,10 +151,10 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         are judged together: each by its own rows, and all by their mean.
 
     validation_fraction : float, default=0.1
-        Share of the rows that each network leaves out, to be judged by them, with
-        ``early_stopping`` or ``temperature="auto"``. Every class gives its share, and
-        networks take turns: of ten that leave out a tenth each, no two leave out the
-        same row.
+        Fraction of the rows that each network holds out for validation, with
+        ``early_stopping`` or ``temperature="auto"``. Every class gives its fraction,
+        equal rows are held out together, and networks take turns: of ten that hold out
+        a tenth each, no two hold out the same row.
 
     n_iter_no_change : int, default=20
         Epochs to wait for a better one.

@@ -48,7 +48,9 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         takes the mean of the two rows.
 
     loss : {"squared_error", "absolute_error", "huber"}, default="squared_error"
-        What is minimised. The Huber loss turns linear beyond one deviation of y.
+        What is minimised. The Huber loss turns linear beyond one deviation of y. The
+        last two give wild targets a bounded say, in that deviation too: values more
+        than three interquartile ranges beyond the quartiles count as if they lay there.
 
     pairing : {"random", "neighbors", "similar"} or Pairing, default="random"
         How partners are drawn: a permutation of the minibatch, one of the nearest
@@ -157,9 +159,9 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         are judged together: each by its own rows, and all by their mean.
 
     validation_fraction : float, default=0.1
-        Share of the rows that each network leaves out, to be judged by them, with
-        ``early_stopping``. Networks take turns: of ten that leave out a tenth each, no
-        two leave out the same row.
+        Fraction of the rows that each network holds out for validation, with
+        ``early_stopping``. Equal rows are held out together, and networks take turns:
+        of ten that hold out a tenth each, no two hold out the same row.
 
     n_iter_no_change : int, default=20
         Epochs to wait for a better one.
