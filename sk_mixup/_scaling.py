@@ -45,6 +45,7 @@ def feature_moments(portion: Portion) -> Moments:
     is_sparse = isinstance(portion.table, SparseTable)
     scaler = StandardScaler(with_mean=not is_sparse)
     size = max(1, CHUNK_NUMBERS // int(np.prod(portion.table.shape[1:])))
+    total = 0.0
     # An implicit 0 may lie beyond a fence: sparse rows are taken as differences from
     # what a 0 counts as.
     zero = np.clip(0.0, low, high) if is_sparse else np.zeros(len(low))
@@ -52,12 +53,13 @@ def feature_moments(portion: Portion) -> Moments:
         numbers = torch.arange(chunk.start, chunk.stop)
         rows = _flat_rows(portion, numbers)
         rows = _within(rows, low, high, zero) if is_sparse else rows.clip(low, high)
-        scaler.partial_fit(rows, sample_weight=_weights(portion, numbers))
+        weights = _weights(portion, numbers)
+        scaler.partial_fit(rows, sample_weight=weights)
+        total += float(weights.sum())
     deviation = np.sqrt(scaler.var_)
     # scikit-learn's scale is 1 where nothing varies beyond the rounding of the mean.
     deviation[scaler.scale_ != deviation] = 0.0
-    weight = float(portion.mass(torch.arange(len(portion))).sum())
-    return Moments(weight * portion.weight_unit, scaler.mean_ + zero, deviation)
+    return Moments(total * portion.weight_unit, scaler.mean_ + zero, deviation)
 
 
 def target_moments(

@@ -198,9 +198,10 @@ def test_a_constant_target_is_predicted_exactly(value, loss, line):
     assert (exported(torch.from_numpy(X).float()) == np.float32(value)).all()
 
 
-def test_what_was_constant_may_vary_later(line):
+@pytest.mark.parametrize("bias_init", ["data", "uniform"])
+def test_what_was_constant_may_vary_later(bias_init, line):
     X, y = line
-    params = SMALL | {"lr": 0.01, "batch_size": 8}
+    params = SMALL | {"lr": 0.01, "batch_size": 8, "bias_init": bias_init}
     model = MixupRegressor(**params).partial_fit(X[:1], [y.mean()])
     for _ in range(60):
         model.partial_fit(X, y)
