@@ -3,14 +3,358 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from numbers import Real
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 from scipy import sparse
+from sklearn import get_config
 from sklearn.utils import _safe_indexing
 
 ROWS_LOOKED_AT, NUMBERS_LOOKED_AT = 10_000, 1_000_000
 STEPS_NEEDED = 100  # numbers of the precision that a feature's deviation spans
+
+NAMES_SHOWN = 3
+NUMERIC_KINDS = "biufc"  # of NumPy; complex numbers are refused by scikit-learn
+NUMBERS = {"integer", "floating", "mixed-integer-float", "boolean", "decimal"}
+KINDS = {  # pandas.api.types.infer_dtype -> ours
+    "string": "text",
+    "bytes": "text",
+    "categorical": "categories",
+    "date": "dates",
+    "datetime": "dates",
+    "datetime64": "dates",
+    "period": "dates",
+    "timedelta": "durations",
+    "timedelta64": "durations",
+    "interval": "intervals",
+    "time": "times of day",
+}
+REMEDIES = {
+    "text": "encode it first, by OneHotEncoder or OrdinalEncoder in a "
+    "ColumnTransformer, or the whole table by skrub's TableVectorizer",
+    "numbers as text": "turn it into numbers by pd.to_numeric",
+    "categories": "encode them first, by OneHotEncoder or OrdinalEncoder in a "
+    "ColumnTransformer, or turn them into numbers by astype(float) if they are "
+    "quantities",
+    "dates": "turn them into quantities first, such as days since the earliest of "
+    "them, or the whole table by skrub's TableVectorizer",
+    "durations": "turn them into numbers first, such as seconds by dt.total_seconds()",
+    "intervals": "turn them into numbers first, such as their middles",
+    "times of day": "turn them into numbers first, such as minutes since midnight",
+}
+REMEDIES_OF_TARGETS = {
+    **REMEDIES,
+    "text": "MixupRegressor learns numbers, and MixupClassifier classes",
+    "categories": "MixupRegressor learns numbers, and MixupClassifier classes; "
+    "astype(float) turns categories that are quantities into numbers",
+    "dates": "turn them into numbers first, such as days since the earliest of them",
+}
+
+
+class Column(NamedTuple):
+    """A column whose type leaves open whether it holds numbers."""
+
+    name: str
+    values: Any
+
+
+class Fault(NamedTuple):
+    """Why a column cannot be used, and a value that shows it."""
+
+    kind: str
+    example: Any
+
+
+def check_quantities(table: Any, called: str, taker: str) -> None:
+    """Refuse columns that hold no numbers, by name and with the remedy.
+
+    Types are looked at first, and values of only those columns whose type does not say
+    that they are numbers.
+
+    Parameters
+    ----------
+    table : array-like
+        Features, or the targets of a regressor.
+    called : {"X", "y"}
+        What the user calls it.
+    taker : str
+        The class that would take it.
+    """
+    _check_container(table, called)
+    faults: dict[str, list[tuple[Column, Fault]]] = {}
+    for column in _doubtful(table):
+        fault = _fault(column.values)
+        if fault is not None:
+            faults.setdefault(fault.kind, []).append((column, fault))
+    for kind, found in faults.items():
+        names = [column.name for column, _ in found]
+        if kind == "missing":
+            raise ValueError(missing(called, names, taker))
+        remedies = REMEDIES if called == "X" else REMEDIES_OF_TARGETS
+        subject = _subject(called, names, "holds", "hold")
+        example = found[0][1].example
+        if kind == "object":
+            raise TypeError(f"{subject} what is no number: {_words(example)}.")
+        raise ValueError(f"{subject} {_described(kind, example)}: {remedies[kind]}.")
+
+
+def _check_container(table: Any, called: str) -> None:
+    if isinstance(table, dict | set | str):
+        raise TypeError(
+            f"{called} must be an array or a frame, got a {type(table).__name__}."
+        )
+    if hasattr(table, "collect") and hasattr(table, "lazy"):
+        raise TypeError(
+            f"{called} must be an array or a frame: of a {type(table).__name__} give "
+            f"{called}.collect()."
+        )
+    if isinstance(table, pd.DataFrame) and called == "X":
+        _check_names(table.columns)
+        _check_fill(table)
+
+
+def _check_names(names: pd.Index[Any]) -> None:
+    kinds = sorted({type(name).__name__ for name in names})
+    if len(kinds) > 1 and "str" in kinds:
+        raise TypeError(
+            f"X has column names of the types {' and '.join(kinds)}: make all of them "
+            "text by X.columns = X.columns.astype(str)."
+        )
+    if not names.is_unique:
+        several = sorted({repr(name) for name in names[names.duplicated()]})
+        raise ValueError(
+            f"X has several columns named {_listed(several)}: give each column a name "
+            "of its own."
+        )
+
+
+def _check_fill(table: pd.DataFrame) -> None:
+    """Check what scikit-learn asks of frames that are sparse as a whole."""
+    types = [each for each in table.dtypes if isinstance(each, pd.SparseDtype)]
+    if len(types) < table.shape[1]:
+        return
+    for name, dtype in zip(table.columns, types, strict=True):
+        if dtype.fill_value != 0:
+            raise ValueError(
+                f"Column {name!r} of X is sparse with the fill value "
+                f"{dtype.fill_value!r}, but it must be 0: give X.sparse.to_dense(), or "
+                "build it with pd.SparseDtype(float, 0)."
+            )
+
+
+def _doubtful(table: Any) -> Iterator[Column]:
+    """Return the columns whose type does not say that they are numbers."""
+    if isinstance(table, pd.DataFrame):
+        for number, (name, dtype) in enumerate(table.dtypes.items()):
+            if not pd.api.types.is_numeric_dtype(dtype):
+                yield Column(repr(name), table.iloc[:, number])
+    elif hasattr(table, "get_columns") and hasattr(table, "schema"):  # of polars
+        for column in table.get_columns():
+            if not _is_numeric_in_polars(column.dtype):
+                yield Column(repr(column.name), _as_objects(column.to_list()))
+    elif _is_series(table):
+        if not _says_numbers(table.dtype):
+            in_polars = hasattr(table.dtype, "is_numeric")
+            yield Column("", _as_objects(table.to_list()) if in_polars else table)
+    else:
+        yield from _doubtful_of_array(table)
+
+
+def _doubtful_of_array(table: Any) -> Iterator[Column]:
+    if isinstance(table, list | tuple):
+        table = _array_of_objects(table)
+    if not isinstance(table, np.ndarray) or table.dtype.kind in NUMERIC_KINDS:
+        return
+    if table.ndim == 2:
+        for number, column in enumerate(table.T):
+            yield Column(str(number), column)
+    elif table.ndim:
+        yield Column("", table.reshape(-1))
+
+
+def _array_of_objects(rows: Sequence[Any]) -> Any:
+    """Return nested lists as an array, whose numbers stay numbers among text."""
+    try:
+        array = np.asarray(rows)
+        if array.dtype.kind in NUMERIC_KINDS:
+            return array
+        return np.asarray(rows, dtype=object)
+    except (ValueError, TypeError):  # of no common shape, as scikit-learn will say
+        return None
+
+
+def _is_series(table: Any) -> bool:
+    return isinstance(
+        table, pd.Series | pd.Index | pd.api.extensions.ExtensionArray
+    ) or (hasattr(table, "to_list") and hasattr(table, "dtype"))
+
+
+def _says_numbers(dtype: Any) -> bool:
+    if hasattr(dtype, "is_numeric"):
+        return _is_numeric_in_polars(dtype)
+    return bool(pd.api.types.is_numeric_dtype(dtype))
+
+
+def _is_numeric_in_polars(dtype: Any) -> bool:
+    return bool(dtype.is_numeric()) or str(dtype) == "Boolean"
+
+
+def _as_objects(values: list[Any]) -> NDArray[np.object_]:
+    """Return a one-dimensional array of the values, even if they are sequences."""
+    objects = np.empty(len(values), dtype=object)
+    objects[:] = values
+    return objects
+
+
+def _fault(values: Any) -> Fault | None:
+    """Return why the values are no numbers, if they are none."""
+    known = np.asarray(values, dtype=object)[~np.asarray(pd.isna(values), dtype=bool)]
+    if not len(known):
+        return Fault("missing", None) if len(values) else None
+    kind = _kind(values, known)
+    if kind == "mixed":
+        return _fault_among_objects(known, len(values))
+    if kind == "text" and not np.isnan(pd.to_numeric(known, errors="coerce")).any():
+        kind = "numbers as text"
+    if kind == "numbers" and len(known) < len(values):
+        kind = "missing"
+    return None if kind == "numbers" else Fault(kind, known[0])
+
+
+def _kind(values: Any, known: NDArray[np.object_]) -> str:
+    if isinstance(getattr(values, "dtype", None), pd.CategoricalDtype):
+        return "categories"
+    inferred = pd.api.types.infer_dtype(known)
+    return "numbers" if inferred in NUMBERS else KINDS.get(inferred, "mixed")
+
+
+def _fault_among_objects(known: NDArray[np.object_], n_values: int) -> Fault | None:
+    numbers = Real | Decimal | np.bool_
+    odd = [value for value in known if not isinstance(value, numbers)]
+    if odd:
+        return Fault("text" if isinstance(odd[0], str | bytes) else "object", odd[0])
+    return Fault("missing", None) if len(known) < n_values else None
+
+
+def _words(value: Any) -> str:
+    """Return what Python says of a value that is no number."""
+    try:
+        float(value)
+    except (TypeError, ValueError) as error:
+        return str(error)
+    return f"{value!r} is a {type(value).__name__}"
+
+
+def _described(kind: str, example: Any) -> str:
+    if kind == "text":
+        return f"text (could not convert string to float: {example!r})"
+    if kind == "numbers as text":
+        return f"numbers that are written as text, such as {example!r}"
+    return kind
+
+
+def _subject(called: str, names: Sequence[str], one: str, several: str) -> str:
+    if names == [""]:
+        return f"{called} {one}"
+    if len(names) == 1:
+        return f"Column {names[0]} of {called} {one}"
+    return f"Columns {_listed(names)} of {called} {several}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Return the first few names and how many more there are."""
+    shown, rest = list(names[:NAMES_SHOWN]), len(names) - NAMES_SHOWN
+    if rest > 0:
+        shown.append(f"{rest} more")
+    return " and ".join(filter(None, [", ".join(shown[:-1]), shown[-1]]))
+
+
+def missing(called: str, names: Sequence[str], taker: str) -> str:
+    """Return what to say of missing values."""
+    where = "" if names in ([""], []) else f" in column {_listed(names)}"
+    if called != "X":
+        return (
+            f"Input {called} contains NaN{where}, but {taker} needs a target for every "
+            "row: leave out the rows that have none."
+        )
+    return (
+        f"Input X contains NaN{where}, but {taker} does not accept missing values: put "
+        f"an imputer in front, as in make_pipeline(SimpleImputer(), {taker}())."
+    )
+
+
+def check_finite(X: Any, names: Sequence[Any] | None, taker: str) -> None:
+    """Refuse NaN and infinite values of checked rows, by the names of the columns."""
+    values = X.data if sparse.issparse(X) else X
+    if get_config()["assume_finite"]:
+        return
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(values.sum()):
+            return
+    absent, infinite = np.isnan(values), np.isinf(values)
+    if absent.any():
+        raise ValueError(missing("X", _marked(X, absent, names), taker))
+    if infinite.any():
+        columns = _marked(X, infinite, names)
+        where = f" in column {_listed(columns)}" if columns else ""
+        raise ValueError(
+            "Input X contains infinity or a value too large for "
+            f"dtype('{values.dtype}'){where}, which {taker} does not accept: replace "
+            "such values, or divide the column by a number."
+        )
+
+
+def _marked(X: Any, marks: NDArray[np.bool_], names: Sequence[Any] | None) -> list[str]:
+    """Return the names of the columns with marks, or their numbers."""
+    if sparse.issparse(X):
+        numbers = np.unique(X.indices[marks])
+    elif X.ndim == 2:
+        numbers = np.flatnonzero(marks.any(axis=0))
+    else:
+        return []
+    return [str(n) if names is None else repr(names[n]) for n in numbers]
+
+
+def check_structure(table: Any, called: str) -> None:
+    """Refuse sparse matrices whose row or column numbers do not fit their shape.
+
+    SciPy's compiled code follows them without a check, out of the memory that it has.
+    """
+    try:
+        if table.format in ("csr", "csc", "bsr"):
+            parts = (table.data, table.indices, table.indptr)
+            type(table)(parts, shape=table.shape).check_format(full_check=True)
+        elif table.format == "coo":
+            type(table)((table.data, (table.row, table.col)), shape=table.shape)
+    except ValueError as error:
+        raise ValueError(
+            f"{called} is a damaged sparse matrix ({error}): build it anew."
+        ) from error
+
+
+def holds_codes(X: Any) -> bool:
+    """Return whether all values are whole numbers or booleans by their type."""
+    if isinstance(X, pd.DataFrame) or hasattr(X, "get_columns"):
+        return all(map(_is_of_integers, X.dtypes))
+    dtype = getattr(X, "dtype", None)
+    if dtype is None:
+        dtype = np.asarray(X).dtype
+    return _is_of_integers(dtype)
+
+
+def _is_of_integers(dtype: Any) -> bool:
+    if hasattr(dtype, "is_integer"):  # of polars
+        return bool(dtype.is_integer()) or str(dtype) == "Boolean"
+    try:
+        checks = pd.api.types.is_integer_dtype, pd.api.types.is_bool_dtype
+        return any(check(dtype) for check in checks)
+    except TypeError:
+        return not getattr(dtype, "is_floating_point", True)  # of torch
 
 
 def warn_of_lost_digits(X: Any, dtype: type[np.floating]) -> None:

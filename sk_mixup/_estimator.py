@@ -17,6 +17,7 @@ from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
+from sk_mixup._columns import check_finite, check_quantities, check_structure
 from sk_mixup._data import OPTIMIZERS, Memo, numpy_dtype, without_warning
 from sk_mixup._losses import Loss
 from sk_mixup._many import Attempt, fit_many, run_attempts
@@ -153,10 +154,11 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         """Columns of the networks' outputs."""
 
     @abstractmethod
-    def _encode(self, y: Any, first: bool) -> NDArray[Any]:
+    def _encode(self, y: Any, first: bool, one_epoch: bool) -> NDArray[Any]:
         """Check the targets and return class numbers or a matrix.
 
-        The classes are learnt from ``y`` if ``first``, else those at hand are used.
+        The classes are learnt from ``y`` if ``first``, else those at hand are used, all
+        of which ``y`` must hold unless it is that of a ``partial_fit``.
         """
 
     @abstractmethod
@@ -207,10 +209,14 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
-            Real numbers; with ``module`` given, of any shape (n_samples, ...). Sparse
-            rows are made dense a minibatch at a time.
+            Real numbers or booleans, without missing values: columns of text,
+            categories or dates must be encoded first. With ``module`` given, of any
+            shape (n_samples, ...). Sparse rows are made dense a minibatch at a time.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Classes or label indicators for a classifier, real targets for a regressor.
+            Real targets for a regressor; for a classifier one class a row, or a column
+            of 0 and 1 for each label. Rows that all have exactly one 1 are taken for
+            labels too, as by scikit-learn's MLPClassifier, with a warning: for one
+            class a row pass ``y.argmax(axis=1)``.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights; a weight of 0 leaves the row out.
 
@@ -268,15 +274,23 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
     # Prediction.
 
     def _check_rows(self, X: Any, dtype: type[np.floating], reset: bool) -> Any:
-        X = validate_data(
-            self,
-            X,
-            reset=reset,
-            accept_sparse="csr",
-            dtype=dtype,
-            order="C",
-            allow_nd=self.module is not None,
-        )
+        taker = type(self).__name__
+        if sparse.issparse(X):
+            check_structure(X, "X")
+        else:
+            check_quantities(X, "X", taker)
+        with np.errstate(over="ignore"):  # of what is infinite then
+            X = validate_data(
+                self,
+                X,
+                reset=reset,
+                accept_sparse="csr",
+                dtype=dtype,
+                order="C",
+                ensure_all_finite=False,  # which would not say where
+                allow_nd=self.module is not None,
+            )
+        check_finite(X, getattr(self, "feature_names_in_", None), taker)
         if not reset:
             trained = tuple(self.net_.module_.inputs.shift.shape[2:])
             if X.shape[1:] != trained:

@@ -20,7 +20,7 @@ from skorch.callbacks import ProgressBar
 
 from sk_mixup import _data
 from sk_mixup._architecture import Architecture, MLPArchitecture, ModuleArchitecture
-from sk_mixup._columns import warn_of_lost_digits
+from sk_mixup._columns import holds_codes, warn_of_lost_digits
 from sk_mixup._epoch import Plan
 from sk_mixup._modules import Standardize
 from sk_mixup._moments import Moments
@@ -65,7 +65,8 @@ class Preparation:
             self._check_networks_at_hand()
         self.device = _data.resolve_device(self.estimator.device)
         table = self._table(X)
-        encoded = self.estimator._encode(y, self.first)
+        self._check_codes(X)
+        encoded = self.estimator._encode(y, self.first, self.one_epoch)
         if table.shape[0] != len(encoded):
             raise ValueError(
                 f"X and y must be of one length, but X has {table.shape[0]} rows and y "
@@ -137,6 +138,27 @@ class Preparation:
     @property
     def _class_weight(self) -> str:
         return repr(getattr(self.estimator, "class_weight", None))
+
+    def _check_codes(self, X: Any) -> None:
+        """Check that whole numbers, which a module may take for codes, stay whole."""
+        est = self.estimator
+        if est.module is None or not holds_codes(X):
+            return
+        changed_by = {
+            "standardize=True": est.standardize,
+            f"noise_std={est.noise_std}": est.noise_std > 0,
+            f"mix_layer={est.mix_layer!r} with alpha={est.alpha}": est.alpha > 0
+            and self._mix_layer is None,
+        }
+        reasons = [setting for setting, changes in changed_by.items() if changes]
+        if reasons:
+            raise ValueError(
+                f"X holds whole numbers, which {' and '.join(reasons)} would change "
+                "before module takes them. If they are codes, as for an embedding, set "
+                "standardize=False, noise_std=0 and mix_layer to the name of a "
+                "submodule behind it (or alpha=0); if they are quantities, give "
+                "X.astype(float)."
+            )
 
     def _table(self, X: Any) -> Table:
         """Check X, learn its features if first, and put it on the device once."""

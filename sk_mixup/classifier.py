@@ -15,7 +15,12 @@ from torch import nn
 
 from sk_mixup._data import numpy_dtype
 from sk_mixup._estimator import BaseMixup
-from sk_mixup._labels import Labels, check_labels
+from sk_mixup._labels import (
+    Labels,
+    announced_classes,
+    check_labels,
+    warn_of_one_hot,
+)
 from sk_mixup._losses import BinaryCrossEntropy, Loss, SoftCrossEntropy
 from sk_mixup._net import MixupNet
 from sk_mixup._rows import Classes, Run, Values
@@ -101,6 +106,9 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
     module : callable, default=None
         A torch module class, or another function that returns a module, to train
         instead of the perceptron. Maps (n, ...) to (n, n_classes) logits.
+        Integers in X may be codes, of which a mean has no meaning: they are refused
+        unless ``standardize`` is False, ``noise_std`` is 0, and ``mix_layer`` names a
+        submodule or ``alpha`` is 0. If they are quantities, pass ``X.astype(float)``.
 
     module_params : dict, default=None
         Keyword arguments of ``module``.
@@ -187,7 +195,9 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
     warm_start : bool, default=False
         Let ``fit`` go on with the networks of the last call, from the weights that they
         predict with. The networks, their number and their optimiser cannot change then;
-        other parameters may. ``random_state`` counts in the first call.
+        other parameters may. ``y`` must have the same classes as in the last call
+        (``partial_fit`` takes rows of some of them). ``random_state`` counts in the
+        first call.
 
     verbose : int, default=0
         1 prints a line an epoch, 2 shows a progress bar too.
@@ -379,8 +389,8 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Labels.
         classes : array-like of shape (n_classes,), default=None
-            All classes that will ever be seen; needed in the first call, unless its
-            ``y`` holds them all.
+            All classes that will ever be seen, in any order or as a set; needed in the
+            first call, unless its ``y`` holds them all.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights.
 
@@ -392,22 +402,22 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         Raises
         ------
         ValueError
-            If ``y`` holds labels that are not among the classes, with
-            ``class_weight="balanced"``, which needs all rows, or as ``fit``.
+            If ``y`` holds labels that are not among the classes, if ``classes`` is
+            empty or holds missing values, with ``class_weight="balanced"``, which needs
+            all rows, or as ``fit``.
         """
         if isinstance(self.class_weight, str):
             raise ValueError(
                 "class_weight='balanced' needs all rows, of which partial_fit sees "
                 "some; give the weight of each class as a dict."
             )
+        if classes is not None:
+            classes = announced_classes(classes, type(self).__name__)
         if not hasattr(self, "net_"):
-            self._announced = None if classes is None else np.unique(classes)
-        elif classes is not None and not np.array_equal(
-            np.unique(classes), self.classes_
-        ):
+            self._announced = classes
+        elif classes is not None and not np.array_equal(classes, self.classes_):
             raise ValueError(
-                f"classes={np.unique(classes)} are not those of the first call, "
-                f"{self.classes_}."
+                f"classes={classes} are not those of the first call, {self.classes_}."
             )
         try:
             self._fit_one_epoch(X, y, sample_weight)
@@ -501,11 +511,16 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
     def _multilabel(self) -> bool:
         return self._labels.multilabel
 
-    def _encode(self, y: Any, first: bool) -> NDArray[Any]:
+    def _encode(self, y: Any, first: bool, one_epoch: bool) -> NDArray[Any]:
         given = check_labels(y, self)
         if first:
-            self._labels = Labels.learn(given, getattr(self, "_announced", None))
+            announced = getattr(self, "_announced", None)
+            self._labels = Labels.learn(given, announced)
             self.classes_ = self._labels.classes
+            if given.multilabel and announced is None:
+                warn_of_one_hot(given.values)
+        elif not one_epoch:
+            self._labels.check_same(given)
         return self._labels.encode(given)
 
     def _class_weights(

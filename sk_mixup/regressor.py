@@ -16,6 +16,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_y
 from torch import nn
 
+from sk_mixup._columns import check_quantities
 from sk_mixup._estimator import BaseMixup
 from sk_mixup._losses import AbsoluteError, HuberLoss, Loss, SquaredError
 from sk_mixup._modules import Network, Rescale
@@ -109,6 +110,9 @@ class MixupRegressor(RegressorMixin, BaseMixup):
     module : callable, default=None
         A torch module class, or another function that returns a module, to train
         instead of the perceptron. Maps (n, ...) to (n, n_outputs).
+        Integers in X may be codes, of which a mean has no meaning: they are refused
+        unless ``standardize`` is False, ``noise_std`` is 0, and ``mix_layer`` names a
+        submodule or ``alpha`` is 0. If they are quantities, pass ``X.astype(float)``.
 
     module_params : dict, default=None
         Keyword arguments of ``module``.
@@ -420,13 +424,14 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         moments: Any = self._target_moments
         return moments.mean, moments.deviation
 
-    def _encode(self, y: Any, first: bool) -> NDArray[Any]:
+    def _encode(self, y: Any, first: bool, one_epoch: bool) -> NDArray[Any]:
         if y is None:
             raise ValueError(
                 "MixupRegressor requires y to be passed, but the target y is None."
             )
         if sparse.issparse(y):
             raise ValueError("MixupRegressor needs a dense y; use y.toarray().")
+        check_quantities(y, "y", type(self).__name__)
         y = _check_y(y, multi_output=True, y_numeric=True, estimator=self)
         columns = y.reshape(len(y), -1).astype(np.float64)
         if first:
