@@ -91,9 +91,29 @@ class ModuleArchitecture:
     def _member(self, streams: Streams) -> nn.Module:
         seed = int(streams.initial.integers(2**63))
         with seeded(seed, torch.device("cpu")):
-            member = self.module(**self.params)
+            member = self._made()
             self._check(member)
         return member
+
+    def _made(self) -> Any:
+        try:
+            return self.module(**self.params)
+        except Exception as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(
+                f"module could not be made of module_params={self.params} "
+                f"({type(error).__name__}: {error})."
+            ) from error
+
+    def _outputs(self, member: nn.Module) -> Any:
+        try:
+            with torch.no_grad():
+                return member(torch.zeros(2, *self.sample_shape))
+        except Exception as error:
+            raise ValueError(
+                f"module cannot take rows of shape {self.sample_shape} "
+                f"({type(error).__name__}: {error})."
+            ) from error
 
     def _check(self, member: Any) -> None:
         """Try the module on two rows, which also fixes the sizes of lazy layers."""
@@ -102,8 +122,7 @@ class ModuleArchitecture:
                 "module must make a torch.nn.Module, but it made "
                 f"{type(member).__name__}."
             )
-        with torch.no_grad():
-            outputs = member.eval()(torch.zeros(2, *self.sample_shape))
+        outputs = self._outputs(member.eval())
         member.train()
         if not isinstance(outputs, torch.Tensor):
             raise TypeError(

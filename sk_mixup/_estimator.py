@@ -24,6 +24,12 @@ from sk_mixup._many import Attempt, fit_many, run_attempts
 from sk_mixup._modules import Network, Predictor
 from sk_mixup._moments import Moments
 from sk_mixup._net import LR_SCHEDULES, MixupNet
+from sk_mixup._parameters import (
+    LARGEST_NUMBER,
+    LARGEST_SIZE,
+    MOST_MIXED,
+    MOST_NETWORKS,
+)
 from sk_mixup._prepare import Preparation
 from sk_mixup._rows import Classes, Run, Values
 from sk_mixup._stacks import Problem
@@ -44,10 +50,10 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "alpha": [Interval(Real, 0, None, closed="both")],
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
-        "n_mixed": [Interval(Integral, 2, None, closed="left")],
+        "n_mixed": [Interval(Integral, 2, MOST_MIXED, closed="both")],
         "weights_per": [StrOptions({"batch", "example"})],
         "mix_layer": [Interval(Integral, 0, None, closed="left"), str],
-        "noise_std": [Interval(Real, 0, None, closed="left")],
+        "noise_std": [Interval(Real, 0, LARGEST_NUMBER, closed="both")],
         "warmup_epochs": [
             Interval(Integral, 0, None, closed="left"),
             Interval(RealNotInt, 0, 1, closed="both"),
@@ -66,19 +72,22 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         "module": [callable, None],
         "module_params": [dict, None],
         "standardize": ["boolean"],
-        "clip": [Interval(Real, 0, None, closed="neither"), None],
+        "clip": [
+            Interval(Real, 1 / LARGEST_NUMBER, LARGEST_NUMBER, closed="both"),
+            None,
+        ],
         "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
         "optimizer_params": [dict, None],
-        "lr": [Interval(Real, 0, None, closed="neither")],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "lr": [Interval(Real, 0, LARGEST_NUMBER, closed="right")],
+        "weight_decay": [Interval(Real, 0, LARGEST_NUMBER, closed="both")],
         "lr_schedule": [StrOptions(set(LR_SCHEDULES))],
         "ema_halflife": [Interval(Real, 0, None, closed="left")],
-        "max_epochs": [Interval(Integral, 1, None, closed="left")],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "max_epochs": [Interval(Integral, 1, LARGEST_SIZE, closed="both")],
+        "batch_size": [Interval(Integral, 1, LARGEST_SIZE, closed="both")],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "n_estimators": [Interval(Integral, 1, None, closed="left")],
+        "n_iter_no_change": [Interval(Integral, 1, LARGEST_SIZE, closed="both")],
+        "n_estimators": [Interval(Integral, 1, MOST_NETWORKS, closed="both")],
         "device": [str],
         "callbacks": [list, tuple, None],
         "net_params": [dict, None],
@@ -250,10 +259,16 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         """Take the trained net."""
         bad_epoch = net.first_bad_epoch()
         if bad_epoch is not None:
+            also = [
+                f", other {name} (now {value})"
+                for name in ("noise_std", "weight_decay", "optimizer_params")
+                if (value := getattr(self, name))
+            ]
             raise ValueError(
                 f"The loss of {type(self).__name__} became NaN or infinite in epoch "
-                f"{bad_epoch}; try a lower lr (now {self.lr}), standardize=True (now "
-                f"{self.standardize}) or a look at extreme values in X or y."
+                f"{bad_epoch}; try a lower lr (now {self.lr}){''.join(also)}, "
+                f"standardize=True (now {self.standardize}) or a look at extreme "
+                "values in X or y."
             )
         net.module_.eval()
         self._calibrate(net, problem.runs)

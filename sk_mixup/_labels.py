@@ -226,14 +226,16 @@ class Labels:
         if isinstance(class_weight, str):
             weights = _balancing(encoded, sample_weight)[encoded]
         else:  # of all classes, some of which may be missing in a `partial_fit`
-            of_class = compute_class_weight(
-                class_weight, classes=self.classes, y=self.classes
-            )
+            try:
+                of_class = compute_class_weight(
+                    class_weight, classes=self.classes, y=self.classes
+                )
+            except ValueError as error:
+                raise ValueError(
+                    f"class_weight={class_weight} names labels that are not among the "
+                    f"classes {self.classes}."
+                ) from error
             weights = of_class[encoded]
-        if not (weights >= 0).all():
-            raise ValueError(
-                f"class_weight must hold no negative weights, got {class_weight}."
-            )
         return weights
 
 

@@ -25,7 +25,7 @@ from sk_mixup._epoch import Plan
 from sk_mixup._modules import Standardize
 from sk_mixup._moments import Moments
 from sk_mixup._net import MixupNet
-from sk_mixup._parameters import check_combinations, epochs
+from sk_mixup._parameters import check_parameters, epochs, try_optimizer
 from sk_mixup._rows import Classes, Portion, Run, Streams, Table, Values
 from sk_mixup._scaling import feature_moments, standardization
 from sk_mixup._split import equal_rows, split_portion
@@ -60,7 +60,7 @@ class Preparation:
 
     def problem(self, X: Any, y: Any, sample_weight: Any) -> Problem:
         """Check everything and return what is to be trained."""
-        check_combinations(self.estimator)
+        check_parameters(self.estimator)
         if not self.first:
             self._check_networks_at_hand()
         self.device = _data.resolve_device(self.estimator.device)
@@ -221,7 +221,7 @@ class Preparation:
             )
         of_class = self.estimator._class_weights(encoded, weights)
         if of_class is not None:
-            weights = of_class if weights is None else weights * of_class
+            weights = _product(of_class, weights)
         if weights is not None and not weights.any():
             raise ValueError("Every row has the weight 0: there is nothing to learn.")
         return weights
@@ -284,7 +284,8 @@ class Preparation:
         return moments if before is None else before.joined(moments)
 
     def _figures(self, training: Portion, moments: Moments | None) -> Standardize:
-        clip, features = self.estimator.clip, training.table.shape[1:]
+        est, features = self.estimator, training.table.shape[1:]
+        clip = None if est.clip is None else float(est.clip)
 
         def compute() -> Standardize:
             if moments is None:
@@ -325,6 +326,8 @@ class Preparation:
         arguments = _data.optimizer_arguments(
             optimizer, est.weight_decay, est.optimizer_params, self.device
         )
+        if est.optimizer_params or not isinstance(est.optimizer, str):
+            try_optimizer(optimizer, arguments, est.lr, self.device)
         plan = self._plan(runs[0])
         return Recipe(
             plan=plan,
@@ -404,3 +407,19 @@ class Preparation:
             "callbacks": callbacks,
             "verbose": int(est.verbose),
         }
+
+
+def _product(
+    of_class: NDArray[np.float64], weights: NDArray[np.float64] | None
+) -> NDArray[np.float64]:
+    """Return the weights of rows times those of their classes."""
+    if weights is None:
+        return of_class
+    with np.errstate(over="ignore"):
+        product = weights * of_class
+    if not np.isfinite(product).all():
+        raise ValueError(
+            "sample_weight times class_weight is too large for a float64: divide "
+            "either by a number, as ratios alone matter."
+        )
+    return product

@@ -59,8 +59,8 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         How many nearest neighbours are candidates, clipped to the rows there are.
 
     n_mixed : int, default=2
-        How many rows make a virtual example; with more than two the weights follow a
-        Dirichlet distribution.
+        How many rows make a virtual example, at most 1000; with more than two the
+        weights follow a Dirichlet distribution.
 
     weights_per : {"batch", "example"}, default="batch"
         Draw one set of weights for a minibatch or for each virtual example.
@@ -136,7 +136,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         Learning rate at the start.
 
     weight_decay : float, default=0.0
-        Weight decay of the optimiser.
+        Weight decay of the optimiser. It applies to weights and biases alike.
 
     lr_schedule : {"constant", "cosine"}, default="constant"
         Keep the learning rate, or lower it to 0 along half a cosine.
@@ -165,21 +165,22 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         a tenth each, no two hold out the same row.
 
     n_iter_no_change : int, default=20
-        Epochs to wait for a better one.
+        Epochs to wait for a lower loss. Any decrease counts, however small.
 
     n_estimators : int, default=8
         Networks, trained as one program, whose probabilities are averaged.
 
     temperature : float or "auto", default="auto"
-        What the networks' outputs are divided by when they predict: networks that learn
-        from mixtures are less sure than they should be, those that learn by heart more.
-        "auto" takes the value of the least log loss on the rows that each network
-        leaves out (arXiv 1706.04599); in ``partial_fit``, which leaves none out, the
-        one at hand, or 1.
+        What the networks' outputs are divided by when they predict, from 1e-6 to 1e6:
+        networks trained on mixtures are less sure than they should be, overfitted ones
+        more. "auto" takes the value of the least log loss on the rows that each network
+        holds out (arXiv 1706.04599); in ``partial_fit``, which holds none out, the one
+        at hand, or 1.
 
     class_weight : dict, "balanced" or None, default=None
-        Weights of the classes, multiplied into ``sample_weight``; "balanced" gives all
-        classes the same weight in sum, ``sample_weight`` included.
+        Weights of the classes, finite and not negative, multiplied into
+        ``sample_weight``; "balanced" gives all classes the same weight in sum,
+        ``sample_weight`` included.
 
     device : str, default="cpu"
         "cpu", "cuda" or another device of torch; "auto" takes a GPU if there is one.
@@ -190,7 +191,8 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         averaged weights (``ema_halflife``); their KeyboardInterrupt ends the training.
 
     net_params : dict, default=None
-        Further arguments of :class:`skorch.NeuralNet`.
+        Further arguments of :class:`skorch.NeuralNet`: ``callbacks__*``,
+        ``torch_load_kwargs`` and ``use_caching``. The estimator sets all others.
 
     warm_start : bool, default=False
         Let ``fit`` go on with the networks of the last call, from the weights that they
@@ -270,7 +272,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         "mix_target": [StrOptions({"interpolate", "dominant"})],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "temperature": [
-            Interval(Real, 0, None, closed="neither"),
+            Interval(Real, 1e-6, 1e6, closed="both"),  # which float32 logits survive
             StrOptions({"auto"}),
         ],
         "class_weight": [dict, StrOptions({"balanced"}), None],

@@ -21,6 +21,7 @@ from sk_mixup._estimator import BaseMixup
 from sk_mixup._losses import AbsoluteError, HuberLoss, Loss, SquaredError
 from sk_mixup._modules import Network, Rescale
 from sk_mixup._net import MixupNet
+from sk_mixup._parameters import LARGEST_NUMBER
 from sk_mixup._rows import Classes, Values
 from sk_mixup._scaling import target_moments
 from sk_mixup._stacked import StackedMLP
@@ -66,8 +67,8 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         How many nearest neighbours are candidates, clipped to the rows there are.
 
     n_mixed : int, default=2
-        How many rows make a virtual example; with more than two the weights follow a
-        Dirichlet distribution.
+        How many rows make a virtual example, at most 1000; with more than two the
+        weights follow a Dirichlet distribution.
 
     weights_per : {"batch", "example"}, default="batch"
         Draw one set of weights for a minibatch or for each virtual example.
@@ -140,7 +141,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         Learning rate at the start.
 
     weight_decay : float, default=0.0
-        Weight decay of the optimiser.
+        Weight decay of the optimiser. It applies to weights and biases alike.
 
     lr_schedule : {"constant", "cosine"}, default="constant"
         Keep the learning rate, or lower it to 0 along half a cosine.
@@ -168,7 +169,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         of ten that hold out a tenth each, no two hold out the same row.
 
     n_iter_no_change : int, default=20
-        Epochs to wait for a better one.
+        Epochs to wait for a lower loss. Any decrease counts, however small.
 
     n_estimators : int, default=8
         Networks, trained as one program, whose predictions are averaged.
@@ -182,7 +183,8 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         averaged weights (``ema_halflife``); their KeyboardInterrupt ends the training.
 
     net_params : dict, default=None
-        Further arguments of :class:`skorch.NeuralNet`.
+        Further arguments of :class:`skorch.NeuralNet`: ``callbacks__*``,
+        ``torch_load_kwargs`` and ``use_caching``. The estimator sets all others.
 
     warm_start : bool, default=False
         Let ``fit`` go on with the networks of the last call, from the weights that they
@@ -256,7 +258,9 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         **BaseMixup._parameter_constraints,
         "loss": [StrOptions(set(LOSSES))],
         "mix_target": [StrOptions({"interpolate"})],
-        "bandwidth": [Interval(Real, 0, None, closed="neither")],
+        "bandwidth": [
+            Interval(Real, 1 / LARGEST_NUMBER, LARGEST_NUMBER, closed="both")
+        ],
     }
     _pairings: ClassVar[dict[str, type[Pairing]]] = {
         "random": RandomPairs,

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,8 @@ __all__ = [
     "Similar",
     "TrainingRows",
 ]
+
+LARGEST_ALPHA = 1e30
 
 Rows = NDArray[np.int64]
 Draw = Callable[[Rows, int, int, Generator], Rows]
@@ -139,6 +142,13 @@ def _classes(rows: TrainingRows, pairing: Pairing) -> NDArray[Any]:
     return rows.y
 
 
+def _check_n_neighbors(number: Any) -> None:
+    if isinstance(number, bool) or not isinstance(number, Integral) or number < 1:
+        raise ValueError(
+            f"n_neighbors must be a whole number of at least 1, got {number!r}."
+        )
+
+
 @dataclass(frozen=True)
 class Neighbors(Pairing):
     """One of a row's nearest neighbours among all training rows.
@@ -152,10 +162,7 @@ class Neighbors(Pairing):
     n_neighbors: int = 200
 
     def __post_init__(self) -> None:
-        if self.n_neighbors < 1:
-            raise ValueError(
-                f"n_neighbors must be at least 1, got {self.n_neighbors!r}."
-            )
+        _check_n_neighbors(self.n_neighbors)
 
     def fit(self, rows: TrainingRows) -> Draw:
         return _draw_from(_nearest(rows.X, [np.arange(len(rows))], self.n_neighbors))
@@ -175,10 +182,7 @@ class SameClassNeighbors(Pairing):
     n_neighbors: int = 200
 
     def __post_init__(self) -> None:
-        if self.n_neighbors < 1:
-            raise ValueError(
-                f"n_neighbors must be at least 1, got {self.n_neighbors!r}."
-            )
+        _check_n_neighbors(self.n_neighbors)
 
     def fit(self, rows: TrainingRows) -> Draw:
         y = _classes(rows, self)
@@ -238,8 +242,12 @@ class Similar(Pairing):
     bandwidth: float = 0.5
 
     def __post_init__(self) -> None:
-        if not self.bandwidth > 0:
-            raise ValueError(f"bandwidth must be positive, got {self.bandwidth!r}.")
+        known = isinstance(self.bandwidth, Real)
+        if not known or not 1e-30 <= self.bandwidth <= 1e30:
+            raise ValueError(
+                "bandwidth must be a positive number from 1e-30 to 1e30, got "
+                f"{self.bandwidth!r}."
+            )
 
     def fit(self, rows: TrainingRows) -> Draw:
         y = np.asarray(rows.y, dtype=np.float64).reshape(len(rows), -1)
@@ -355,7 +363,8 @@ class Vicinity:
     def _convex(self, n_draws: int, generator: Generator) -> NDArray[np.float32]:
         # NumPy's beta and dirichlet, because normalised float32 gamma draws are biased
         # for small alpha (variance 0.82 of the Beta's at alpha = 0.01).
-        if self.n_examples == 1 or np.isinf(self.alpha):
+        # Far beyond the precision of weights, and beyond it NumPy's betas become 0.
+        if self.n_examples == 1 or self.alpha > LARGEST_ALPHA:
             shape = (n_draws, self.n_examples)
             return np.full(shape, 1 / self.n_examples, dtype=np.float32)
         if self.n_examples == 2:

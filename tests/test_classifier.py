@@ -419,7 +419,7 @@ def test_weights_may_be_the_largest_numbers(class_weight, blobs):
         ({0: -1, 1: 1, 2: 1}, "no negative weights"),
         ({0: np.nan, 1: 1, 2: 1}, "class_weight must hold"),
         ({0: 0, 1: 0, 2: 0}, "Every row has the weight 0"),
-        ({"ant": 1}, "not in class_weight"),
+        ({"ant": 1}, "names labels that are not among the classes"),
         ("even", "'class_weight' parameter"),
     ],
 )
