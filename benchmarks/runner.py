@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
@@ -12,6 +13,7 @@ from typing import Any, Protocol
 import joblib
 
 from benchmarks.jobs import Job, in_groups
+from benchmarks.lifetime import leave_with
 from benchmarks.store import Store
 from benchmarks.work import Failure, Result, Runtime, Work
 
@@ -232,7 +234,13 @@ def _give_up(group: tuple[Job, ...], store: Store, failure: Failure) -> Outcome:
 def _loky(n_jobs: int) -> Iterator[None]:
     """Spread over processes of this machine."""
     try:
-        with joblib.parallel_config("loky", n_jobs=n_jobs, inner_max_num_threads=1):
+        with joblib.parallel_config(
+            "loky",
+            n_jobs=n_jobs,
+            inner_max_num_threads=1,
+            initializer=leave_with,
+            initargs=(os.getpid(),),
+        ):
             yield
     except BrokenProcessPool as error:
         raise WorkersLost(
@@ -247,15 +255,23 @@ def _dask(address: str) -> Iterator[None]:
     import distributed
 
     try:
+        client = distributed.Client(address, timeout=CONNECTING, set_as_default=False)
+    except (OSError, ValueError, TypeError, AssertionError) as error:
+        raise _no_cluster(address, error) from error
+    try:
         with (
-            distributed.Client(address, timeout=CONNECTING, set_as_default=False) as c,
+            client,
             joblib.parallel_config(
-                "dask", client=c, wait_for_workers_timeout=CONNECTING
+                "dask", client=client, wait_for_workers_timeout=CONNECTING
             ),
         ):
             yield
     except OSError as error:  # time-outs and broken connections too
-        raise WorkersLost(
-            f"The Dask cluster at {address} cannot be used ({error}): see whether its "
-            "scheduler and workers are up."
-        ) from error
+        raise _no_cluster(address, error) from error
+
+
+def _no_cluster(address: str, error: Exception) -> WorkersLost:
+    return WorkersLost(
+        f"The Dask cluster at {address} cannot be used ({error}): see whether its "
+        "address is right and its scheduler and workers are up."
+    )

@@ -5,12 +5,14 @@ Run in a fresh process: ``python -m benchmarks.speed.footprint ROWS FEATURES``.
 
 from __future__ import annotations
 
+import os
 import resource
 import sys
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.lifetime import leave_with
 from sk_mixup import MixupClassifier
 
 
@@ -53,4 +55,5 @@ def footprint(n_rows: int, n_features: int) -> int:
 
 
 if __name__ == "__main__":
+    leave_with(os.getppid())
     print(footprint(*map(int, sys.argv[1:])))

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 SLOW_IMPORTS = [
-    "benchmarks.__main__",
+    "benchmarks.command_line",
     "benchmarks.experiments.gan",
     "benchmarks.experiments.suite",
     "torch._dynamo",  # torch imports it when the first optimiser is made
@@ -23,9 +23,9 @@ def context():
     return processes
 
 
-def start(function, *arguments):
-    """Start a process and return it."""
-    process = context().Process(target=function, args=arguments, daemon=True)
+def start(function, *arguments, daemon=True):
+    """Start a process and return it; daemons may have no workers."""
+    process = context().Process(target=function, args=arguments, daemon=daemon)
     process.start()
     return process
 
@@ -33,7 +33,7 @@ def start(function, *arguments):
 def command(store, out, *words):
     """Run the command line in this process, silently."""
     # Only here: whoever reads this module for its helpers need not import torch.
-    from benchmarks.__main__ import main
+    from benchmarks.command_line import main
 
     with Path(os.devnull).open("w") as nothing:
         os.dup2(nothing.fileno(), 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks import experiments
-from benchmarks.__main__ import main
+from benchmarks.command_line import main
 from benchmarks.gather import asked_for, counts, sections
 from benchmarks.store import Store
 from sk_mixup import MixupClassifier, MixupRegressor

@@ -5,12 +5,17 @@ from __future__ import annotations
 import random
 import shlex
 import time
+from functools import partial
 
 import pandas as pd
 import pytest
 
-from benchmarks.__main__ import main
+from benchmarks.command_line import main
+from benchmarks.runner import Workers
+from benchmarks.work import Alone
 from tests.benchmarks.processes import command, done, start
+from tests.benchmarks.test_jobs import folds_of
+from tests.benchmarks.test_runner import do, nothing
 
 KILLS = 20
 TIMES = ["fit_seconds", "predict_seconds"]
@@ -77,3 +82,27 @@ def test_two_processes_on_one_store_share_the_work(undisturbed, tmp_path):
     expected = undisturbed(10)
     for out in outs:
         assert_equal_but_for_rounding(results(out), expected)
+
+
+def never_ending(log, job, runtime):
+    while True:
+        with log.open("a") as file:
+            file.write(".")
+        time.sleep(0.01)
+
+
+def test_workers_end_with_a_parent_that_is_killed(tmp_path):
+    jobs, log, store = folds_of("iris", 2, 1), tmp_path / "log", tmp_path / "store"
+    work = Alone(partial(never_ending, log))
+    parent = start(do, jobs, work, store, Workers(jobs=2), daemon=False)
+    while not log.exists():
+        assert parent.is_alive()
+        time.sleep(0.01)
+    parent.kill()
+    parent.join()
+    heir = start(do, jobs, Alone(nothing), store)  # waits for what others claim
+    heir.join(30)
+    assert heir.exitcode == 0
+    size = log.stat().st_size
+    time.sleep(0.1)
+    assert log.stat().st_size == size

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -10,7 +11,7 @@ import time
 import pandas as pd
 import pytest
 
-from benchmarks.__main__ import main
+from benchmarks.command_line import main
 
 TINY = ["--protocol", "paper", "--epochs", "1", "--folds", "2", "--alphas", "0", "1"]
 
@@ -141,7 +142,8 @@ def test_an_interrupt_says_how_to_go_on(run, monkeypatch):
 
 
 @pytest.mark.slow
-def test_whoever_is_told_to_end_ends_the_workers_too(tmp_path):
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGKILL"])
+def test_whoever_ends_ends_the_workers_too(name, tmp_path):
     words = ["demo", "--datasets", "digits", "--alphas", "0", "--jobs", "2"]
     places = ["--store", str(tmp_path / "store"), "--out", str(tmp_path)]
     program = subprocess.Popen(
@@ -151,10 +153,13 @@ def test_whoever_is_told_to_end_ends_the_workers_too(tmp_path):
         start_new_session=True,
     )
     wait_until(lambda: any((tmp_path / "store").glob("*/claims/*")))
-    program.terminate()
+    program.send_signal(getattr(signal, name))
     _, err = program.communicate(timeout=30)
-    assert program.returncode == 130
-    assert "same command goes on" in err
+    if name == "SIGKILL":
+        assert program.returncode == -signal.SIGKILL
+    else:
+        assert program.returncode == 130
+        assert "same command goes on" in err
     wait_until(lambda: not group_lives(program.pid))
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from benchmarks.__main__ import main
+from benchmarks.command_line import main
 from benchmarks.speed import command, report
 from benchmarks.speed.cases import GROUPS
 from benchmarks.speed.command import Request, groups_on, run

@@ -1,0 +1,337 @@
+"""The command line: ``python -m benchmarks``."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+import shlex
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks import commands, experiments
+from benchmarks.commands import Place
+from benchmarks.console import make_console, say
+from benchmarks.datasets import DatasetUnavailable
+from benchmarks.estimators import PROTOCOLS
+from benchmarks.experiment import Experiment, Options
+from benchmarks.files import CannotWrite, reason
+from benchmarks.runner import Workers, WorkersLost
+from benchmarks.speed import command as speed
+from benchmarks.speed.cases import GROUPS
+from benchmarks.store import Store, StoreError
+from benchmarks.work import Runtime
+
+PROGRAM = "python -m benchmarks"
+INTERRUPTED = 130
+
+
+class UsageError(ValueError):
+    """Something that was asked for cannot be; one sentence."""
+
+
+#: What goes wrong without being a fault of the program: each says it in one sentence.
+EXPECTED = (DatasetUnavailable, StoreError, WorkersLost, CannotWrite, UsageError)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line asks for.
+
+    Parameters
+    ----------
+    arguments : sequence of str, default=None
+        The command line after the program's name; None takes this process's.
+
+    Returns
+    -------
+    int
+        Exit status: 0 if all went well, 1 if something failed, 130 if interrupted.
+        Wrong usage ends the process with status 2.
+    """
+    known = experiments.load_all()
+    parser = make_parser(known)
+    asked = parser.parse_args(arguments)
+    place = Place(
+        Store(asked.store),
+        asked.out or Path("results") / asked.command,
+        make_console(),
+        make_console(stderr=True),
+    )
+    words = sys.argv[1:] if arguments is None else arguments
+    try:
+        return _run(asked, known, place, shlex.join([*PROGRAM.split(), *words]))
+    except (*EXPECTED, OSError) as error:
+        say(place.errors, f"{PROGRAM}: {_sentence(error)}")
+        return 2 if isinstance(error, UsageError) else 1
+    except KeyboardInterrupt:
+        say(place.errors, "Interrupted: the same command goes on where it stopped.")
+        return INTERRUPTED
+
+
+def _sentence(error: Exception) -> str:
+    """Say what an exception says, of a refusal of the system's with the path."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename} cannot be used ({reason(error)})."
+    return str(error)
+
+
+def make_parser(known: Mapping[str, Experiment]) -> argparse.ArgumentParser:
+    """Make the parser of the command line.
+
+    Parameters
+    ----------
+    known : mapping of str to Experiment
+        The experiments: a command each.
+
+    Returns
+    -------
+    argparse.ArgumentParser
+        The parser; ``command`` is an experiment's name or one of list, status,
+        report.
+    """
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM,
+        description="Compare mixup with its rivals. What is done is not done again: "
+        "the same command goes on where it stopped.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, experiment in known.items():
+        command = commands.add_parser(name, help=experiment.summary)
+        _add_questions(command)
+        if experiment.defaults.quick is not None:
+            command.add_argument(
+                "--quick", action="store_true", help="a rehearsal that says nothing"
+            )
+        if experiment.defaults.rivals is not None:
+            command.add_argument(
+                "--rivals",
+                nargs="*",
+                metavar="NAME",
+                help="other packages' estimators (default: all that are installed: "
+                f"{' '.join(experiment.defaults.rivals)})",
+            )
+        if experiment.any_suite:
+            command.add_argument(
+                "--suite", type=int, metavar="ID", help="an OpenML suite, 99 for CC18"
+            )
+        _add_places(command)
+        _add_workers(command)
+    listing = commands.add_parser("list", help="what there is, or what would run")
+    listing.add_argument("experiment", nargs="?", choices=list(known))
+    _add_questions(listing)
+    _add_places(listing)
+    status = commands.add_parser("status", help="what is done, failed and open")
+    status.add_argument("experiment", nargs="?", choices=list(known))
+    _add_places(status)
+    report = commands.add_parser("report", help="one page on all that is in the store")
+    _add_places(report)
+    timing = commands.add_parser("speed", help=speed.SUMMARY)
+    _add_timing(timing)
+    _add_places(timing)
+    return parser
+
+
+def _add_questions(parser: argparse.ArgumentParser) -> None:
+    """Add what changes the jobs."""
+    group = parser.add_argument_group("what is asked")
+    group.add_argument(
+        "--alphas",
+        nargs="+",
+        type=_alpha,
+        metavar="ALPHA",
+        help="values of alpha; 0 is plain training (ERM)",
+    )
+    group.add_argument(
+        "--datasets",
+        nargs="+",
+        metavar="NAME",
+        help="some of the experiment's sets; where classes will do, also OpenML's "
+        "numbers",
+    )
+    group.add_argument("--folds", type=_at_least(2), metavar="N", help="folds")
+    group.add_argument(
+        "--repeats", type=_at_least(1), metavar="N", help="shuffles of the folds"
+    )
+    group.add_argument(
+        "--epochs", type=_at_least(1), metavar="N", help="epochs of training"
+    )
+    group.add_argument(
+        "--protocol",
+        choices=list(PROTOCOLS),
+        help="; ".join(f"{p.name}: {p.summary}" for p in PROTOCOLS.values()),
+    )
+
+
+def _add_places(parser: argparse.ArgumentParser) -> None:
+    """Add where to read and write."""
+    group = parser.add_argument_group("where")
+    group.add_argument(
+        "--store",
+        type=_folder,
+        default=Path("results/store"),
+        metavar="DIR",
+        help="results of single jobs (default: %(default)s)",
+    )
+    group.add_argument(
+        "--out",
+        type=_folder,
+        metavar="DIR",
+        help="tables and reports (default: results/COMMAND)",
+    )
+
+
+def _add_workers(parser: argparse.ArgumentParser) -> None:
+    """Add how the work is done."""
+    group = parser.add_argument_group("how")
+    group.add_argument(
+        "--device", choices=["cpu", "cuda", "auto"], default="cpu", help="of networks"
+    )
+    group.add_argument(
+        "--cache", metavar="DIR", help="cache of the openml client (OPENML_CACHE_DIR)"
+    )
+    workers = group.add_mutually_exclusive_group()
+    workers.add_argument(
+        "--jobs",
+        type=_at_least(1),
+        default=1,
+        metavar="N",
+        help="processes of one thread each; 1 is this one with all threads",
+    )
+    workers.add_argument(
+        "--dask",
+        type=_address,
+        metavar="ADDRESS",
+        help="scheduler of a Dask cluster to work on",
+    )
+
+
+def _add_timing(parser: argparse.ArgumentParser) -> None:
+    """Add what is timed."""
+    group = parser.add_argument_group("what is asked")
+    group.add_argument(
+        "--cases", nargs="+", choices=list(GROUPS), help="what is measured (all)"
+    )
+    group.add_argument(
+        "--repeats", type=_at_least(1), default=5, metavar="N", help="turns of each (5)"
+    )
+    group.add_argument("--quick", action="store_true", help="sizes that say nothing")
+    group.add_argument(
+        "--device", choices=["cpu", "cuda"], default="cpu", help="cuda adds its cases"
+    )
+
+
+def _alpha(text: str) -> float:
+    """Read a value of alpha."""
+    value = float(text)
+    if math.isnan(value) or value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 0 to inf")
+    return value
+
+
+def _folder(text: str) -> Path:
+    """Read the path of a folder, which need not exist."""
+    if not text:
+        raise argparse.ArgumentTypeError("the path is empty")
+    path = Path(text)
+    if path.exists() and not path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is a file, not a folder")
+    return path
+
+
+def _address(text: str) -> str:
+    """Read the address of a scheduler."""
+    host, _, port = text.rpartition(":")
+    if not re.fullmatch(r"\S+", host) or not re.fullmatch(r"[0-9]{1,5}", port):
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is no address such as tcp://127.0.0.1:8786"
+        )
+    return text
+
+
+def _at_least(least: int) -> Callable[[str], int]:
+    """Return a reader of whole numbers."""
+
+    def number(text: str) -> int:
+        value = int(text)
+        if value < least:
+            raise argparse.ArgumentTypeError(f"{text} is less than {least}")
+        return value
+
+    return number
+
+
+def _run(
+    asked: argparse.Namespace,
+    known: Mapping[str, Experiment],
+    place: Place,
+    command: str,
+) -> int:
+    """Dispatch a parsed command line."""
+    if asked.command in ("status", "report"):
+        _check_store(place.store, known)
+    if asked.command == "status":
+        names = [asked.experiment] if asked.experiment else list(known)
+        commands.tell_status({name: known[name] for name in names}, place)
+    elif asked.command == "speed":
+        speed.run(_timings(asked), place.out, place.console)
+    elif asked.command == "report":
+        commands.write_report(known, place)
+    elif asked.command == "list" and asked.experiment is None:
+        commands.list_everything(known, place)
+    elif asked.command == "list":
+        experiment = known[asked.experiment]
+        commands.list_jobs(experiment, _options(experiment, asked), place)
+    else:
+        experiment = known[asked.command]
+        runtime = Runtime(_device(asked.device), asked.cache)
+        workers = Workers(asked.jobs, asked.dask)
+        options = _options(experiment, asked)
+        done = commands.run_experiment(
+            experiment, options, place, runtime, workers, command
+        )
+        return 0 if done else 1
+    return 0
+
+
+def _check_store(store: Store, known: Mapping[str, Experiment]) -> None:
+    """Refuse a folder in which no experiment has asked for anything."""
+    if not any(map(store.notes, known)):
+        raise UsageError(
+            f"{store.root} holds no results of an experiment: name the folder of a "
+            "store with --store, or run an experiment first."
+        )
+
+
+def _timings(asked: argparse.Namespace) -> speed.Request:
+    try:
+        groups = speed.groups_on(_device(asked.device), asked.cases)
+    except ValueError as error:
+        raise UsageError(f"{error}.") from error
+    return speed.Request(groups, asked.quick, asked.repeats)
+
+
+def _options(experiment: Experiment, asked: argparse.Namespace) -> Options:
+    names = ("datasets", "alphas", "folds", "repeats", "epochs", "protocol")
+    given = {name: getattr(asked, name) for name in names}
+    given |= {name: getattr(asked, name, None) for name in ("quick", "rivals", "suite")}
+    frozen: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in given.items()
+    }
+    try:
+        options = experiment.options(**frozen)
+        experiment.check_folds(options, getattr(asked, "cache", None))
+        experiment.jobs(options)
+        return options
+    except ValueError as error:
+        raise UsageError(f"{error}.") from error
+
+
+def _device(name: str) -> str:
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UsageError("--device cuda: there is no GPU here; use cpu or auto.")
+    return name
