@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 import pandas as pd
 
@@ -17,6 +20,10 @@ from benchmarks.work import Training, Work
 
 #: Epochs of a rehearsal.
 QUICK_EPOCHS = 100
+#: Jobs that one command may ask for: to look for so many takes seconds.
+MOST_JOBS = 100_000
+#: Folds for which any set is taken to have rows enough, until it is loaded.
+FEW_FOLDS = 30
 
 
 @dataclass(frozen=True)
@@ -133,6 +140,8 @@ class Experiment:
         for name in asked.keys() - open_to_all:
             if getattr(self.defaults, name) is None:
                 raise ValueError(f"--{name} means nothing to '{self.name}'")
+        if "alphas" in asked:
+            asked["alphas"] = tuple(dict.fromkeys(asked["alphas"]))
         if suite is not None:
             if "datasets" in asked:
                 raise ValueError("give either --suite or --datasets")
@@ -142,6 +151,32 @@ class Experiment:
             asked.setdefault("epochs", QUICK_EPOCHS)
         options = replace(self.defaults, **asked)
         return replace(options, datasets=self._select(options.datasets))
+
+    def check_folds(self, options: Options, cache: str | None = None) -> None:
+        """Make sure that the sets have rows for more folds than are usual.
+
+        Parameters
+        ----------
+        options : Options
+            What is asked.
+        cache : str or None, default=None
+            Root of the openml client's cache.
+
+        Raises
+        ------
+        ValueError
+            If a set that can be had has fewer rows, or no class with as many.
+        """
+        folds = options.folds or 1
+        if folds <= FEW_FOLDS:
+            return
+        for name in options.datasets or ():
+            with suppress(datasets.DatasetUnavailable):
+                data = datasets.load(name, cache)
+                if folds > (most := data.most_folds):
+                    raise ValueError(
+                        f"--folds {folds}: the rows of {data.label} suffice for {most}"
+                    )
 
     def _select(self, wanted: tuple[str, ...] | None) -> tuple[str, ...]:
         """Find what names of data sets mean here."""
@@ -161,9 +196,21 @@ class Experiment:
 
         All methods share the folds and the seed of a fold, so that comparisons are
         paired: same rows, same initial weights, same order of rows.
+
+        Raises
+        ------
+        ValueError
+            If a method is unknown, or they are more than `MOST_JOBS`.
         """
         folds, repeats = options.folds or 1, options.repeats or 1
         jobs = [self._on_any_fold(options, method) for method in self.methods(options)]
+        conditions = self.conditions(options)
+        number = folds * repeats * len(options.datasets or ()) * len(jobs)
+        if number * len(conditions) > MOST_JOBS:
+            raise ValueError(
+                f"folds {folds} and repeats {repeats} make "
+                f"{number * len(conditions):,} jobs, more than {MOST_JOBS:,}"
+            )
         return [
             replace(
                 job,
@@ -176,7 +223,7 @@ class Experiment:
             for dataset in options.datasets or ()
             for repeat in range(repeats)
             for fold in range(folds)
-            for extras in self.conditions(options)
+            for extras in conditions
             for job in jobs
         ]
 
@@ -196,12 +243,49 @@ class Experiment:
         return replace(job, fingerprint=self.fingerprint(job))
 
 
-def options_from_dict(values: dict[str, Any]) -> Options:
-    """Read options from what JSON made of them; what is no longer known is left out."""
-    known = {field.name for field in fields(Options)}
-    kept: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in values.items()
-        if name in known
-    }
+def options_from_dict(values: Mapping[str, Any]) -> Options:
+    """Read options from what JSON made of them; what is no longer known is left out.
+
+    Raises
+    ------
+    ValueError
+        If an option is what no command line can have asked for.
+    """
+    known = [field.name for field in fields(Options) if field.name in values]
+    kept: dict[str, Any] = {name: values[name] for name in known}
+    for name, value in kept.items():
+        if not (value is None and name != "protocol") and not _CHECKS[name](value):
+            raise ValueError(f"its option '{name}' is something else")
+        kept[name] = tuple(value) if isinstance(value, list) else value
     return Options(**kept)
+
+
+def _each(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    """Check each member of a list."""
+    return lambda value: isinstance(value, list) and all(map(check, value))
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and value >= 1
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[\w.+-]{1,100}", value) is not None
+
+
+def _is_alpha(value: object) -> bool:
+    return isinstance(value, int | float) and value >= 0
+
+
+_CHECKS: Final[Mapping[str, Callable[[Any], bool]]] = MappingProxyType(
+    {
+        "datasets": _each(_is_name),
+        "alphas": _each(_is_alpha),
+        "folds": _is_count,
+        "repeats": _is_count,
+        "epochs": _is_count,
+        "protocol": lambda value: isinstance(value, str) and value in PROTOCOLS,
+        "rivals": _each(_is_name),
+        "quick": lambda value: isinstance(value, bool),
+    }
+)

@@ -6,21 +6,23 @@ import platform
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.metadata import version
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 
 import joblib
 import pandas as pd
 
+import sk_mixup
 from benchmarks.experiment import Experiment, options_from_dict
 from benchmarks.jobs import Job
 from benchmarks.report import Section
-from benchmarks.store import Record, Store
+from benchmarks.store import Record, Store, read_note
 from benchmarks.tables import plain_table
 
 #: Share of repeated rows that a reader is told of.
 SHARE_WORTH_A_NOTE = 0.01
 
-PACKAGES = ("sk_mixup", "torch", "scikit-learn", "skorch", "numpy", "pandas")
+PACKAGES = ("torch", "scikit-learn", "skorch", "numpy", "pandas")
 
 
 def machine() -> Record:
@@ -31,8 +33,16 @@ def machine() -> Record:
         "processor": platform.machine(),
         "cores": joblib.cpu_count(),
         "python": platform.python_version(),
-        "versions": {name: version(name) for name in PACKAGES},
+        "versions": {"sk_mixup": sk_mixup.__version__}
+        | {name: _version(name) for name in PACKAGES},
     }
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:  # it is importable without being installed
+        return "unknown"
 
 
 def asked_for(experiment: Experiment, store: Store) -> list[Job]:
@@ -50,9 +60,51 @@ def asked_for(experiment: Experiment, store: Store) -> list[Job]:
     list of Job
         In the order in which they were asked for.
     """
-    notes = store.notes(experiment.name)
-    each = (experiment.jobs(options_from_dict(note["options"])) for note in notes)
-    return list(dict.fromkeys(job for jobs in each for job in jobs))
+    return look_up(experiment, store).jobs
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was asked of an experiment so far.
+
+    Parameters
+    ----------
+    jobs : list of Job
+        Each once, in the order in which they were asked for.
+    notes : list of dict
+        Who asked, when and for how many.
+    faults : list of str
+        A sentence for each file that is not what it should be.
+    """
+
+    jobs: list[Job]
+    notes: list[Record]
+    faults: list[str]
+
+
+def look_up(experiment: Experiment, store: Store) -> Asked:
+    """Look up what was asked of an experiment, and which files are left out.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        The experiment.
+    store : Store
+        Its store.
+    """
+    notes: list[Record] = []
+    faults: list[str] = []
+    jobs: dict[Job, None] = {}
+    for path in store.notes(experiment.name):
+        try:
+            note = read_note(path)
+            asked = experiment.jobs(options_from_dict(note["options"]))
+        except ValueError as error:
+            faults.append(f"{path} is left out: {error}.")
+            continue
+        notes.append(note)
+        jobs |= dict.fromkeys(asked)
+    return Asked(list(jobs), notes, [*faults, *store.faults(jobs)])
 
 
 def counts(store: Store, jobs: Sequence[Job]) -> dict[str, int]:
@@ -69,7 +121,13 @@ def counts(store: Store, jobs: Sequence[Job]) -> dict[str, int]:
 
 def named(frame: pd.DataFrame) -> pd.DataFrame:
     """Call data sets by the names that readers know, without their origin."""
-    return frame.assign(dataset=frame["dataset"].str.removeprefix("sklearn_"))
+    names = frame["dataset"].drop_duplicates()
+    short = names.str.removeprefix("sklearn_")
+    # "sklearn_iris" stays what it is beside OpenML's iris.
+    clear = short.where(~short.duplicated(keep=False), names)
+    return frame.assign(
+        dataset=frame["dataset"].map(dict(zip(names, clear, strict=True)))
+    )
 
 
 def data_notes(frame: pd.DataFrame) -> list[str]:
@@ -115,13 +173,13 @@ def sections(experiments: Mapping[str, Experiment], store: Store) -> list[Sectio
     list of Section
         How it was made, a section for each experiment and setting, what is missing.
     """
-    jobs = {name: asked_for(each, store) for name, each in experiments.items()}
+    asked = {name: look_up(each, store) for name, each in experiments.items()}
     shown = [
         part
         for name, each in experiments.items()
-        for part in _experiment_sections(each, store.frame(jobs[name]))
+        for part in _experiment_sections(each, store.frame(asked[name].jobs))
     ]
-    return [_made(experiments, store), *shown, _missing(jobs, store)]
+    return [_made(asked), *shown, _missing(asked, store)]
 
 
 def _experiment_sections(
@@ -132,8 +190,20 @@ def _experiment_sections(
         return
     for _, part in frame.groupby(["protocol", "epochs", "folds"], sort=False):
         title = f"{experiment.name}: {_setting(part)}"
-        text = (f"{experiment.summary}.", *data_notes(named(part)))
-        yield experiment.report(named(part)).headed(title, *text)
+        try:
+            section = experiment.report(named(part))
+            notes = data_notes(named(part))
+        except Exception as error:  # whatever was recorded, the report goes on
+            section, notes = Section(""), [cannot_show(experiment, error)]
+        yield section.headed(title, f"{experiment.summary}.", *notes)
+
+
+def cannot_show(experiment: Experiment, error: Exception) -> str:
+    """Say that results are not what the experiment records today."""
+    return (
+        f"The stored results of {experiment.name} cannot be shown "
+        f"({type(error).__name__}: {error}): they may be another version's."
+    )
 
 
 def _setting(frame: pd.DataFrame) -> str:
@@ -146,9 +216,9 @@ def _setting(frame: pd.DataFrame) -> str:
     return f"{protocol} protocol, {length}, {rows}{times}"
 
 
-def _made(experiments: Mapping[str, Experiment], store: Store) -> Section:
+def _made(asked: Mapping[str, Asked]) -> Section:
     """Tell of commands, machines and versions."""
-    notes = [note for name in experiments for note in store.notes(name)]
+    notes = [note for each in asked.values() for note in each.notes]
     commands = [
         {
             "command": note["command"],
@@ -176,17 +246,18 @@ def _made(experiments: Mapping[str, Experiment], store: Store) -> Section:
     return Section("How this was made", (text,), tuple(tables))
 
 
-def _missing(jobs: Mapping[str, Sequence[Job]], store: Store) -> Section:
-    """Tell of what failed, what is open and what was never asked for."""
+def _missing(asked: Mapping[str, Asked], store: Store) -> Section:
+    """Tell of what failed, what is open, what is damaged and was never asked for."""
     rows = [
-        {"experiment": name, **counts(store, asked)} for name, asked in jobs.items()
+        {"experiment": name, **counts(store, each.jobs)} for name, each in asked.items()
     ]
     failed = [
         f"{name}, {reason}"
-        for name, asked in jobs.items()
-        for reason in reasons(store.failures(asked))
+        for name, each in asked.items()
+        for reason in reasons(store.failures(each.jobs))
     ]
-    never = [name for name, asked in jobs.items() if not asked]
+    faults = [fault for each in asked.values() for fault in each.faults]
+    never = [name for name, each in asked.items() if not each.jobs]
     text = [f"Never asked for: {', '.join(never)}."] if never else []
     table = plain_table(pd.DataFrame(rows), "Jobs that were asked for")
-    return Section("What is missing", (*text, *failed), (table,))
+    return Section("What is missing", (*text, *failed, *faults), (table,))

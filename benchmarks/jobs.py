@@ -53,6 +53,26 @@ class Method:
         return cls(name, items(params))
 
 
+def alpha_name(alpha: float, none: str = "ERM") -> str:
+    """Name the training at an alpha; no two alphas have one name.
+
+    Parameters
+    ----------
+    alpha : float
+        The value.
+    none : str, default="ERM"
+        Name of training without mixing.
+
+    Examples
+    --------
+    >>> alpha_name(0), alpha_name(0.4), alpha_name(0.4000001)
+    ('ERM', 'mixup 0.4', 'mixup 0.4000001')
+    """
+    short = f"{alpha:g}"
+    exact = short if float(short) == alpha else repr(float(alpha))
+    return f"mixup {exact}" if alpha else none
+
+
 def alpha_methods(alphas: Iterable[float]) -> tuple[Method, ...]:
     """Name the classifier at each alpha; 0 is ERM.
 
@@ -62,7 +82,7 @@ def alpha_methods(alphas: Iterable[float]) -> tuple[Method, ...]:
     ['ERM', 'mixup 0.4', 'mixup 1']
     """
     return tuple(
-        Method.mixup(f"mixup {alpha:g}" if alpha else "ERM", alpha=float(alpha))
+        Method.mixup(alpha_name(alpha), alpha=float(alpha))
         for alpha in dict.fromkeys(alphas)
     )
 

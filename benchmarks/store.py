@@ -1,22 +1,52 @@
-"""Results on disk: a job is done if and only if its file exists."""
+"""Results on disk: a job is done if and only if its sound file exists."""
 
 from __future__ import annotations
 
-import json
-import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 import filelock
 import pandas as pd
 
+from benchmarks.checked_json import Unusable, read_json, require, write_json
+from benchmarks.files import CannotWrite, make_folder
 from benchmarks.jobs import Job, Unit, job_from_dict
 
 Record = dict[str, Any]
+
+#: What the files of a job hold, by kind.
+_SHAPES: Final = MappingProxyType(
+    {
+        "done": {"job": dict, "records": list},
+        "failed": {"job": dict, "reason": str},
+    }
+)
+
+#: What a note of a command holds.
+NOTE: Final = MappingProxyType(
+    {
+        "options": dict,
+        "command": str,
+        "jobs": int,
+        "device": str,
+        "date": str,
+        "system": str,
+        "processor": str,
+        "cores": int,
+        "python": str,
+        "versions": dict,
+    }
+)
+
+
+#: What is wrong with a file that is not there.
+ABSENT: Final = "it is absent"
 
 
 class StoreError(RuntimeError):
@@ -30,7 +60,9 @@ class Store:
     ``<experiment>/done`` holds results, ``failed`` the reasons of failures (to be
     tried again), ``asked`` what was asked for by whom, ``claims`` the lock files.
     Every file is written to a temporary name, flushed to the disk and renamed: it is
-    there whole or not at all. Any number of processes may share one store.
+    there whole or not at all. A file that holds something else, damaged or edited,
+    counts as absent, and `faults` tells of it. Any number of processes may share one
+    store.
 
     Parameters
     ----------
@@ -44,19 +76,17 @@ class Store:
 
     def is_done(self, job: Job) -> bool:
         """Tell whether the job's result is there."""
-        return self._path("done", job).exists()
+        return self._holds("done", job)
 
     def is_settled(self, job: Job) -> bool:
         """Tell whether the job is done or has failed."""
-        return self.is_done(job) or self._path("failed", job).exists()
+        return self.is_done(job) or self._holds("failed", job)
 
     def failures(self, jobs: Iterable[Job]) -> dict[Job, str]:
         """Return why jobs failed, for those that did."""
-        return {
-            job: str(_read(self._path("failed", job))["reason"])
-            for job in jobs
-            if self.is_settled(job) and not self.is_done(job)
-        }
+        failed = (job for job in jobs if not self.is_done(job))
+        reasons = ((job, _reason(self._path("failed", job), job)) for job in failed)
+        return {job: reason for job, reason in reasons if reason is not None}
 
     def forget_failures(self, jobs: Iterable[Job]) -> None:
         """Let jobs that failed be tried again."""
@@ -88,8 +118,22 @@ class Store:
             The long frame: one row per record, the job's columns first, in the order
             of the jobs.
         """
-        paths = (self._path("done", job) for job in jobs)
-        return _frame(map(_read, filter(Path.exists, paths)))
+        rows = [
+            job.columns() | record
+            for job in jobs
+            if self.is_done(job)
+            for record in _read_job(self._path("done", job), "done", job)["records"]
+        ]
+        return pd.DataFrame(rows)
+
+    def faults(self, jobs: Iterable[Job]) -> list[str]:
+        """Name the files of jobs that hold something else, a sentence each."""
+        files = [(self._path(kind, job), kind, job) for job in jobs for kind in _SHAPES]
+        return [
+            f"{path} is left out: {fault}; its job counts as open."
+            for path, kind, job in files
+            if (fault := _fault(path, kind, job)) not in (None, ABSENT)
+        ]
 
     # What was asked for.
 
@@ -97,9 +141,9 @@ class Store:
         """Write down what was asked for, under a name that nobody else uses."""
         _write(self.root / experiment / "asked" / f"{name}.json", content)
 
-    def notes(self, experiment: str) -> list[Record]:
-        """Read what was asked for so far."""
-        return [_read(path) for path in self._files(experiment, "asked")]
+    def notes(self, experiment: str) -> list[Path]:
+        """List the files that say what was asked for so far; see `read_note`."""
+        return sorted((self.root / experiment / "asked").glob("*.json"))
 
     @property
     def experiments(self) -> list[str]:
@@ -123,7 +167,7 @@ class Store:
         try:
             for unit in units:
                 path = self.root / unit.experiment / "claims" / f"{unit}.lock"
-                lock = filelock.FileLock(_made(path))
+                lock = _lock(path)
                 with suppress(filelock.Timeout):
                     lock.acquire(blocking=False)
                     locks[unit] = lock
@@ -137,69 +181,96 @@ class Store:
     def _path(self, kind: str, job: Job) -> Path:
         return self.root / job.experiment / kind / f"{job.key}.json"
 
-    def _files(self, experiment: str, kind: str) -> list[Path]:
-        return sorted((self.root / experiment / kind).glob("*.json"))
+    def _holds(self, kind: str, job: Job) -> bool:
+        return _fault(self._path(kind, job), kind, job) is None
 
 
-def _frame(contents: Iterable[Record]) -> pd.DataFrame:
-    rows = [
-        job_from_dict(content["job"]).columns() | record
-        for content in contents
-        for record in content["records"]
-    ]
-    return pd.DataFrame(rows)
+def read_note(path: Path) -> Record:
+    """Read what was asked for.
+
+    Parameters
+    ----------
+    path : Path
+        One of `Store.notes`.
+
+    Returns
+    -------
+    dict
+        What `NOTE` names, and ``seconds`` unless the command was interrupted.
+
+    Raises
+    ------
+    benchmarks.checked_json.Unusable
+        If the file holds something else.
+    """
+    note = read_json(path, NOTE)
+    require(note, dict.fromkeys({"seconds"} & set(note), float))
+    require(note["versions"], dict.fromkeys(note["versions"], str))
+    return note
 
 
-def _read(path: Path) -> Record:
+def _read_job(path: Path, kind: str, job: Job) -> Record:
+    """Read a file of a job."""
+    content = read_json(path, _SHAPES[kind])
+    for record in content.get("records", ()):
+        require(record, {})
     try:
-        content: Record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise StoreError(f"{path} cannot be read ({error}); delete it.") from error
+        found = job_from_dict(content["job"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise Unusable("its 'job' is something else") from error
+    if found != job:
+        raise Unusable("it is another job's")
     return content
 
 
+def _reason(path: Path, job: Job) -> str | None:
+    """Read why a job failed; None if it did not, by now."""
+    try:
+        return str(_read_job(path, "failed", job)["reason"])
+    except Unusable:
+        return None
+
+
+def _fault(path: Path, kind: str, job: Job) -> str | None:
+    """Say what is wrong with the file of a job; None if nothing is."""
+    try:
+        state = path.stat()
+    except OSError:
+        return ABSENT
+    return _fault_in(path, kind, job, state.st_mtime_ns, state.st_size, state.st_ino)
+
+
+@cache  # files are looked at often: each state of one is read once
+def _fault_in(path: Path, kind: str, job: Job, *state: int) -> str | None:
+    try:
+        _read_job(path, kind, job)
+    except Unusable as fault:
+        return str(fault)
+    return None
+
+
 def _write(path: Path, content: Record) -> None:
-    """Write a file whole or not at all."""
     # Only the process that has claimed the job writes it, so the temporary name need
     # not be unique, and one left by a killed process is overwritten.
-    temporary = _made(path).with_suffix(".tmp")
     try:
-        with temporary.open("w", encoding="utf-8") as file:
-            json.dump(content, file, default=_as_plain)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        _flush_folder(path.parent)
-    except OSError as error:
+        make_folder(path.parent)
+        write_json(path, content, beside=f"{path.stem}.tmp")
+    except CannotWrite as error:
         raise _unwritable(error) from error
 
 
-def _made(path: Path) -> Path:
-    """Make the folder of a path."""
+def _lock(path: Path) -> filelock.FileLock:
+    """Make a lock, and the folder of its file."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
+        make_folder(path.parent)
+    except CannotWrite as error:
         raise _unwritable(error) from error
-    return path
+    return filelock.FileLock(path)
 
 
-def _unwritable(error: OSError) -> StoreError:
+def _unwritable(error: Exception) -> StoreError:
+    words = str(error).rstrip(".")
     return StoreError(
-        f"the store cannot be written ({error}); free some space, or name another "
-        "folder with --store."
+        f"the store cannot be used: {words}; free some space, or name another folder "
+        "with --store."
     )
-
-
-def _flush_folder(folder: Path) -> None:
-    """Flush the renaming itself, where the system lets folders be opened."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def _as_plain(value: Any) -> Any:
-    """Turn NumPy's scalars and arrays into Python's."""
-    return value.tolist()

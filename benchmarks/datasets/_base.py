@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, Protocol
 
+import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
@@ -69,6 +70,13 @@ class Dataset:
         """Rows whose features and target repeat an earlier row's."""
         target = pd.Series(self.y, index=self.X.index)
         return int(pd.concat([self.X, target], axis=1).duplicated().sum())
+
+    @property
+    def most_folds(self) -> int:
+        """Folds that its rows can be dealt to, stratified if it has classes."""
+        if self.task == "regression":
+            return len(self.y)
+        return int(np.unique(self.y, return_counts=True)[1].max())
 
 
 class Source(Protocol):

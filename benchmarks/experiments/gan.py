@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from benchmarks import plots
 from benchmarks.experiment import Experiment, Options
 from benchmarks.gan import TOY_SETS, GanSettings, train_gan
-from benchmarks.jobs import Items, Job, Method, digest, items
+from benchmarks.jobs import Items, Job, Method, alpha_name, digest, items
 from benchmarks.report import Section, section
 from benchmarks.store import Record
 from benchmarks.tables import Table, metrics_table
@@ -27,12 +27,11 @@ def methods(options: Options) -> list[Method]:
     made = []
     for alpha in options.alphas or ():
         settings = {"alpha": float(alpha)}
-        if not alpha:
-            made.append(Method(PLAIN, items(settings), "gan"))
-            continue
-        both = settings | {"generator_alpha": float(alpha)}
-        made.append(Method(f"mixup {alpha:g}", items(settings), "gan"))
-        made.append(Method(f"mixup {alpha:g} in all steps", items(both), "gan"))
+        name = alpha_name(alpha, PLAIN)
+        made.append(Method(name, items(settings), "gan"))
+        if alpha:
+            both = settings | {"generator_alpha": float(alpha)}
+            made.append(Method(f"{name} in all steps", items(both), "gan"))
     return made
 
 

@@ -22,7 +22,7 @@ from benchmarks import datasets
 from benchmarks.estimators import QuietMLPRegressor, digest_of
 from benchmarks.experiment import Experiment, Options
 from benchmarks.experiments import _alphas
-from benchmarks.jobs import Job, Method, items
+from benchmarks.jobs import Job, Method, alpha_name, items
 from benchmarks.plots import critical_difference_diagram
 from benchmarks.report import Section, section
 from benchmarks.stats import compare_to_baseline, friedman_nemenyi, merits
@@ -45,7 +45,7 @@ METRICS = ("rmse", "r2", "fit_seconds", "predict_seconds")
 def methods(options: Options) -> list[Method]:
     """Compare the values of alpha, otherwise with the defaults, and rivals."""
     networks = [
-        Method(f"mixup {alpha:g}" if alpha else "ERM", items({"alpha": float(alpha)}))
+        Method(alpha_name(alpha), items({"alpha": float(alpha)}))
         for alpha in options.alphas or ()
     ]
     return [*networks, *(Method(name, (), name) for name in RIVALS)]

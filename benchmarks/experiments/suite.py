@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from benchmarks.estimators import names
 from benchmarks.experiment import Experiment, Options
 from benchmarks.experiments import _alphas
-from benchmarks.jobs import Method, items
+from benchmarks.jobs import Method, alpha_name, items
 from benchmarks.plots import critical_difference_diagram
 from benchmarks.report import Section, section
 from benchmarks.stats import compare_to_baseline, friedman_nemenyi, merits
@@ -51,7 +51,7 @@ def methods(options: Options) -> list[Method]:
             f"installed: {', '.join(installed_rivals())}"
         )
     networks = [
-        Method.mixup(f"mixup {alpha:g}{also}" if alpha else f"ERM{also}", **params)
+        Method.mixup(f"{alpha_name(alpha)}{also}", **params)
         for also, change in (("", {}), (", 1 network", {"n_estimators": 1}))
         for alpha in alphas
         for params in [{"alpha": float(alpha)} | change]

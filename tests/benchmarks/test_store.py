@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.jobs import items
-from benchmarks.store import Store, StoreError
+from benchmarks.checked_json import Unusable
+from benchmarks.jobs import alpha_methods, items
+from benchmarks.store import Store, StoreError, read_note
 from tests.benchmarks.test_jobs import job
 
 
@@ -73,19 +74,122 @@ def test_a_store_that_cannot_be_made_says_so(tmp_path):
         Store(tmp_path / "file" / "store").save(job(), [])
 
 
-def test_a_damaged_file_is_named(store):
-    store.save(job(), [])
+RECORDS = [{"error": 0.5, "curve": [1, 2]}, {"error": 0.25, "curve": [1, 3]}]
+WRITE = {
+    "done": lambda store: store.save(job(), RECORDS),
+    "failed": lambda store: store.save_failure(job(), "no reason"),
+}
+
+
+def damages(content, old):
+    """Give what may stand in a file instead of an object, as text.
+
+    Where the file is of an older version, which wrote no digest, nothing tells that a
+    value within a record was changed.
+    """
+    yield from ("", '{"job": ', "\0", "[]", "null", "1", '"x"', "{}", "[" * 100_000)
+    if old:
+        content = {name: content[name] for name in content if name != "digest"}
+        within_records = iter(())
+    else:
+        within_records = edits(content.get("records", []), {})
+    for name in content:
+        if name in ("digest", "details", "time"):
+            continue
+        without = {other: content[other] for other in content if other != name}
+        values = [None, [None], {"x": 1}, 1.5]
+        yield json.dumps(without)
+        yield json.dumps(without | {f"{name}s": content[name]})
+        yield from (json.dumps(without | {name: value}) for value in values)
+    for name in content["job"]:
+        without = {
+            other: content["job"][other] for other in content["job"] if other != name
+        }
+        yield from (
+            json.dumps(content | {"job": without | change})
+            for change in ({name: None}, {f"{name}s": 1}, {name: [1]})
+        )
+    yield from (json.dumps(content | {"records": each}) for each in within_records)
+
+
+def edits(records, changes):
+    for i, record in enumerate(records):
+        for name in record:
+            kept = {other: record[other] for other in record if other != name}
+            for change in ({}, {f"{name}s": record[name]}, {name: "x"}, {name: None}):
+                yield [*records[:i], kept | change, *records[i + 1 :]]
+
+
+@pytest.mark.parametrize("old", [False, True], ids=["today's", "an older version's"])
+@pytest.mark.parametrize("kind", WRITE)
+def test_a_file_that_holds_something_else_is_named_and_counts_as_absent(
+    store, kind, old
+):
+    WRITE[kind](store)
     (file,) = store.root.rglob("*.json")
-    file.write_text('{"job": ')
-    with pytest.raises(StoreError, match=r"\.json cannot be read .* delete it"):
-        store.frame([job()])
+    whole = file.read_text()
+    number = 0
+    for number, text in enumerate(damages(json.loads(whole), old), 1):
+        file.write_text(text)
+        assert not store.is_settled(job()), text
+        assert not store.is_done(job())
+        assert store.failures([job()]) == {}
+        assert store.frame([job(), job(fold=1)]).empty
+        (fault,) = store.faults([job(), job(fold=1)])
+        assert fault.startswith(f"{file} is left out: "), text
+        assert fault.endswith("; its job counts as open.")
+        assert "\n" not in fault
+    assert number > 30
+    WRITE[kind](store)  # over whatever is there
+    assert store.is_settled(job())
+    assert store.faults([job()]) == []
+
+
+@pytest.mark.parametrize("kind", WRITE)
+def test_files_of_older_versions_are_taken(store, kind):
+    WRITE[kind](store)
+    (file,) = store.root.rglob("*.json")
+    content = json.loads(file.read_text())
+    del content["digest"]
+    file.write_text(json.dumps(content))
+    assert store.is_settled(job())
+    assert store.faults([job()]) == []
+
+
+@pytest.mark.parametrize("alpha", [0.4, float("inf")])
+def test_what_was_saved_is_sound(store, alpha):
+    (method,) = alpha_methods([alpha])
+    saved = job(method=method, extras=items({"noise": 0.2, "kinds": ["a", "b"]}))
+    values = {"a": np.float32(0.1), "b": np.arange(3), "c": float("nan"), "d": (1, 2)}
+    store.save(saved, [values | {"e": {"x": [np.int64(1)], "y": "µ\ud800"}}])
+    assert store.faults([saved]) == []
+    assert store.is_done(saved)
+
+
+def note(**changes):
+    words = ("command", "device", "date", "system", "processor", "python")
+    whole = dict.fromkeys(words, "x") | {"jobs": 1, "cores": 2, "versions": {"a": "1"}}
+    return whole | {"options": {"folds": 2}} | changes
 
 
 def test_notes_come_back(store):
-    store.note("uci", "1", {"options": {"folds": 2}})
-    store.note("uci", "2", {"options": {"folds": 3}})
-    assert [note["options"]["folds"] for note in store.notes("uci")] == [2, 3]
+    store.note("uci", "1", note())
+    store.note("uci", "2", note(options={"folds": 3}, seconds=1.5))
+    notes = [read_note(path) for path in store.notes("uci")]
+    assert notes == [note(), note(options={"folds": 3}, seconds=1.5)]
     assert store.notes("demo") == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{name: None} for name in note()]
+    + [{"seconds": "x"}, {"versions": {"a": 1}}, {"versions": {"a": None}}],
+)
+def test_a_note_that_is_something_else_says_what(store, change):
+    store.note("uci", "1", note(**change))
+    (path,) = store.notes("uci")
+    with pytest.raises(Unusable, match="'(seconds|a|{})'".format(*change)):
+        read_note(path)
 
 
 def claims(root, units, answers):
