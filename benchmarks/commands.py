@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,14 @@ import pandas as pd
 from rich.console import Console
 
 from benchmarks import datasets, report
-from benchmarks.console import print_table, watching
+from benchmarks.console import print_list, print_table, say, watching
 from benchmarks.experiment import Experiment, Options
+from benchmarks.files import make_folder, write_whole
 from benchmarks.gather import (
-    asked_for,
+    cannot_show,
     counts,
     data_notes,
+    look_up,
     machine,
     named,
     reasons,
@@ -84,6 +86,7 @@ def run_experiment(
         Whether every job is done.
     """
     jobs = experiment.jobs(options)
+    _say_faults(place.store.faults(jobs), place.errors)
     note = _Note(place.store, experiment, options, command, runtime.device)
     note.begin(sum(not place.store.is_done(job) for job in jobs))
     with watching(place.console, jobs) as watcher:
@@ -130,16 +133,19 @@ class _Note:
 def _show(
     experiment: Experiment, options: Options, frame: pd.DataFrame, place: Place
 ) -> None:
-    """Write one row per record to a file and print the tables."""
-    place.out.mkdir(parents=True, exist_ok=True)
-    path = place.out / f"{experiment.name}-{options.protocol}.csv"
-    flat = [name for name in frame if not frame[name].map(_is_nested).any()]
-    frame[flat].to_csv(path, index=False)
-    for table in experiment.show(named(frame)):
+    """Print the tables and write one row per record to a file."""
+    try:
+        tables, notes = experiment.show(named(frame)), data_notes(named(frame))
+    except Exception as error:  # whatever was recorded, it is written
+        tables, notes = [], [cannot_show(experiment, error)]
+    for table in tables:
         print_table(place.console, table)
-    for note in data_notes(named(frame)):
-        place.console.print(note, highlight=False, soft_wrap=True)
-    place.console.print(f"Every fold: {path}", highlight=False, soft_wrap=True)
+    for note in notes:
+        say(place.console, note)
+    path = make_folder(place.out) / f"{experiment.name}-{options.protocol}.csv"
+    flat = [name for name in frame if not frame[name].map(_is_nested).any()]
+    write_whole(path, frame[flat].to_csv(index=False))
+    say(place.console, f"Every fold: {path}")
 
 
 def _is_nested(value: Any) -> bool:
@@ -148,7 +154,12 @@ def _is_nested(value: Any) -> bool:
 
 def _say_failures(failures: Mapping[Job, str], console: Console) -> None:
     for text in reasons(failures):
-        console.print(text, style="red", highlight=False, markup=False, soft_wrap=True)
+        say(console, text, style="red")
+
+
+def _say_faults(faults: Sequence[str], console: Console) -> None:
+    for text in faults:
+        say(console, text)
 
 
 def list_everything(experiments: Mapping[str, Experiment], place: Place) -> None:
@@ -171,10 +182,9 @@ def list_everything(experiments: Mapping[str, Experiment], place: Place) -> None
         for name, each in experiments.items()
     ]
     print_table(place.console, plain_table(pd.DataFrame(rows), "Experiments"))
-    place.console.print("Data sets", style="italic")
+    say(place.console, "Data sets", style="italic")
     for name in datasets.groups():
-        text = f"  {name}: {', '.join(datasets.group(name))}"
-        place.console.print(text, highlight=False)
+        print_list(place.console, name, datasets.group(name))
 
 
 def list_jobs(experiment: Experiment, options: Options, place: Place) -> None:
@@ -200,8 +210,7 @@ def list_jobs(experiment: Experiment, options: Options, place: Place) -> None:
     ]
     print_table(place.console, plain_table(pd.DataFrame(rows), experiment.summary))
     asked = f"{options.protocol} protocol, epochs: {options.all_epochs}"
-    text = f"{asked}. Methods: {', '.join(methods)}."
-    place.console.print(text, highlight=False)
+    say(place.console, f"{asked}. Methods: {', '.join(methods)}.")
 
 
 def tell_status(experiments: Mapping[str, Experiment], place: Place) -> None:
@@ -214,15 +223,16 @@ def tell_status(experiments: Mapping[str, Experiment], place: Place) -> None:
     place : Place
         Where to read and speak.
     """
+    store = place.store
+    asked = {name: look_up(each, store) for name, each in experiments.items()}
     rows = [
-        {"experiment": name, **counts(place.store, asked_for(each, place.store))}
-        for name, each in experiments.items()
+        {"experiment": name, **counts(store, each.jobs)} for name, each in asked.items()
     ]
-    title = f"Asked for in {place.store.root}"
-    print_table(place.console, plain_table(pd.DataFrame(rows), title))
-    for each in experiments.values():
-        jobs = asked_for(each, place.store)
-        _say_failures(place.store.failures(jobs), place.console)
+    say(place.console, f"Asked for in {store.root}:")
+    print_table(place.console, plain_table(pd.DataFrame(rows), ""))
+    for each in asked.values():
+        _say_failures(store.failures(each.jobs), place.console)
+        _say_faults(each.faults, place.errors)
 
 
 def write_report(experiments: Mapping[str, Experiment], place: Place) -> None:
@@ -236,5 +246,7 @@ def write_report(experiments: Mapping[str, Experiment], place: Place) -> None:
         Where to read, write and speak.
     """
     title = "Mixup on tables: results of the benchmarks"
+    for each in experiments.values():
+        _say_faults(look_up(each, place.store).faults, place.errors)
     for path in report.write(title, sections(experiments, place.store), place.out):
-        place.console.print(str(path), highlight=False, soft_wrap=True)
+        say(place.console, str(path))

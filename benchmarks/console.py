@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import textwrap
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from rich import box
 from rich.console import Console
-from rich.measure import Measurement
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -19,16 +18,48 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table as RichTable
-from rich.text import Text
+from rich.segment import Segment, Segments
 
+from benchmarks import layout
 from benchmarks.jobs import Job
 from benchmarks.runner import Watcher
 from benchmarks.tables import Table
 
 
+def make_console(*, stderr: bool = False) -> Console:
+    """Make a console that prints texts as they are."""
+    return Console(stderr=stderr, markup=False, emoji=False, highlight=False)
+
+
+def say(console: Console, text: str, style: str = "") -> None:
+    """Print a line as it is: a path that is copied from it is the path.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        Where to.
+    text : str
+        What; the terminal wraps it.
+    style : str, default=""
+        Colour.
+    """
+    line = [Segment(text, console.get_style(style) if style else None), Segment.line()]
+    console.print(Segments(line), soft_wrap=True, end="")
+
+
+def print_list(console: Console, name: str, members: Sequence[str]) -> None:
+    """Print what has a name, wrapped between its members."""
+    text = f"  {name}: {', '.join(members)}"
+    for line in textwrap.wrap(text, console.width, subsequent_indent="    "):
+        say(console, line)
+
+
 def print_table(console: Console, table: Table) -> None:
-    """Print a table, its best cells in bold; as wide as it needs to be.
+    """Print a table, its best cells in bold.
+
+    Where the terminal is too narrow, headings and words are wrapped, and the columns
+    that still have no room follow below. No cell is cut: a word that is longer than a
+    line is left to the terminal to wrap.
 
     Parameters
     ----------
@@ -37,33 +68,20 @@ def print_table(console: Console, table: Table) -> None:
     table : Table
         What.
     """
-    drawn = RichTable(title=table.title or None, box=box.SIMPLE_HEAD)
-    for name in table.cells.index.names:
-        drawn.add_column(str(name or ""), no_wrap=True)
-    for name, column in table.cells.items():
-        numbers = column.str.match(r"[-+\d]").any()
-        drawn.add_column(
-            str(name), justify="right" if numbers else "left", no_wrap=True
+    say(console, "")
+    if table.title:
+        say(console, table.title, style="italic")
+    for part in layout.parts(layout.columns(table), console.width):
+        wide = Console(
+            file=console.file,
+            width=max(layout.width_of(part), console.width),
+            force_terminal=console.is_terminal,
+            markup=False,
+            emoji=False,
+            highlight=False,
         )
-    last: tuple[object, ...] = ()
-    for key, texts, marks in zip(
-        table.cells.index, table.cells.to_numpy(), table.best.to_numpy(), strict=True
-    ):
-        labels = key if isinstance(key, tuple) else (key,)
-        if last and len(labels) > 1 and labels[0] != last[0]:
-            drawn.add_section()
-        again = len(labels) > 1 and last[:1] == labels[:1]
-        shown = ["" if again else str(labels[0]), *map(str, labels[1:])]
-        cells = [
-            Text(text, style="bold" if marked else "")
-            for text, marked in zip(texts, marks, strict=True)
-        ]
-        drawn.add_row(*map(Text, shown), *cells)
-        last = labels
-    # A cell cut short says nothing: better a line that the terminal wraps.
-    width = Measurement.get(console, console.options.update(width=1000), drawn).maximum
-    wide = Console(file=console.file, width=width, force_terminal=console.is_terminal)
-    wide.print(drawn)
+        wide.print(layout.draw(part))
+        say(console, "")
 
 
 @contextmanager
@@ -87,7 +105,7 @@ def watching(console: Console, jobs: Sequence[Job]) -> Iterator[Watcher]:
         yield _Lines(console, jobs)
         return
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
@@ -138,4 +156,4 @@ class _Lines:
                 seconds = time.monotonic() - self.started
                 when = "done before" if before else f"finished after {seconds:.1f} s"
                 lost = f", {self.failed[name]} jobs failed" * (self.failed[name] > 0)
-                self.console.print(f"{name}: {when}{lost}", highlight=False)
+                say(self.console, f"{name}: {when}{lost}")

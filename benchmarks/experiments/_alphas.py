@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from benchmarks.experiment import Options
 from benchmarks.jobs import Method, alpha_methods
-from benchmarks.paper import TABLE_4, set_name
+from benchmarks.paper import TABLE_4, PaperTable, set_name
 from benchmarks.plots import (
     critical_difference_diagram,
     error_against_alpha,
@@ -27,6 +27,7 @@ from benchmarks.tables import (
     comparison_table,
     error_table,
     metrics_table,
+    paper_table,
     plain_table,
 )
 
@@ -52,22 +53,30 @@ def methods(options: Options) -> tuple[Method, ...]:
 
 
 def show(frame: pd.DataFrame) -> list[Table]:
-    """Tabulate each method on each set, with the paper's figure beside it."""
+    """Tabulate each method on each set, and the paper's errors on those it has.
+
+    They stand beside where the paper has all the sets, else in a table of their own.
+    """
     metrics = ["error", "log_loss", "fit_seconds"]
     keys = ["dataset", "method"]
-    return [metrics_table(frame, keys, metrics, paper=_paper(frame))]
+    sets = frame["dataset"].drop_duplicates()
+    known = [str(name) for name in sets if set_name(str(name)) in TABLE_4]
+    beside = _paper(frame) if len(known) == len(sets) else None
+    tables = [metrics_table(frame, keys, metrics, paper=beside)]
+    if known and beside is None:
+        figures: PaperTable = {name: TABLE_4[set_name(name)] for name in known}
+        tables.append(paper_table(figures, "The paper's errors (%)", ["Data set"]))
+    return tables
 
 
-def _paper(frame: pd.DataFrame) -> pd.DataFrame | None:
+def _paper(frame: pd.DataFrame) -> pd.DataFrame:
     """Look the paper's errors up; its mixup is of an alpha that it does not state."""
     pairs = frame[["dataset", "method"]].drop_duplicates()
     index = pd.MultiIndex.from_frame(pairs)
     figures = [
-        TABLE_4.get(set_name(name), {}).get("ERM" if method == "ERM" else "mixup")
+        TABLE_4[set_name(name)]["ERM" if method == "ERM" else "mixup"]
         for name, method in index
     ]
-    if not any(figures):
-        return None
     return pd.DataFrame({"error (%)": figures}, index=index)
 
 

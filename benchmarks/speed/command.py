@@ -12,8 +12,9 @@ from typing import Any, Final
 import joblib
 import pandas as pd
 from rich.console import Console
+from rich.text import Text
 
-from benchmarks.console import print_table
+from benchmarks.console import print_table, say
 from benchmarks.speed import report
 from benchmarks.speed.cases import FULL, GROUPS, QUICK, make_table
 from benchmarks.speed.measure import Case, interleaved, ratios
@@ -92,16 +93,16 @@ def run(request: Request, folder: Path, console: Console) -> pd.DataFrame:
     compared = pd.DataFrame()
     with _settled():
         for case in _cases(request, console):
-            with console.status(case.title):
+            with console.status(Text(case.title)):
                 records += interleaved(case, request.repeats)
-            console.print(f"{case.title}: measured", highlight=False)
+            say(console, f"{case.title}: measured")
             done.append(case)
             readings = pd.DataFrame(records)
             compared = ratios(readings, done)
             report.write(readings, compared, folder)
     report.draw(compared, folder, f"{joblib.cpu_count()} cores")
     print_table(console, report.table(compared, request.repeats))
-    console.print(f"Readings, ratios and a figure: {folder}", highlight=False)
+    say(console, f"Readings, ratios and a figure: {folder}")
     return compared
 
 
@@ -124,5 +125,5 @@ def _cases(request: Request, console: Console) -> Iterator[Case]:
         for case in GROUPS[group](scale):
             for name, package in case.missing.items():
                 text = f"{case.title}: {name} left out, {package} is not installed"
-                console.print(text, highlight=False)
+                say(console, text)
             yield case.without(case.missing)

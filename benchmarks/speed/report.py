@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Final
 
 import pandas as pd
 
+from benchmarks.files import make_folder, write_whole
 from benchmarks.plots import speed_ratios
 from benchmarks.speed.peers import LOOP, MLP, SKORCH
 from benchmarks.tables import Table, plain_table
@@ -74,9 +76,9 @@ def write(readings: pd.DataFrame, ratios: pd.DataFrame, folder: Path) -> None:
     folder : Path
         Where to.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    readings.to_csv(folder / READINGS, index=False)
-    ratios.to_csv(folder / RATIOS, index=False)
+    make_folder(folder)
+    write_whole(folder / READINGS, readings.to_csv(index=False))
+    write_whole(folder / RATIOS, ratios.to_csv(index=False))
 
 
 def draw(ratios: pd.DataFrame, folder: Path, title: str) -> None:
@@ -93,7 +95,9 @@ def draw(ratios: pd.DataFrame, folder: Path, title: str) -> None:
     """
     times = ratios[ratios["unit"] == "s"]
     if len(times):
-        speed_ratios(_for_figure(times), title).savefig(folder / FIGURE, dpi=150)
+        drawn = io.BytesIO()
+        speed_ratios(_for_figure(times), title).savefig(drawn, format="png", dpi=150)
+        write_whole(folder / FIGURE, drawn.getvalue())
 
 
 def _for_figure(ratios: pd.DataFrame) -> pd.DataFrame:
