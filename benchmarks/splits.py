@@ -87,7 +87,13 @@ def forget() -> None:
 
 @lru_cache(maxsize=2)
 def _dataset(name: str, root: str | None) -> Dataset:
-    return datasets.load(name, root)
+    data = datasets.load(name, root)
+    if data.task != "classification":
+        raise datasets.DatasetUnavailable(
+            f"{name} cannot be used: its target is no classes but numbers; choose "
+            "another set."
+        )
+    return data
 
 
 @cache

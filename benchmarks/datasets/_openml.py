@@ -179,20 +179,27 @@ def _held(shelf: Path, data_id: int) -> list[str]:
     another version of pandas.
     """
     files = (_DESCRIPTION, _ARFF, f"dataset_{data_id}.pq", "dataset.pq")
+    for path in (shelf / name for name in files):
+        if path.exists() and not path.is_file():
+            raise bad_file(f"{path.name} is no file", shelf)
     held = [name for name in files if (shelf / name).is_file()]
     if _DESCRIPTION in held:
         # Of a damaged one the client would say nothing, and ask the server again.
-        _check_description(shelf)
+        _check_description(shelf, data_id)
     return held
 
 
-def _check_description(shelf: Path) -> None:
+def _check_description(shelf: Path, data_id: int) -> None:
     try:
         root = ElementTree.parse(shelf / _DESCRIPTION).getroot()
     except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise bad_file(f"{_DESCRIPTION} is damaged ({error})", shelf) from error
     if not root.tag.endswith("data_set_description"):
         raise bad_file(f"{_DESCRIPTION} describes no data set", shelf)
+    found = (root.findtext("{*}id") or "").strip()
+    if found != str(data_id):
+        of = f"data set {found}" if found else "a data set without a number"
+        raise bad_file(f"{_DESCRIPTION} is about {of}", shelf)
 
 
 @contextmanager

@@ -120,6 +120,15 @@ _SETS: Final[Mapping[str, Source]] = MappingProxyType(
 )
 
 
+#: Groups for whose purposes any set of OpenML with classes will do.
+_OPEN: Final = ("demo", "uci", "openml")
+
+#: The names of those of OpenML's sets that have one.
+_NAMES: Final[Mapping[int, str]] = MappingProxyType(
+    {source.id: source.name for source in _PAPER + _FURTHER}
+)
+
+
 def groups() -> list[str]:
     """Names of the groups of data sets."""
     return list(_GROUPS)
@@ -163,7 +172,9 @@ def select(within: str, wanted: Sequence[str] | None = None) -> list[str]:
         One of `groups`.
     wanted : sequence of str or None, default=None
         Names, with or without their origin: "iris" is OpenML's in "uci" and
-        scikit-learn's ("sklearn_iris") in "demo". None means all of the group.
+        scikit-learn's ("sklearn_iris") in "demo". Where classes will do, also
+        OpenML's numbers, "31" or "openml_31", of sets in the group or not. None means
+        all of the group.
 
     Returns
     -------
@@ -173,16 +184,19 @@ def select(within: str, wanted: Sequence[str] | None = None) -> list[str]:
     Raises
     ------
     ValueError
-        If a name is not in the group; it lists those that are.
+        If a name is neither in the group nor a number; it lists those that are.
     """
     members = group(within)
     if wanted is None:
         return members
     meaning = {short_name(name): name for name in members}
     meaning |= {name: name for name in members}
+    if within in _OPEN:
+        numbers = {name: _number(name) for name in wanted}
+        meaning |= {name: _named(i) for name, i in numbers.items() if i is not None}
     for name in wanted:
         if name not in meaning:
-            known = map(short_name, members)
+            known = [*map(short_name, members), *["openml_<id>"] * (within in _OPEN)]
             raise ValueError(_unknown(f"data set of '{within}'", name, known))
     return list(dict.fromkeys(meaning[name] for name in wanted))
 
@@ -195,7 +209,8 @@ def load(
     Parameters
     ----------
     name : str
-        One of `names`, or "openml_<id>" for any other data set of OpenML.
+        One of `names`, or "openml_<id>" (or the number alone) for any other data set
+        of OpenML.
     cache : path-like or None, default=None
         Root of the openml client's cache. None takes OPENML_CACHE_DIR, else the
         client's own setting. What it already holds is read and never changed; a set
@@ -242,15 +257,25 @@ def suite_members(suite: int, *, timeout: float = TIMEOUT) -> list[str]:
     with _starting_the_client(title):
         from benchmarks.datasets import _openml
     ids = _openml.suite(suite, title=title, timeout=timeout)
-    known = {source.id: source.name for source in _PAPER + _FURTHER}
-    return [known.get(data_id, f"openml_{data_id}") for data_id in ids]
+    return list(map(_named, ids))
+
+
+def _named(data_id: int) -> str:
+    """Name a set of OpenML as `load` takes it."""
+    return _NAMES.get(data_id, f"openml_{data_id}")
+
+
+def _number(name: str) -> int | None:
+    """Read OpenML's number from a name that is one, "31" or "openml_31"."""
+    by_number = re.fullmatch(r"(?:openml_)?([0-9]{1,9})", name)
+    return int(by_number[1]) if by_number else None
 
 
 def _find(name: str) -> Source:
     if name in _SETS:
         return _SETS[name]
-    if by_id := re.fullmatch(r"openml_(\d+)", name):
-        return OpenMLSet(name, int(by_id[1]))
+    if (data_id := _number(name)) is not None:
+        return OpenMLSet(f"openml_{data_id}", data_id)
     raise ValueError(_unknown("data set", name, [*_SETS, "openml_<id>"]))
 
 
