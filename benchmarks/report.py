@@ -15,7 +15,8 @@ from typing import TypeVar
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from benchmarks.tables import Table, to_html, to_markdown
+from benchmarks.files import make_folder, write_whole
+from benchmarks.tables import Table, no_html, to_html, to_markdown
 
 Part = TypeVar("Part")
 
@@ -131,15 +132,17 @@ def write(title: str, sections: Sequence[Section], folder: Path) -> tuple[Path, 
     text : Path
         ``report.md``, whose figures are files in ``figures`` beside it.
     """
-    (folder / "figures").mkdir(parents=True, exist_ok=True)
+    make_folder(folder / "figures")
     drawings = {
         id(figure): _svg(figure)
         for each in sections
         for figure in each.figures.values()
     }
     page, text = folder / "report.html", folder / "report.md"
-    page.write_text(_page(title, sections, drawings), encoding="utf-8")
-    text.write_text(_markdown(title, sections, drawings, folder), encoding="utf-8")
+    for name, drawing in _figure_files(sections, drawings).items():
+        write_whole(folder / name, drawing)
+    write_whole(page, _page(title, sections, drawings))
+    write_whole(text, _markdown(title, sections))
     return page, text
 
 
@@ -201,14 +204,26 @@ def _html_section(each: Section, drawings: Mapping[int, bytes]) -> str:
     return "\n".join(parts)
 
 
-def _markdown(
-    title: str, sections: Sequence[Section], drawings: Mapping[int, bytes], folder: Path
-) -> str:
-    parts = [f"# {title}"]
+def _figure_files(
+    sections: Sequence[Section], drawings: Mapping[int, bytes]
+) -> dict[str, bytes]:
+    return {
+        _figure_name(each, caption): drawings[id(figure)]
+        for each in sections
+        for caption, figure in each.figures.items()
+    }
+
+
+def _figure_name(section: Section, caption: str) -> str:
+    return f"figures/{_slug(section.title)}_{_slug(caption)}.svg"
+
+
+def _markdown(title: str, sections: Sequence[Section]) -> str:
+    parts = [f"# {no_html(title)}"]
     for each in sections:
-        parts += [f"## {each.title}", *each.text, *map(to_markdown, each.tables)]
-        for caption, figure in each.figures.items():
-            name = f"figures/{_slug(each.title)}_{_slug(caption)}.svg"
-            (folder / name).write_bytes(drawings[id(figure)])
-            parts += [f"![{caption}]({name})", f"*{caption}*"]
+        parts += [f"## {no_html(each.title)}", *map(no_html, each.text)]
+        parts += map(to_markdown, each.tables)
+        for caption in each.figures:
+            words = no_html(caption)
+            parts += [f"![{words}]({_figure_name(each, caption)})", f"*{words}*"]
     return "\n\n".join(part.strip() for part in parts) + "\n"

@@ -6,6 +6,7 @@ Every builder returns a `Table`; `to_markdown` and `to_html` write it.
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -269,11 +270,11 @@ def to_markdown(table: Table) -> str:
     str
         The title as a bold line, where there is one, and a pipe table.
     """
-    headings, rows = _written(table, stress="**{}**", escape=_escape_pipes)
+    headings, rows = _written(table, stress="**{}**", escape=_in_cell)
     lines = [headings, ["---"] * table.cells.index.nlevels]
     lines[1] += ["---:"] * table.cells.shape[1]
     text = "\n".join(f"| {' | '.join(line)} |" for line in lines + rows)
-    title = f"**{_escape_pipes(table.title)}**\n\n" if table.title else ""
+    title = f"**{_in_cell(table.title)}**\n\n" if table.title else ""
     return f"{title}{text}\n"
 
 
@@ -326,9 +327,20 @@ def _written(
     return headings, rows
 
 
-def _escape_pipes(text: str) -> str:
+def no_html(text: str) -> str:
+    """Keep Markdown from taking a text for HTML; "p < 0.001" stays as it is.
+
+    Examples
+    --------
+    >>> no_html("p < 0.001 on <b>iris</b>")
+    'p < 0.001 on &lt;b>iris&lt;/b>'
+    """
+    return re.sub(r"<(?=[A-Za-z/!?])", "&lt;", re.sub(r"&(?=#?\w+;)", "&amp;", text))
+
+
+def _in_cell(text: str) -> str:
     """Keep a text inside its cell of a Markdown table."""
-    return text.replace("|", r"\|")
+    return no_html(" ".join(text.splitlines())).replace("|", r"\|")
 
 
 def _title(name: str) -> str:

@@ -10,7 +10,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from benchmarks.report import Section, section, write
-from benchmarks.tables import plain_table
+from benchmarks.tables import Table, plain_table
 
 
 class Page(HTMLParser):
@@ -80,7 +80,23 @@ def test_the_text_names_figures_that_are_there(written):
     assert len(set(names)) == 2
     assert all((path.parent / name).read_bytes().startswith(b"<?xml") for name in names)
     assert "## First & foremost" in text
-    assert "| <iris> | 0.500 |" in text
+    assert "| &lt;iris> | 0.500 |" in text
+
+
+TAG = "<img src=x onerror=alert(1)>"
+
+
+def test_no_text_of_the_store_becomes_html(tmp_path):
+    cells = pd.DataFrame({TAG: [TAG]}, index=pd.Index([f"{TAG}\n{TAG}"], name=TAG))
+    hostile = Table(TAG, cells, cells.isna())
+    parts = [Section(TAG, (TAG, f"p < 0.05 {TAG}"), (hostile,), {TAG: drawing()})]
+    page, text = write(TAG, parts, tmp_path)
+    assert TAG not in page.read_text()
+    assert TAG not in text.read_text()
+    assert "p < 0.05" in text.read_text()
+    rows = [line for line in text.read_text().splitlines() if line.startswith("|")]
+    assert len(rows) == 3  # a line break within a cell is no new row
+    assert {row.count(" |") for row in rows} == {2}
 
 
 def test_a_report_is_the_same_each_time(tmp_path):
