@@ -324,8 +324,8 @@ def _options(experiment: Experiment, asked: argparse.Namespace) -> Options:
     }
     try:
         options = experiment.options(**frozen)
-        experiment.check_folds(options, getattr(asked, "cache", None))
         experiment.jobs(options)
+        experiment.check_folds(options, getattr(asked, "cache", None))
         return options
     except ValueError as error:
         raise UsageError(f"{error}.") from error

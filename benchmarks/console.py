@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 import textwrap
 import time
 from collections import Counter
@@ -28,6 +30,10 @@ from benchmarks.tables import Table
 
 def make_console(*, stderr: bool = False) -> Console:
     """Make a console that prints texts as they are."""
+    stream = sys.stderr if stderr else sys.stdout
+    if isinstance(stream, io.TextIOWrapper):
+        # A path may hold bytes that are no text: they are printed as they are.
+        stream.reconfigure(errors="surrogateescape")
     return Console(stderr=stderr, markup=False, emoji=False, highlight=False)
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from benchmarks.console import print_table, watching
+from benchmarks.console import make_console, print_table, say, watching
 from benchmarks.tables import Table, plain_table
 from tests.benchmarks.test_jobs import folds_of
 
@@ -28,6 +28,51 @@ def test_a_table_wider_than_the_terminal_is_not_cut():
     text = printed(plain_table(frame, ""), width=40)
     assert all(f"value {i}" in text for i in range(30))
     assert "…" not in text
+
+
+def wide_table(n_columns, n_rows=3):
+    """Make a table of long names, sentences and numbers."""
+    index = pd.MultiIndex.from_tuples(
+        [(f"set_{i // 2}", f"mixup 0.{i}, 1 network") for i in range(n_rows)],
+        names=["Data set", "Method"],
+    )
+    cells = {
+        f"heading number {j} (%)": [f"{i}.{j} ± 0.{j}" for i in range(n_rows)]
+        for j in range(n_columns - 1)
+    }
+    cells["what it is"] = ["several words that say what this row is about"] * n_rows
+    frame = pd.DataFrame(cells, index=index)
+    return Table("A title", frame, frame.isna())
+
+
+@pytest.mark.parametrize("width", [50, 60, 80, 120, 300])
+@pytest.mark.parametrize("n_columns", [1, 2, 4, 12])
+def test_every_cell_is_there_and_no_line_is_wider_than_the_terminal(n_columns, width):
+    table = wide_table(n_columns)
+    text = printed(table, width=width)
+    assert max(map(len, text.splitlines())) <= width
+    words = text.split()
+    for texts in (table.cells.to_numpy().ravel(), table.cells.columns):
+        assert all(word in words for each in texts for word in each.split())
+    numbers = [each for each in table.cells.to_numpy().ravel() if "±" in each]
+    assert all(each in text for each in numbers)  # numbers are not wrapped
+
+
+def test_a_table_that_fits_is_one_table_without_wrapped_lines():
+    table = wide_table(4)
+    lines = printed(table, width=200).splitlines()
+    assert len([line for line in lines if "heading number" in line]) == 1
+    assert all(name in lines[2] for name in table.cells.columns)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["a[/i]b", "run [test]", "[bold]x", ":smile:", "a\tb", "x " * 60, "\x1b[1m", "é"],
+)
+def test_a_line_is_said_as_it_is(path, capsys):
+    say(make_console(), f"Every fold: {path}")
+    say(make_console(stderr=True), path, style="red")
+    assert capsys.readouterr() == (f"Every fold: {path}\n", f"{path}\n")
 
 
 def test_words_that_look_like_markup_are_words():

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from importlib.metadata import Distribution, PackageNotFoundError
+
+import pandas as pd
 import pytest
 
+import sk_mixup
 from benchmarks import experiments
 from benchmarks.command_line import main
-from benchmarks.gather import asked_for, counts, sections
+from benchmarks.gather import asked_for, counts, machine, named, sections
 from benchmarks.store import Store
 from sk_mixup import MixupClassifier, MixupRegressor
 
@@ -92,6 +96,36 @@ def test_the_report_of_one_set_says_what_it_leaves_out(folders, tmp_path):
     assert "Left out: A test over data sets needs at least 2 complete sets" in text
 
 
-def test_the_report_of_an_empty_store_says_so(folders, tmp_path):
-    assert main(["report", *folders]) == 0
-    assert "Never asked for: " in (tmp_path / "out" / "report.md").read_text()
+@pytest.mark.parametrize("command", ["report", "status"])
+@pytest.mark.parametrize("store", ["absent", "empty", "something else"])
+def test_a_folder_that_is_no_store_is_refused(command, store, tmp_path, capsys):
+    folder = tmp_path / "store"
+    if store != "absent":
+        folder.mkdir()
+    if store == "something else":
+        (folder / "demo" / "done").mkdir(parents=True)
+        (folder / "report.html").write_text("")
+    out = tmp_path / "out"
+    assert main([command, "--store", str(folder), "--out", str(out)]) == 2
+    out_text, err = capsys.readouterr()
+    assert out_text == ""
+    assert f"{folder} holds no results of an experiment" in err
+    assert err.count("\n") == 1
+    assert not out.exists()
+
+
+def test_what_runs_is_told_where_nothing_is_installed(monkeypatch):
+    def absent(name):
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(Distribution, "from_name", absent)
+    versions = machine()["versions"]
+    assert versions["sk_mixup"] == sk_mixup.__version__
+    assert versions["torch"] == "unknown"
+
+
+def test_sets_are_called_short_names_unless_two_would_be_one():
+    names = ["sklearn_iris", "iris", "sklearn_wine", "openml_31"]
+    frame = pd.DataFrame({"dataset": [*names, *names]})
+    shown = ["sklearn_iris", "iris", "wine", "openml_31"]
+    assert named(frame)["dataset"].tolist() == [*shown, *shown]

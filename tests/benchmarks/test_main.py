@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from benchmarks.command_line import main
+from benchmarks.command_line import PROGRAM, main
+from tests.benchmarks.datasets.disk import refusing
 
 TINY = ["--protocol", "paper", "--epochs", "1", "--folds", "2", "--alphas", "0", "1"]
 
@@ -37,7 +41,7 @@ def test_an_experiment_prints_a_table_and_writes_every_fold(run, tmp_path):
     assert (status, err) == (0, "")
     assert "error (%)" in out
     assert "log loss" in out
-    assert "paper: error (%)" in out
+    assert "The paper's errors (%)" in out
     assert "±" in out
     assert "…" not in out
     folds = pd.read_csv(tmp_path / "results" / "demo" / "demo-paper.csv")
@@ -104,7 +108,20 @@ def load_but_wine(self, cache, timeout):
         (["demo", "--jobs", "0"], "0 is less than 1"),
         (["demo", "--rivals", "mlp"], "unrecognized arguments: --rivals"),
         (["suite", "--rivals", "svm"], "unknown rival 'svm'; known: logistic,"),
-        (["demo", "--jobs", "2", "--dask", "tcp://x"], "not allowed with"),
+        (["demo", "--jobs", "2", "--dask", "tcp://x:1"], "not allowed with"),
+        (["demo", "--dask", ""], "'' is no address such as tcp://"),
+        (["demo", "--dask", "x"], "'x' is no address such as tcp://"),
+        (["demo", "--dask", "tcp://x y:1"], "'tcp://x y:1' is no address"),
+        (["demo", "--dask", "tcp://x:"], "'tcp://x:' is no address"),
+        (["demo", "--store", ""], "the path is empty"),
+        (["report", "--out", ""], "the path is empty"),
+        (["demo", "--folds", "100000"], "make 1,200,000 jobs, more than 100,000"),
+        (["demo", "--folds", "8000"], "--folds 8000: the rows of iris suffice for 50"),
+        (["list", "demo", "--folds", "51"], "the rows of iris suffice for 50"),
+        (["regression", "--folds", "443"], "the rows of diabetes suffice for 442"),
+        (["demo", "--repeats", "99999999"], "jobs, more than 100,000"),
+        (["surface", "--datasets", "31"], "unknown data set of 'toy' '31'"),
+        (["regression", "--datasets", "31"], "unknown data set of 'regression'"),
         (["nothing"], "invalid choice"),
         ([], "required"),
     ],
@@ -121,6 +138,106 @@ def test_a_gpu_that_is_not_there_is_one_sentence(run, monkeypatch):
     status, _, err = run("demo", "--device", "cuda")
     assert status == 2
     assert err.strip().endswith("there is no GPU here; use cpu or auto.")
+
+
+@pytest.mark.parametrize("option", ["--store", "--out"])
+@pytest.mark.parametrize("command", ["demo", "report", "status", "list", "speed"])
+def test_a_file_that_is_named_for_a_folder_is_refused(run, tmp_path, command, option):
+    (tmp_path / "file").write_text("")
+    status, out, err = run(command, option, "file")
+    assert (status, out) == (2, "")
+    assert err.splitlines()[-1].endswith("file is a file, not a folder")
+
+
+def test_what_is_printed_fits_80_columns(run):
+    shapes = [["demo", *TINY], ["demo", *TINY, "--datasets", "iris"]]
+    for words in (*shapes, ["list"], ["list", "demo", *TINY], ["status"]):
+        status, out, err = run(*words)
+        assert (status, err) == (0, "")
+        assert max(map(len, out.splitlines())) <= 80, out
+
+
+ODD_NAMES = ["rep[/i]", "run [test]", "[bold]", ":smile:", "a\tb", "a b " * 30, "ü"]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_whatever_the_path_what_is_printed_contains_it(run, tmp_path, name):
+    out_path, store = tmp_path / name / "out", tmp_path / name / "store"
+    places = ["--store", str(store), "--out", str(out_path)]
+    status, out, err = run("demo", "--datasets", "iris", *TINY, *places)
+    assert (status, err) == (0, "")
+    assert f"Every fold: {out_path / 'demo-paper.csv'}\n" in out
+    assert (out_path / "demo-paper.csv").exists()
+    (store / "demo" / "asked" / "0.json").write_text("[]")
+    status, out, err = run("status", *places)
+    assert status == 0
+    assert f"Asked for in {store}:\n" in out
+    assert f"{store / 'demo' / 'asked' / '0.json'} is left out: " in err
+
+
+def test_the_report_is_printed_as_a_path(run, tmp_path):
+    run("demo", "--datasets", "iris", *TINY, "--store", "s")
+    _, out, _ = run("report", "--store", "s", "--out", "[/i] [test]")
+    assert out == "[/i] [test]/report.html\n[/i] [test]/report.md\n"
+
+
+@pytest.mark.parametrize("refusal", [errno.ENOSPC, errno.EACCES, errno.EROFS])
+def test_results_are_shown_where_they_cannot_be_written(run, tmp_path, refusal):
+    words = ["demo", "--datasets", "iris", *TINY, "--out", str(tmp_path / "out")]
+    (tmp_path / "out").mkdir()
+    with refusing(tmp_path / "out", refusal):
+        status, out, err = run(*words)
+    assert status == 1
+    assert "error (%)" in out
+    path = tmp_path / "out" / "demo-paper.csv"
+    assert err == f"{PROGRAM}: {path} cannot be written ({os.strerror(refusal)}).\n"
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_openml_numbers_are_names_of_sets(run, monkeypatch):
+    monkeypatch.setattr("benchmarks.datasets._registry.OpenMLSet.load", flowers)
+    words = ["demo", "--datasets", "iris", "61", "openml_31", "12345", *TINY]
+    status, out, err = run(*words)
+    assert (status, err) == (0, "")
+    for name in ("sklearn_iris", "iris", "credit_g", "openml_12345"):
+        assert f"{name}: finished after" in out
+
+
+def flowers(self, cache, timeout):
+    from benchmarks import datasets
+
+    return replace(datasets.load("sklearn_iris"), name=self.name)
+
+
+def test_a_set_of_numbers_is_not_taken_for_classes(run, monkeypatch):
+    monkeypatch.setattr("benchmarks.datasets._registry.OpenMLSet.load", numbers)
+    status, _, err = run("demo", "--datasets", "12345", *TINY)
+    assert status == 1
+    assert "openml_12345 cannot be used: its target is no classes but numbers" in err
+
+
+def numbers(self, cache, timeout):
+    return replace(flowers(self, cache, timeout), task="regression")
+
+
+def test_a_missing_package_is_one_sentence(tmp_path):
+    (tmp_path / "torch.py").write_text(
+        "raise ModuleNotFoundError('No module named torch', name='torch')"
+    )
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "list"],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=Path(__file__).parents[2],
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "python -m benchmarks: the package torch is not installed; install what the "
+        "benchmarks need with: pip install '.[benchmarks]'\n"
+    )
 
 
 def test_a_store_that_cannot_be_used_is_one_sentence(run, tmp_path):

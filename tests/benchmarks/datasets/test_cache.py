@@ -133,6 +133,41 @@ def test_a_cached_file_with_a_row_less_is_not_believed(server, cache):
     assert photograph(cache) == before
 
 
+@pytest.mark.parametrize("cached", [True, False], ids=["with data", "alone"])
+@pytest.mark.parametrize("number", ["62", "", "x"])
+def test_a_description_of_another_set_is_one_sentence(number, cached, server, cache):
+    datasets.load("iris", cache)
+    shelf = shelf_in(cache)
+    about = (shelf / "description.xml").read_text()
+    (shelf / "description.xml").write_text(
+        about.replace(f"<oml:id>{IRIS}<", f"<oml:id>{number}<")
+    )
+    if not cached:
+        (shelf / "dataset.arff").unlink()
+    before = photograph(cache)
+    server.answers.clear()
+    server.asked.clear()
+    message = complaint(cache=cache)
+    assert f"is about data set {number}" in message or not number
+    assert f"delete the folder {shelf} and run again" in message
+    assert server.asked == []
+    assert photograph(cache) == before
+
+
+@pytest.mark.parametrize("name", ["description.xml", "dataset.arff", "dataset_61.pq"])
+def test_a_folder_in_the_place_of_a_file_is_one_sentence(name, server, cache):
+    datasets.load("iris", cache)
+    shelf = shelf_in(cache)
+    (shelf / name).unlink(missing_ok=True)
+    (shelf / name).mkdir()
+    before = photograph(cache)
+    server.asked.clear()
+    message = complaint(cache=cache)
+    assert f"its file in the cache {name} is no file; delete the folder" in message
+    assert server.asked == []
+    assert photograph(cache) == before
+
+
 def test_an_old_description_is_told_from_a_bad_answer(server, cache):
     (shelf_in(cache) / "description.xml").write_bytes(server.answers[ABOUT].body)
     server.serve(IRIS, to_arff(flowers(40)))

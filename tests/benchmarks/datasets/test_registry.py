@@ -63,3 +63,23 @@ def test_an_unknown_name_lists_the_known_ones(call, known, guess):
     assert "\n" not in message
     assert f"did you mean '{guess}'?" in message
     assert ", ".join(known) in message
+
+
+@pytest.mark.parametrize("kind", ["demo", "uci", "openml"])
+def test_a_number_of_openml_is_a_name_where_classes_will_do(kind):
+    assert datasets.select(kind, ["31", "openml_31", "0061"]) == ["credit_g", "iris"]
+    assert datasets.select(kind, ["999", "openml_0999"]) == ["openml_999"]
+
+
+@pytest.mark.parametrize("kind", ["regression", "toy"])
+def test_a_number_is_no_name_where_the_sets_are_special(kind):
+    with pytest.raises(ValueError, match=f"unknown data set of '{kind}' '31'"):
+        datasets.select(kind, ["31"])
+
+
+@pytest.mark.parametrize("name", ["-31", "3.1", "openml_", "x31", "٣١", "1" * 10, ""])
+def test_what_is_no_number_is_unknown(name):
+    with pytest.raises(ValueError, match=r"unknown .*known: .*openml_<id>"):
+        datasets.select("demo", [name])
+    with pytest.raises(ValueError, match=r"unknown .*known: .*openml_<id>"):
+        datasets.load(name)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import io
+from collections import Counter, defaultdict
 
 import pytest
 from matplotlib.figure import Figure
+from rich.console import Console
 
 from benchmarks import experiments
+from benchmarks.console import print_table
 from benchmarks.estimators import build, trains_together
 from benchmarks.experiment import Options
 from benchmarks.report import write
@@ -62,6 +65,20 @@ def test_every_network_has_parameters_that_there_are(experiment):
             build(job)._validate_params()
 
 
+@pytest.mark.parametrize("alphas", [(0.4, 0.4000001, 0.1 + 0.3), (0, 1e-12, 3, 3.0)])
+def test_no_two_alphas_have_one_name(experiment, alphas):
+    if experiment.defaults.alphas is None or experiment.name == "ablation":
+        pytest.skip("it takes no values of alpha, or one")
+    jobs = experiment.jobs(experiment.options(alphas=alphas, repeats=1))
+    folds = Counter((job.dataset, job.fold, job.method.name) for job in jobs)
+    assert set(folds.values()) == {1}
+
+
+def test_more_jobs_than_can_be_looked_for_are_refused(experiment):
+    with pytest.raises(ValueError, match=r"repeats 1000000000 make .* jobs"):
+        experiment.jobs(experiment.options(repeats=10**9))
+
+
 def test_options_are_kept_or_refused(experiment):
     for name in ("alphas", "folds", "repeats"):
         if getattr(experiment.defaults, name) is None:
@@ -69,6 +86,14 @@ def test_options_are_kept_or_refused(experiment):
                 experiment.options(**{name: 3})
     assert experiment.options(epochs=7).epochs == 7
     assert isinstance(experiment.options(), Options)
+
+
+def assert_fits_80_columns(tables):
+    out = Console(file=io.StringIO(), width=80)
+    for table in tables:
+        print_table(out, table)
+    text = out.file.getvalue()
+    assert max(map(len, text.splitlines())) <= 80, text
 
 
 def test_a_tiny_run_ends_in_tables_and_a_section(experiment, toys, tmp_path):
@@ -80,6 +105,7 @@ def test_a_tiny_run_ends_in_tables_and_a_section(experiment, toys, tmp_path):
     tables = experiment.show(frame)
     assert tables
     assert all(len(table.cells) for table in tables)
+    assert_fits_80_columns(tables)
     one_set = frame[frame["dataset"] == frame["dataset"].iloc[0]]
     assert all(len(table.cells) for table in experiment.show(one_set))
     section = experiment.report(frame).headed(experiment.name)
