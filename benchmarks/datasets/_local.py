@@ -51,7 +51,8 @@ class LocalSet:
 class CaliforniaHousing:
     """California housing (20,640 x 8), fetched and cached by scikit-learn itself.
 
-    scikit-learn keeps it in its own folder (SCIKIT_LEARN_DATA), not in OpenML's.
+    scikit-learn keeps it in its own folder (SCIKIT_LEARN_DATA), not in OpenML's, as
+    ``cal_housing_py3.pkz``, which it unpickles. No other file of a data set is.
     """
 
     name: str = "california_housing"
