@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from skorch.callbacks import PrintLog
+from skorch.callbacks import PrintLog, ProgressBar
 
 if TYPE_CHECKING:
     from sk_mixup._net import MixupNet
@@ -50,3 +50,7 @@ class QuietLog(PrintLog):
             print(text, flush=True)
         else:
             self.sink(text)
+
+
+class Bar(ProgressBar):
+    """The progress bar that ``verbose=2`` shows."""

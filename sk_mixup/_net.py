@@ -17,6 +17,7 @@ from skorch.callbacks import (
     Callback,
     Checkpoint,
     EpochTimer,
+    LRScheduler,
     ProgressBar,
     TrainEndCheckpoint,
 )
@@ -24,7 +25,7 @@ from torch import Tensor
 
 from sk_mixup._averaging import WeightAverage
 from sk_mixup._epoch import Block, Minibatches, ValidationRows
-from sk_mixup._log import QuietLog
+from sk_mixup._log import Bar, QuietLog
 from sk_mixup._losses import Loss, SoftCrossEntropy
 from sk_mixup._modules import Network
 from sk_mixup._optimizer_state import State, cloned, joined, state_of_run
@@ -101,29 +102,55 @@ class MixupNet(skorch.NeuralNet):
         """Return a copy whose training leaves this net as it is.
 
         Records of past epochs are shared: they never change, and after many epochs they
-        would take longer to copy than the next epoch to train.
+        would take longer to copy than the next epoch to train. So are callbacks, which
+        are the user's.
         """
+        own = [_named(each)[1] for each in self.callbacks]
         records = [self.history, *(getattr(self, name) for name in RECORDS)]
         shared = {id(each): copy.copy(each) for each in records}
+        shared |= {id(each): each for each in own}
         history = shared[id(self.history)]
         if history:  # whose last epoch a callback may write to before the next begins
             history[-1] = copy.deepcopy(history[-1])
         return copy.deepcopy(self, shared)
 
     def go_on_with(
-        self, callbacks: list[Any], verbose: int, weight_decay: float | None
+        self, settings: dict[str, Any], callbacks: list[Any], weight_decay: float | None
     ) -> None:
-        """Take settings that may change while training goes on."""
-        self.callbacks, self.verbose = callbacks, verbose
-        self.initialize_callbacks()
+        """Take settings that may change while training goes on.
+
+        As in skorch, callbacks that stay are not initialised again, and the learning
+        rate stays where they have left it unless another one is asked for.
+        """
+        asked = ("lr", "lr_schedule")
+        other_rate = any(settings[name] != getattr(self, name) for name in asked)
+        self.set_params(**{k: own for k, own in settings.items() if k != "lr"})
+        if other_rate:
+            self._begin_at(settings["lr"])
+        if not _same_callbacks(callbacks, self.callbacks):
+            self.callbacks = callbacks
+            self.initialize_callbacks()
         for group in self.optimizer_.param_groups:
             if weight_decay is not None:
                 group["weight_decay"] = weight_decay
 
-    def judge_by(self, patience: int | None) -> None:
-        """Stop by validation rows after ``patience`` epochs, or with None do not."""
+    def _begin_at(self, lr: float) -> None:
+        self.set_params(lr=lr)
+        for group in self.optimizer_.param_groups:
+            if "initial_lr" in group:  # of which torch's schedules take multiples
+                group["initial_lr"] = lr
+
+    def accompany(self, patience: int | None, bar_steps: int | None) -> None:
+        """Set the callbacks of the net's own.
+
+        ``patience`` is the number of epochs after which to stop by validation rows,
+        ``bar_steps`` the length of an epoch in a progress bar; None goes without.
+        """
         given: list[tuple[str, Callback]] = self.callbacks_
-        others = [each for each in given if not isinstance(each[1], BestEpoch)]
+        others = [each for each in given if not isinstance(each[1], BestEpoch | Bar)]
+        if bar_steps is not None:  # before the line that is printed below it
+            bar = Bar(batches_per_epoch=bar_steps).initialize()
+            others.insert(-1, ("epoch_bar", bar))
         if patience is not None:
             others.append(("best_epoch", BestEpoch(patience).initialize()))
         self.callbacks_: list[tuple[str, Callback]] = others
@@ -177,7 +204,17 @@ class MixupNet(skorch.NeuralNet):
         finally:
             for name in WHILE_TRAINING:
                 delattr(self, name)
+            self._let_schedules_go()
         return self
+
+    def _let_schedules_go(self) -> None:
+        """Drop torch's schedules, which every training makes anew.
+
+        They hold the optimiser, which would be stored a second time with them.
+        """
+        for _, callback in self.callbacks_:
+            if isinstance(callback, LRScheduler):
+                callback.lr_scheduler_ = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what a training needs, where a callback writes the net down."""
@@ -430,6 +467,18 @@ class MixupNet(skorch.NeuralNet):
         states = [net.optimizer_state(run) for net, runs in parts for run in runs]
         parameter = self.optimizer_.param_groups[0]["params"][0]
         self.optimizer_.state[parameter] = joined(states)
+
+
+def _same_callbacks(ours: Sequence[Any], theirs: Sequence[Any]) -> bool:
+    """Tell whether two lists hold the same objects under the same names."""
+    if len(ours) != len(theirs):
+        return False
+    pairs = zip(map(_named, ours), map(_named, theirs), strict=True)
+    return all(a[0] == b[0] and a[1] is b[1] for a, b in pairs)
+
+
+def _named(callback: Any) -> tuple[Any, Any]:
+    return callback if isinstance(callback, tuple) else (None, callback)
 
 
 def _side_by_side(

@@ -16,7 +16,6 @@ from sklearn.utils.validation import (
     check_random_state,
     validate_data,
 )
-from skorch.callbacks import ProgressBar
 
 from sk_mixup import _data
 from sk_mixup._architecture import Architecture, MLPArchitecture, ModuleArchitecture
@@ -87,7 +86,7 @@ class Preparation:
             runs=runs,
             standardize=standardize,
             net=None if self.first else self._net(standardize, moments, whole.targets),
-            net_params=self._net_params(runs),
+            net_params=self._net_params,
             fixed=self._fixed,
             moments=moments,
         )
@@ -396,15 +395,12 @@ class Preparation:
             est.module, shape, est._n_outputs, est.mix_layer, est.module_params or {}
         )
 
-    def _net_params(self, runs: list[Run]) -> dict[str, Any]:
+    @property
+    def _net_params(self) -> dict[str, Any]:
         est = self.estimator
-        callbacks = list(est.callbacks or [])
-        if est.verbose >= 2:
-            steps = -(-len(runs[0].training) // est.batch_size)
-            callbacks.append(("progress_bar", ProgressBar(batches_per_epoch=steps)))
         return {
             **(est.net_params or {}),
-            "callbacks": callbacks,
+            "callbacks": list(est.callbacks or []),
             "verbose": int(est.verbose),
         }
 

@@ -69,6 +69,15 @@ class Problem:
     fixed: dict[str, Any] = field(default_factory=dict)
     moments: list[Moments | None] = field(default_factory=list)
 
+    @property
+    def verbose(self) -> int:
+        return int(self.net_params.get("verbose", 0))
+
+    @property
+    def bar_steps(self) -> int | None:
+        """Steps of an epoch, if a progress bar is to show them."""
+        return self.recipe.steps if self.verbose >= 2 else None
+
 
 @dataclass(frozen=True)
 class Share:
@@ -251,13 +260,12 @@ def _train_stack(stack: Stack, threads: int, progress: Progress) -> MixupNet:
             network = stack.recipe.architecture.build(standardize, runs)
             net = _new_net(problem, network)
         else:
-            net.set_params(**_training_params(stack.recipe))
             net.go_on_with(
+                _training_params(stack.recipe) | {"verbose": problem.verbose},
                 problem.net_params["callbacks"],
-                problem.net_params["verbose"],
                 dict(stack.recipe.optimizer_params).get("weight_decay"),
             )
-            net.judge_by(stack.recipe.patience)
+            net.accompany(stack.recipe.patience, problem.bar_steps)
         minibatches = Minibatches(runs, stack.recipe.plan, net.module_.inputs)
         return net.train(minibatches, stack.owners, progress)
 
@@ -277,7 +285,7 @@ def _new_net(problem: Problem, network: Network) -> MixupNet:
         **params,
     )
     net.initialize()
-    net.judge_by(recipe.patience)
+    net.accompany(recipe.patience, problem.bar_steps)
     return net
 
 
