@@ -155,7 +155,7 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
     @property
     @abstractmethod
     def _loss(self) -> type[Loss]:
-        """The loss that is trained."""
+        """The loss to train; predictions are made by that of ``net_``."""
 
     @property
     @abstractmethod
@@ -303,7 +303,8 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
                 dtype=dtype,
                 order="C",
                 ensure_all_finite=False,  # which would not say where
-                allow_nd=self.module is not None,
+                allow_nd=(self.module if reset else self._fixed["module"])
+                is not None,
             )
         check_finite(X, getattr(self, "feature_names_in_", None), taker)
         if not reset:
@@ -327,7 +328,7 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         device = network.inputs.shift.device
         dtype = numpy_dtype(network.inputs.shift.dtype)
         X = self._check_rows(X, dtype, reset=False)
-        link = self._loss().link()
+        link = self.net_.criterion_.link()
         predicted = np.empty((X.shape[0], self._n_outputs), dtype=dtype)
         with torch.inference_mode(), torch_threads(self._threads_for(X.shape[0])):
             for chunk in gen_batches(X.shape[0], self._chunk_rows(X)):

@@ -128,7 +128,7 @@ class MixupNet(skorch.NeuralNet):
         if other_rate:
             self._begin_at(settings["lr"])
         if not _same_callbacks(callbacks, self.callbacks):
-            self.callbacks = callbacks
+            self.callbacks: list[Any] = callbacks
             self.initialize_callbacks()
         for group in self.optimizer_.param_groups:
             if weight_decay is not None:

@@ -21,6 +21,7 @@ from sk_mixup import _data
 from sk_mixup._architecture import Architecture, MLPArchitecture, ModuleArchitecture
 from sk_mixup._columns import holds_codes, warn_of_lost_digits
 from sk_mixup._epoch import Plan
+from sk_mixup._equality import same_value, snapshot
 from sk_mixup._modules import Standardize
 from sk_mixup._moments import Moments
 from sk_mixup._net import MixupNet
@@ -114,21 +115,20 @@ class Preparation:
             "n_estimators": int(est.n_estimators),
             "hidden_layer_sizes": None if est.module else sizes,
             "module": est.module,
-            "module_params": dict(est.module_params or {}),
+            "module_params": snapshot(est.module_params or {}),
             "loss": getattr(est, "loss", None),
             "standardize": bool(est.standardize),
             "clip": float(est.clip) if est.standardize and est.clip else None,
             "optimizer": _data.resolve_optimizer(est.optimizer).__name__,
-            "optimizer_params": dict(est.optimizer_params or {}),
-            "net_params": dict(est.net_params or {}),
+            "optimizer_params": snapshot(est.optimizer_params or {}),
+            "net_params": snapshot(est.net_params or {}),
         }
 
     def _check_networks_at_hand(self) -> None:
         """Check that the networks to go on with are those that are asked for."""
         for name, wanted in self._fixed.items():
             trained = self.estimator._fixed[name]
-            # Texts, since what users put into dicts may not compare, as arrays do not.
-            if trained is not wanted and repr(trained) != repr(wanted):
+            if not same_value(trained, wanted):
                 raise ValueError(
                     f"{name} cannot change from {trained} to {wanted} while training "
                     "goes on; fit a new estimator."

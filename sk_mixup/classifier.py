@@ -507,7 +507,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         return len(self.classes_)
 
     def _links(self) -> list[nn.Module]:
-        return [self._loss().link()]
+        return [self.net_.criterion_.link()]
 
     @property
     def _multilabel(self) -> bool:

@@ -420,7 +420,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         return copy.deepcopy(network).double()
 
     def _links(self) -> list[nn.Module]:
-        return [self._loss().link(), Rescale(*self._scaling)]
+        return [self.net_.criterion_.link(), Rescale(*self._scaling)]
 
     @property
     def _scaling(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
