@@ -15,9 +15,10 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from sk_mixup._losses import Loss
 from sk_mixup._moments import Moments
 from sk_mixup._stacked import Batch, Mixture, Step
+from sk_mixup._storage import ArrayModule
 
 
-class StackedCopies(nn.Module):
+class StackedCopies(ArrayModule):
     """Independent copies of a user's torch module, one per run, applied in a loop.
 
     Parameters

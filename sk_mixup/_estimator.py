@@ -277,14 +277,26 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         self._fixed = problem.fixed
         self._moments = problem.moments
         self._weight_unit = problem.runs[0].training.weight_unit
-        self.history_ = net.history
-        # An epoch that a callback has cut short has no loss.
-        whole = [epoch for epoch in net.history if "train_loss" in epoch]
-        self.n_iter_ = len(whole)
-        self.loss_curve_ = [epoch["train_loss"] for epoch in whole]
-        self.validation_scores_ = (
-            -np.array(net.valid_losses_) if net.valid_losses_ else None
-        )
+        self.n_iter_ = len(net.latest_epochs())
+
+    # Read off the net when asked for: there may be as many epochs as calls.
+
+    @property
+    def history_(self) -> Any:
+        """Return one entry an epoch: losses and durations."""
+        return self.net_.history
+
+    @property
+    def loss_curve_(self) -> list[float]:
+        """Return the mean loss of each epoch."""
+        whole = (epoch for epoch in self.net_.history if "train_loss" in epoch)
+        return [epoch["train_loss"] for epoch in whole]
+
+    @property
+    def validation_scores_(self) -> NDArray[np.floating] | None:
+        """Return minus the loss on validation rows, of each epoch that has any."""
+        losses = self.net_.valid_losses_
+        return -np.array(losses) if losses else None
 
     # Prediction.
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from sk_mixup._data import Memo
 from sk_mixup._net import MixupNet
+from sk_mixup._records import Bookmark
 from sk_mixup._stacks import Problem, Progress, train_problems
 
 MAX_MEMORY = 1_000_000_000
@@ -142,11 +143,14 @@ class Attempt:
         self.options = options
         self.before = dict(vars(estimator))
         self.problem: Problem | None = None
+        self.records: Bookmark | None = None
         self.error: Exception | None = None
 
     def prepare(self, memo: Memo) -> None:
         """Check the data and make a problem of them."""
         self.problem = self.estimator._problem(*self.data, memo, **self.options)
+        if self.problem.net is not None:
+            self.records = Bookmark(self.problem.net)
 
     def adopt(self, net: MixupNet) -> None:
         """Make the trained net the estimator's."""
@@ -156,7 +160,9 @@ class Attempt:
         """Put the estimator back as it was and remember why."""
         vars(self.estimator).clear()
         vars(self.estimator).update(self.before)
-        self.problem, self.error = None, error
+        if self.records is not None:
+            self.records.restore()
+        self.problem, self.records, self.error = None, None, error
 
 
 def run_attempts(

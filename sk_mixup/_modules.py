@@ -13,13 +13,14 @@ from torch import Tensor, nn
 from sk_mixup._copies import StackedCopies
 from sk_mixup._moments import Moments
 from sk_mixup._stacked import StackedMLP
+from sk_mixup._storage import ArrayModule
 
 Body = StackedMLP | StackedCopies
 
 LARGEST_RATIO = 1e18  # whose square is a number in single precision
 
 
-class Standardize(nn.Module):
+class Standardize(ArrayModule):
     """Centre and scale each feature, with each run's own figures.
 
     With ``clip`` the result is kept within (-clip, clip), smoothly, and hardly changed
@@ -114,7 +115,7 @@ class Temperature(nn.Module):
         return x / self.temperature
 
 
-class Network(nn.Module):
+class Network(ArrayModule):
     """Standardisation and body: what :class:`MixupNet` trains.
 
     ``temperature`` divides the outputs; it is 1 while the network is trained.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -10,7 +9,6 @@ from threading import Event
 from typing import Any, Protocol
 
 import numpy as np
-import skorch
 import torch
 from numpy.typing import NDArray
 from skorch.callbacks import (
@@ -28,7 +26,8 @@ from sk_mixup._epoch import Block, Minibatches, ValidationRows
 from sk_mixup._log import Bar, QuietLog
 from sk_mixup._losses import Loss, SoftCrossEntropy
 from sk_mixup._modules import Network
-from sk_mixup._optimizer_state import State, cloned, joined, state_of_run
+from sk_mixup._optimizer_state import cloned
+from sk_mixup._recording_net import WHILE_TRAINING, RecordingNet, named_callback
 from sk_mixup._stacked import Batch, Step
 from sk_mixup._stopping import BestEpoch, EndOfTraining
 
@@ -42,17 +41,13 @@ class Progress(Protocol):
         """Note that so many runs have finished an epoch."""
 
 
-WHILE_TRAINING = ("_step_function", "_progress", "_average", "_streams")
-
-RECORDS = ("train_losses_", "valid_losses_", "valid_errors_", "ran_")
-
 LR_SCHEDULES: dict[str, Callable[[float], float]] = {
     "constant": lambda progress: 1.0,
     "cosine": lambda progress: (1 + math.cos(math.pi * progress)) / 2,
 }
 
 
-class MixupNet(skorch.NeuralNet):
+class MixupNet(RecordingNet):
     """Train every run of a :class:`Network` by vicinal risk minimisation.
 
     A :class:`skorch.NeuralNet` whose training data are :class:`Minibatches`. Losses
@@ -97,22 +92,6 @@ class MixupNet(skorch.NeuralNet):
         super().__init__(
             module, criterion=criterion, train_split=None, dataset=None, **kwargs
         )
-
-    def copy_to_train_on(self) -> MixupNet:
-        """Return a copy whose training leaves this net as it is.
-
-        Records of past epochs are shared: they never change, and after many epochs they
-        would take longer to copy than the next epoch to train. So are callbacks, which
-        are the user's.
-        """
-        own = [_named(each)[1] for each in self.callbacks]
-        records = [self.history, *(getattr(self, name) for name in RECORDS)]
-        shared = {id(each): copy.copy(each) for each in records}
-        shared |= {id(each): each for each in own}
-        history = shared[id(self.history)]
-        if history:  # whose last epoch a callback may write to before the next begins
-            history[-1] = copy.deepcopy(history[-1])
-        return copy.deepcopy(self, shared)
 
     def go_on_with(
         self, settings: dict[str, Any], callbacks: list[Any], weight_decay: float | None
@@ -159,16 +138,6 @@ class MixupNet(skorch.NeuralNet):
     def _default_callbacks(self) -> list[tuple[str, Callback]]:
         return [("epoch_timer", EpochTimer()), ("print_log", QuietLog())]
 
-    def initialize_history(self) -> None:
-        """Forget the losses of all epochs."""
-        super().initialize_history()
-        self._least: dict[str, float] = {}
-        self._stopped: dict[int, dict[str, Any]] = {}
-        self.ran_: list[NDArray[np.bool_]] = []
-        self.train_losses_: list[NDArray[np.float32]] = []
-        self.valid_losses_: list[NDArray[np.float32]] = []
-        self.valid_errors_: list[NDArray[np.float32]] = []
-
     def train(
         self, minibatches: Minibatches, owners: NDArray[np.int64], progress: Progress
     ) -> MixupNet:
@@ -190,6 +159,7 @@ class MixupNet(skorch.NeuralNet):
         self._streams = [run.streams for run in runs]
         self.running_ = np.ones(len(runs), dtype=bool)
         self._progress = progress
+        self._begun = {name: len(getattr(self, name)) for name in self._begun}
         self._steps_taken = 0
         self._steps_planned = max(1, self.max_epochs * minibatches.steps)
         try:
@@ -216,11 +186,6 @@ class MixupNet(skorch.NeuralNet):
             if isinstance(callback, LRScheduler):
                 callback.lr_scheduler_ = None
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave out what a training needs, where a callback writes the net down."""
-        state: dict[str, Any] = super().__getstate__()
-        return {key: own for key, own in state.items() if key not in WHILE_TRAINING}
-
     def keep_stopped(self, stopping: NDArray[np.intp]) -> None:
         """Keep streams and optimiser of runs that stop while others go on.
 
@@ -236,12 +201,6 @@ class MixupNet(skorch.NeuralNet):
         """Take the streams of runs that stopped early back to where they stopped."""
         for run, kept in self._stopped.items():
             self._streams[run].state = kept["streams"]
-
-    def optimizer_state(self, run: int) -> State:
-        """Return a run's part of the optimiser's state, as of its stop."""
-        if run in self._stopped:
-            return dict(self._stopped[run]["optimizer"])
-        return state_of_run(self.optimizer_, run)
 
     def _take_best_weights(self) -> None:
         for _, callback in self.callbacks_:
@@ -293,7 +252,7 @@ class MixupNet(skorch.NeuralNet):
         if iterator is None:
             return
         if not training:
-            self._validate(iterator)
+            self.history.record("valid_batch_count", self._validate(iterator))
             return
         self._set_training(True)
         self._average.hide()
@@ -303,6 +262,8 @@ class MixupNet(skorch.NeuralNet):
             steps = self._quiet_steps(iterator)
         taken = list(steps)
         self._average.show()
+        n_steps = sum(loss.shape[1] for loss, _ in taken)
+        self.history.record("train_batch_count", n_steps)
         self._record_training(taken)
 
     @property
@@ -391,7 +352,8 @@ class MixupNet(skorch.NeuralNet):
             raise EndOfTraining
 
     @torch.no_grad()
-    def _validate(self, rows: ValidationRows) -> None:
+    def _validate(self, rows: ValidationRows) -> int:
+        """Record the losses on validation rows; return in how many blocks they were."""
         self._set_training(False)
         losses, errors = [], []
         for inputs, targets, mass in rows.blocks():
@@ -401,101 +363,17 @@ class MixupNet(skorch.NeuralNet):
         self._record("valid_loss", self.valid_losses_, torch.stack(losses).sum(0))
         if isinstance(self.criterion_, SoftCrossEntropy):
             self._record("valid_error", self.valid_errors_, torch.stack(errors).sum(0))
-
-    def _record(self, key: str, epochs: list[NDArray[Any]], figures: Tensor) -> None:
-        """Record an epoch's figures of the runs that have not stopped."""
-        own = figures.cpu().numpy()
-        epochs.append(np.where(self.running_, own, np.nan).astype(own.dtype))
-        self._note(key, float(own[self.running_].mean()))
-
-    def _note(self, key: str, figure: float) -> None:
-        """Write a figure of this epoch down, and whether it is the lowest so far."""
-        least = self._least.get(key, np.inf)
-        self.history.record(key, figure)
-        self.history.record(f"{key}_best", figure < least)
-        self._least[key] = min(figure, least)
+        return len(losses)
 
     @staticmethod
     def _share_wrong(outputs: Tensor, targets: Tensor, mass: Tensor) -> Tensor:
         wrong = outputs.argmax(-1) != targets.argmax(-1)
         return (wrong * mass.squeeze(-1)).sum(-1)
 
-    def first_bad_epoch(self) -> int | None:
-        """Return the first epoch, from 1, in which a run's loss was not finite."""
-        bad = [
-            epoch
-            for all_losses in (self.train_losses_, self.valid_losses_)
-            for epoch, losses in enumerate(all_losses)
-            if not np.isfinite(losses[self.ran_[epoch]]).all()
-        ]
-        return min(bad) + 1 if bad else None
-
-    def take_training_from(self, parts: Sequence[tuple[MixupNet, range]]) -> None:
-        """Take history and optimiser state of the runs that this net was made of."""
-        for name in RECORDS:
-            setattr(self, name, _side_by_side(name, parts))
-        n_epochs = sum(bool(ran.any()) for ran in self.ran_)
-        for name in RECORDS:
-            del getattr(self, name)[n_epochs:]
-        for epoch in range(n_epochs):
-            self._record_epoch(epoch, parts)
-        self._take_optimizer_state(parts)
-
-    def _record_epoch(
-        self, epoch: int, parts: Sequence[tuple[MixupNet, range]]
-    ) -> None:
-        self.history.new_epoch()
-        self.history.record("epoch", epoch + 1)
-        for key, name in (
-            ("train_loss", "train_losses_"),
-            ("valid_loss", "valid_losses_"),
-            ("valid_error", "valid_errors_"),
-        ):
-            losses = getattr(self, name)
-            if epoch < len(losses):  # training that diverged ends before it is judged
-                self._note(key, float(losses[epoch][self.ran_[epoch]].mean()))
-        seconds = [
-            net.history[epoch]["dur"] * len(runs) / net.module_.runs
-            for net, runs in parts
-            if epoch < len(net.history) and "dur" in net.history[epoch]
-        ]
-        if seconds:
-            self.history.record("dur", max(seconds))
-
-    def _take_optimizer_state(self, parts: Sequence[tuple[MixupNet, range]]) -> None:
-        """Gather the state of elementwise optimisers, whose tensors have a run axis."""
-        states = [net.optimizer_state(run) for net, runs in parts for run in runs]
-        parameter = self.optimizer_.param_groups[0]["params"][0]
-        self.optimizer_.state[parameter] = joined(states)
-
 
 def _same_callbacks(ours: Sequence[Any], theirs: Sequence[Any]) -> bool:
     """Tell whether two lists hold the same objects under the same names."""
     if len(ours) != len(theirs):
         return False
-    pairs = zip(map(_named, ours), map(_named, theirs), strict=True)
+    pairs = zip(map(named_callback, ours), map(named_callback, theirs), strict=True)
     return all(a[0] == b[0] and a[1] is b[1] for a, b in pairs)
-
-
-def _named(callback: Any) -> tuple[Any, Any]:
-    return callback if isinstance(callback, tuple) else (None, callback)
-
-
-def _side_by_side(
-    name: str, parts: Sequence[tuple[MixupNet, range]]
-) -> list[NDArray[Any]]:
-    """Return the epochs of all runs: NaN or False where a run had none left."""
-    epochs = [
-        [figures[runs.start : runs.stop] for figures in getattr(net, name)]
-        for net, runs in parts
-    ]
-    nothing = False if name == "ran_" else np.float32(np.nan)
-    missing = [np.full(len(runs), nothing) for _, runs in parts]
-    joined = []
-    for epoch in range(max(map(len, epochs))):
-        figures = [
-            own[epoch] if epoch < len(own) else none
-            for own, none in zip(epochs, missing, strict=True)
-        ]
-        joined.append(np.concatenate(figures))
-    return joined

@@ -14,6 +14,7 @@ from torch.nn.utils import skip_init
 
 from sk_mixup._losses import Loss
 from sk_mixup._moments import Figures, Moments
+from sk_mixup._storage import ArrayModule
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class StackedLinear:
         return torch.bmm(gradient, self.weight_t)
 
 
-class StackedMLP(nn.Module):
+class StackedMLP(ArrayModule):
     """Multi-layer perceptrons with ReLU units, one per run.
 
     All weights of a run are one row of ``theta``, so that an optimiser step is one

@@ -213,14 +213,15 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         The trained skorch net; its ``module_`` holds ``n_estimators`` networks.
 
     n_iter_ : int
-        Epochs trained.
+        Epochs of the last call of ``fit`` or ``partial_fit``.
 
     history_ : skorch.history.History
-        One entry an epoch: losses and durations.
+        One entry for each epoch of all calls since the networks were made: losses,
+        durations, and the numbers of minibatches.
 
     loss_curve_ : list of float
-        Mean loss of each epoch on what was learnt from: virtual examples, or in clean
-        epochs the rows themselves.
+        Mean loss of each of these epochs on what was learnt from: virtual examples, or
+        in clean epochs the rows themselves.
 
     validation_scores_ : ndarray of shape (n_epochs, n_estimators) or None
         Minus the loss on the rows left out, after each epoch judged by them

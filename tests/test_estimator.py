@@ -309,7 +309,9 @@ def test_fitted_attributes_are_those_documented(make, data):
     model = make(**SMALL | {"early_stopping": True}).fit(*data)
     section = inspect.getdoc(make).split("Attributes\n")[1].split("See Also\n")[0]
     names = set(re.findall(r"^(\w+_) : ", section, re.M))
-    public = {name for name in vars(model) if re.fullmatch(r"[a-z]\w*_", name)}
+    public = {name for name in dir(model) if re.fullmatch(r"[a-z]\w*[a-z]_", name)}
+    unfitted = make()
+    assert not any(hasattr(unfitted, name) for name in public)
     assert public <= names
     assert names - public <= {"feature_names_in_"}
 

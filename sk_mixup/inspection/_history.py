@@ -153,7 +153,8 @@ def _columns(epochs: list[dict[str, Any]]) -> dict[str, NDArray[np.float64]]:
         name
         for epoch in epochs
         for name, value in epoch.items()
-        if isinstance(value, Real) and not isinstance(value, bool) and name != "epoch"
+        if isinstance(value, Real) and not isinstance(value, bool)
+        if name != "epoch" and not name.endswith("_batch_count")
     )
     return {
         name: np.array([epoch.get(name, np.nan) for epoch in epochs], dtype=np.float64)

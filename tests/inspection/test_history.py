@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.base import BaseEstimator
 from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neural_network import MLPClassifier
@@ -61,14 +62,24 @@ def test_perceptrons_of_scikit_learn(overlapping):
     np.testing.assert_array_equal(drawn(display), [perceptron.loss_curve_])
 
 
-def test_figures_that_some_epochs_lack():
-    net = MixupClassifier()
-    net.history_ = [
+class Recorded(BaseEstimator):
+    """An estimator that is born fitted."""
+
+    history_ = (
         {"epoch": 1, "train_loss": 2.0, "batches": [], "valid_loss_best": True},
-        {"epoch": 2, "train_loss": 1.0, "valid_loss": 3.0, "dur": 0.1},
-    ]
-    display = HistoryDisplay.from_estimator(net)
-    assert list(display.curves) == ["train_loss", "valid_loss", "dur"]
+        {"epoch": 2, "train_loss": 1.0, "valid_loss": 3.0, "train_batch_count": 7},
+    )
+
+    def fit(self, X, y):
+        return self
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+
+def test_figures_that_some_epochs_lack():
+    display = HistoryDisplay.from_estimator(Recorded())
+    assert list(display.curves) == ["train_loss", "valid_loss"]
     np.testing.assert_array_equal(drawn(display), [[2, 1], [np.nan, 3]])
 
 
