@@ -21,6 +21,7 @@ from sk_mixup._columns import check_finite, check_quantities, check_structure
 from sk_mixup._data import OPTIMIZERS, Memo, numpy_dtype, without_warning
 from sk_mixup._losses import Loss
 from sk_mixup._many import Attempt, fit_many, run_attempts
+from sk_mixup._modes import memory_errors, own_modes
 from sk_mixup._modules import Network, Predictor
 from sk_mixup._moments import Moments
 from sk_mixup._net import LR_SCHEDULES, MixupNet
@@ -334,8 +335,16 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         return self.net_.module_
 
     def _predict_raw(self, X: Any) -> NDArray[np.floating]:
-        """Return the members' averaged predictions, a chunk of rows at a time."""
+        """Return the members' averaged predictions."""
         check_is_fitted(self)
+        doing, remedy = (
+            f"Predicting by {type(self).__name__}",
+            "give fewer rows at once",
+        )
+        with own_modes(self.net_.module_.dtype), memory_errors(doing, remedy):
+            return self._predict_in_chunks(X)
+
+    def _predict_in_chunks(self, X: Any) -> NDArray[np.floating]:
         network = self._predicting_network.eval()
         device = network.inputs.shift.device
         dtype = numpy_dtype(network.inputs.shift.dtype)
@@ -378,5 +387,6 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
             for :func:`torch.export.export`.
         """
         check_is_fitted(self)
-        network = copy.deepcopy(self.net_.module_).cpu()
-        return Predictor(network, self._links()).eval().requires_grad_(False)
+        with own_modes(self.net_.module_.dtype):
+            network = copy.deepcopy(self.net_.module_).cpu()
+            return Predictor(network, self._links()).eval().requires_grad_(False)

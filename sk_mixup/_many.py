@@ -7,12 +7,19 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
+import torch
+
 from sk_mixup._data import Memo
+from sk_mixup._modes import memory_errors, own_modes, precision
 from sk_mixup._net import MixupNet
 from sk_mixup._records import Bookmark
 from sk_mixup._stacks import Problem, Progress, train_problems
 
 MAX_MEMORY = 1_000_000_000
+REMEDY = (
+    "a smaller batch_size, fewer or narrower networks (n_estimators, "
+    "hidden_layer_sizes) or fewer rows need less"
+)
 
 
 def fit_many(
@@ -146,15 +153,28 @@ class Attempt:
         self.records: Bookmark | None = None
         self.error: Exception | None = None
 
+    @property
+    def doing(self) -> str:
+        return f"Fitting {type(self.estimator).__name__}"
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision of the networks to go on with, or that of new ones."""
+        goes_on = self.options.get("one_epoch") or self.estimator.warm_start
+        net = getattr(self.estimator, "net_", None)
+        return net.module_.dtype if goes_on and net is not None else precision()
+
     def prepare(self, memo: Memo) -> None:
         """Check the data and make a problem of them."""
-        self.problem = self.estimator._problem(*self.data, memo, **self.options)
+        with memory_errors(self.doing, REMEDY):
+            self.problem = self.estimator._problem(*self.data, memo, **self.options)
         if self.problem.net is not None:
             self.records = Bookmark(self.problem.net)
 
     def adopt(self, net: MixupNet) -> None:
         """Make the trained net the estimator's."""
-        self.estimator._adopt(net, self.problem)
+        with memory_errors(self.doing, REMEDY):
+            self.estimator._adopt(net, self.problem)
 
     def put_back(self, error: Exception | None = None) -> None:
         """Put the estimator back as it was and remember why."""
@@ -172,6 +192,19 @@ def run_attempts(
     progress: Progress | None = None,
 ) -> None:
     """Prepare, train and adopt; all or none, unless errors are kept one by one."""
+    dtypes = {attempt.dtype for attempt in attempts}
+    if len(dtypes) > 1:
+        raise ValueError(
+            "fit_many cannot train networks of single and of double precision together, "
+            "and some of these go on in the one that they began with; fit them apart."
+        )
+    with own_modes(*dtypes):
+        _run_attempts(attempts, max_memory, keep_errors, progress or Progress())
+
+
+def _run_attempts(
+    attempts: Sequence[Attempt], max_memory: int, keep_errors: bool, progress: Progress
+) -> None:
     forgiven: tuple[type[Exception], ...] = (Exception,) if keep_errors else ()
     memo = Memo()
     try:
@@ -182,7 +215,7 @@ def run_attempts(
                 attempt.put_back(error)
         prepared = [attempt for attempt in attempts if attempt.problem is not None]
         try:
-            _train_and_adopt(prepared, max_memory, progress or Progress(), forgiven)
+            _train_and_adopt(prepared, max_memory, progress, forgiven)
         except forgiven:
             # Training itself failed, as with a module of the wrong width: whose fault
             # it was shows when each is trained alone, with its draws begun anew.
@@ -206,7 +239,9 @@ def _train_and_adopt(
     forgiven: tuple[type[Exception], ...],
 ) -> None:
     problems = [attempt.problem for attempt in attempts if attempt.problem]
-    nets = train_problems(problems, max_memory, progress)
+    doing = attempts[0].doing if len(attempts) == 1 else "Fitting these estimators"
+    with memory_errors(doing, REMEDY):
+        nets = train_problems(problems, max_memory, progress)
     for attempt, net in zip(attempts, nets, strict=True):
         try:
             attempt.adopt(net)

@@ -136,6 +136,11 @@ class Network(ArrayModule):
     def runs(self) -> int:
         return self.body.runs
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision that it was made in, of what goes in."""
+        return self.inputs.shift.dtype
+
     def forward(self, x: Tensor) -> Tensor:
         outputs = self.body(self.inputs(x))
         return outputs if self.temperature == 1 else outputs / self.temperature

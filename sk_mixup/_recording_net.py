@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from skorch.utils import get_map_location
 from torch import Tensor
 
+from sk_mixup._modes import own_modes
 from sk_mixup._modules import Network
 from sk_mixup._optimizer_state import State, joined, state_of_run
 from sk_mixup._records import RECORDS, EpochHistory, side_by_side, stacked
@@ -161,6 +162,10 @@ class RecordingNet(skorch.NeuralNet):
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        with own_modes(state["module_"].dtype):
+            self._set_state(state)
+
+    def _set_state(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state | {"verbose": 0})  # optimisers are made in silence
         for name in RECORDS:
             setattr(self, name, [] if state[name] is None else list(state[name]))

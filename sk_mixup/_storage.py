@@ -10,6 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from sk_mixup._modes import own_modes
+
 TORCHS_OWN = frozenset(vars(nn.Module()))
 
 
@@ -27,6 +29,10 @@ class ArrayModule(nn.Module):
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        with own_modes():
+            self._set_state(state)
+
+    def _set_state(self, state: dict[str, Any]) -> None:
         nn.Module.__init__(self)
         vars(self).update(state["own"])
         for name, array in state["parameters"].items():

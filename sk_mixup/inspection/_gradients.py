@@ -14,6 +14,7 @@ from sklearn.utils import gen_batches
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sk_mixup._modes import own_modes
 from sk_mixup._modules import Predictor, Standardize
 
 CHUNK_ROWS = 1024
@@ -146,7 +147,7 @@ class TorchClassifier:
         codes: NDArray[np.int64],
     ) -> NDArray[np.float64]:
         parts = []
-        with torch.enable_grad():
+        with own_modes(self.dtype):
             for chunk in gen_batches(len(rows), CHUNK_ROWS):
                 x = torch.tensor(rows[chunk], dtype=self.dtype, requires_grad=True)
                 part = compute(x, torch.from_numpy(codes[chunk]))

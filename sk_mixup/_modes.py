@@ -1,0 +1,76 @@
+"""The modes of torch that a user may have set, and those that the package needs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from threading import Lock
+
+import torch
+
+_dtype_lock = Lock()
+_dtypes_found: list[torch.dtype] = []
+
+
+def precision() -> torch.dtype:
+    """Return the precision that new networks have: torch's default, at least single."""
+    default = torch.get_default_dtype()
+    return torch.float64 if default == torch.float64 else torch.float32
+
+
+@contextmanager
+def own_modes(dtype: torch.dtype | None = None) -> Iterator[None]:
+    """Set torch's modes as training needs them, and put the user's back.
+
+    Gradients can be taken, nothing is cast by ``torch.autocast``, tensors are made on
+    the CPU where no device is given, and numbers are of ``dtype``, by default those of
+    :func:`precision`.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(torch.inference_mode(mode=False))
+        stack.enter_context(torch.enable_grad())
+        for device in ("cpu", "cuda"):
+            if torch.is_autocast_enabled(device):
+                stack.enter_context(torch.autocast(device, enabled=False))
+        if torch.get_default_device().type != "cpu":  # which slows every call down
+            stack.enter_context(torch.device("cpu"))
+        stack.enter_context(_default_dtype(dtype or precision()))
+        yield
+
+
+@contextmanager
+def _default_dtype(dtype: torch.dtype) -> Iterator[None]:
+    """Set the default dtype, which all threads share, for a while.
+
+    Of threads that overlap in here the last to leave restores what the first has found.
+    """
+    with _dtype_lock:
+        _dtypes_found.append(torch.get_default_dtype())
+        if _dtypes_found[-1] != dtype:
+            torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        with _dtype_lock:
+            first = _dtypes_found[0]
+            _dtypes_found.pop()
+            if not _dtypes_found and torch.get_default_dtype() != first:
+                torch.set_default_dtype(first)
+
+
+@contextmanager
+def memory_errors(doing: str, remedy: str) -> Iterator[None]:
+    """Raise a MemoryError of one sentence where torch's allocators have none left."""
+    try:
+        yield
+    except RuntimeError as error:
+        is_cuda = isinstance(error, torch.OutOfMemoryError)
+        if not is_cuda and "you tried to allocate" not in str(error):
+            raise
+        size = re.search(r"allocate (\d[\d.]* \w+)", str(error))
+        asked = f" for {size[1]}" if size else ""
+        where = "the GPU" if is_cuda else "this machine"
+        raise MemoryError(
+            f"{doing} needs more memory than {where} has left{asked}; {remedy}."
+        ) from error
