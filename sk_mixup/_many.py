@@ -195,7 +195,7 @@ def run_attempts(
     dtypes = {attempt.dtype for attempt in attempts}
     if len(dtypes) > 1:
         raise ValueError(
-            "fit_many cannot train networks of single and of double precision together, "
+            "fit_many cannot train networks of single and of double precision at once, "
             "and some of these go on in the one that they began with; fit them apart."
         )
     with own_modes(*dtypes):

@@ -195,7 +195,7 @@ def test_two_precisions_are_not_trained_together(make, data):
     old = make(**SMALL, warm_start=True).fit(X, y)
     with (
         default_dtype(torch.float64),
-        pytest.raises(ValueError, match=r"single and of double precision together"),
+        pytest.raises(ValueError, match="single and of double precision at once"),
     ):
         fit_many([old, make(**SMALL)], [X, X], [y, y])
 
