@@ -121,6 +121,7 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
     }
     _pairings: ClassVar[dict[str, type[Pairing]]]
     _target_moments: Moments | None = None  # of real targets
+    _flat = False  # whether the only column of predictions comes as a vector
 
     @classmethod
     def paper(cls, alpha: float, **params: Any) -> Self:
@@ -382,11 +383,12 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         -------
         module : torch.nn.Module
             From float32 rows of shape (n, n_features) to what ``predict_proba`` of a
-            classifier or ``predict`` of a regressor gives, of shape (n, n_outputs); on
-            the CPU, in evaluation mode, standardisation and averaging included, ready
-            for :func:`torch.export.export`.
+            classifier or ``predict`` of a regressor gives, of the same shape and in
+            float32; on the CPU, in evaluation mode, standardisation and averaging
+            included, ready for :func:`torch.export.export`.
         """
         check_is_fitted(self)
         with own_modes(self.net_.module_.dtype):
             network = copy.deepcopy(self.net_.module_).cpu()
-            return Predictor(network, self._links()).eval().requires_grad_(False)
+            module = Predictor(network, self._links(), flat=self._flat)
+            return module.eval().requires_grad_(False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +19,22 @@ from sk_mixup._storage import ArrayModule
 Body = StackedMLP | StackedCopies
 
 LARGEST_RATIO = 1e18  # whose square is a number in single precision
+
+
+class SmoothClip(ArrayModule):
+    """Keep numbers within (-limit, limit), and change them hardly near 0.
+
+    A module of its own, for tools that take a network apart by its modules.
+    """
+
+    def __init__(self, limit: float) -> None:
+        super().__init__()
+        self.limit = limit
+
+    def forward(self, z: Tensor) -> Tensor:
+        # Exactly rounded operations only: a row's figures do not depend on its place.
+        u = (z / self.limit).clamp_(-LARGEST_RATIO, LARGEST_RATIO)
+        return u / (1 + u.square()).sqrt_() * self.limit
 
 
 class Standardize(ArrayModule):
@@ -50,16 +67,13 @@ class Standardize(ArrayModule):
         self.register_buffer("shift", shift)
         self.register_buffer("scale", scale)
         self.clip = clip
+        self.within = None if clip is None else SmoothClip(clip)
 
     def forward(self, x: Tensor) -> Tensor:
         if self.idle:
             return x
         z = (x - self.shift) / self.scale
-        if self.clip is None:
-            return z
-        # Exactly rounded operations only: a row's figures do not depend on its place.
-        u = (z / self.clip).clamp_(-LARGEST_RATIO, LARGEST_RATIO)
-        return u / (1 + u.square()).sqrt_() * self.clip
+        return z if self.within is None else self.within(z)
 
     def select(self, runs: Sequence[int]) -> Standardize:
         """Return the figures of the given runs alone."""
@@ -180,15 +194,20 @@ class Predictor(nn.Module):
         Whose runs become ``members``.
     links : sequence of torch.nn.Module
         Applied in turn to each member's outputs; the results are averaged.
+    flat : bool, default=False
+        Return the only output as a vector.
 
     Shape
     -----
     - input: ``(rows, *features)``
-    - output: ``(rows, outputs)``
+    - output: ``(rows, outputs)``, or ``(rows,)`` if flat
     """
 
-    def __init__(self, network: Network, links: Sequence[nn.Module]) -> None:
+    def __init__(
+        self, network: Network, links: Sequence[nn.Module], *, flat: bool = False
+    ) -> None:
         super().__init__()
+        self.flat = flat
         shift, scale = network.inputs.shift, network.inputs.scale
         self.members = nn.ModuleList(
             nn.Sequential(
@@ -201,11 +220,13 @@ class Predictor(nn.Module):
                 ),
                 network.body.member(run),
                 Temperature(network.temperature),
-                *links,
+                # No module works in two places: what hooks keep would be lost.
+                *map(copy.deepcopy, links),
             )
             for run in range(network.runs)
         )
 
     def forward(self, x: Tensor) -> Tensor:
         # Clones, since a module of the user's may work in place.
-        return torch.stack([member(x.clone()) for member in self.members]).mean(0)
+        outputs = torch.stack([member(x.clone()) for member in self.members]).mean(0)
+        return outputs.squeeze(-1) if self.flat else outputs

@@ -247,7 +247,8 @@ def test_to_torch_predicts_the_same(make, params, data, rng):
     assert not module.training
     result = outputs.numpy()
     if not is_classifier(model):
-        result = result[:, 0] / model._scaling[1]
+        assert outputs.shape == model.predict(rows).shape == (1000,)
+        result = result / model._scaling[1]
     np.testing.assert_allclose(result, predicted(model, rows), rtol=0, atol=2e-6)
 
 
@@ -266,6 +267,19 @@ def test_to_torch_survives_storage_and_export(make, params, data):
     rows_dim = torch.export.Dim("rows", min=2)
     exported = torch.export.export(module, (rows,), dynamic_shapes=({0: rows_dim},))
     torch.testing.assert_close(exported.module()(rows[:33]), module(rows[:33]))
+
+
+@pytest.mark.parametrize("params", EXPORTED, ids=label)
+def test_every_exported_module_works_once(make, params, data):
+    """Else tools that keep what a module has seen would lose it."""
+    module = make(1, **SMALL | {"clip": 3.0} | complete(make, params)).fit(*data)
+    module, calls = module.to_torch(), []
+    for name, part in module.named_modules(remove_duplicate=False):
+        part.register_forward_hook(lambda *_, name=name: calls.append(name))
+    module(torch.from_numpy(data[0]).float())
+    leaves = [name for name, part in module.named_modules() if not [*part.children()]]
+    assert sorted(calls) == sorted(set(calls))
+    assert set(leaves) <= set(calls)
 
 
 def test_to_torch_is_a_copy(make, data):

@@ -237,3 +237,17 @@ def test_a_sparse_target_is_refused(line):
     X, y = line
     with pytest.raises(ValueError, match="needs a dense y"):
         MixupRegressor(**SMALL).fit(X, sparse.csr_matrix(y[:, None]))
+
+
+@pytest.mark.parametrize("shape", [(90,), (90, 1), (90, 2)])
+@pytest.mark.parametrize("n_estimators", [1, 2])
+def test_to_torch_gives_the_shape_that_predict_gives(n_estimators, shape, line):
+    X, y = line
+    targets = np.resize(y, shape)
+    model = MixupRegressor(**SMALL | {"n_estimators": n_estimators}).fit(X, targets)
+    rows = torch.from_numpy(X).float()
+    module = model.to_torch()
+    assert module(rows).shape == model.predict(X).shape == shape
+    np.testing.assert_allclose(module(rows), model.predict(X), rtol=1e-4, atol=1e-3)
+    exported = torch.export.export(module, (rows,)).module()
+    assert exported(rows).shape == shape
