@@ -214,7 +214,7 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
 
     # Training.
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> BaseMixup:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train the networks; with ``warm_start`` go on with those at hand.
 
         Parameters
@@ -245,7 +245,7 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         fit_many([self], [X], [y], [sample_weight])
         return self
 
-    def _fit_one_epoch(self, X: Any, y: Any, sample_weight: Any) -> BaseMixup:
+    def _fit_one_epoch(self, X: Any, y: Any, sample_weight: Any) -> Self:
         """Train for one epoch on the given rows, from where the networks stand."""
         run_attempts([Attempt(self, X, y, sample_weight, one_epoch=True)])
         return self

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from numbers import Real
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -378,7 +378,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         y: Any,
         classes: ArrayLike | None = None,
         sample_weight: Any = None,
-    ) -> MixupClassifier:
+    ) -> Self:
         """Train for one epoch on the given rows, from where the networks stand.
 
         Features are standardised by the mean and the deviation of all rows seen so far;
