@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABCMeta, abstractmethod
+from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -15,7 +16,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
-from torch import nn
+from torch import Tensor, nn
 
 from sk_mixup._columns import check_finite, check_quantities, check_structure
 from sk_mixup._data import OPTIMIZERS, Memo, numpy_dtype, without_warning
@@ -330,27 +331,35 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
                 )
         return X
 
-    @property
-    def _predicting_network(self) -> Network:
-        """The trained networks, in the precision in which they predict."""
-        return self.net_.module_
+    def _predict_raw(
+        self,
+        X: Any,
+        *,
+        exact: bool = False,
+        link: Callable[[Tensor], Any] | None = None,
+    ) -> NDArray[np.floating]:
+        """Return the members' averaged predictions.
 
-    def _predict_raw(self, X: Any) -> NDArray[np.floating]:
-        """Return the members' averaged predictions."""
+        ``exact`` predicts in double precision, in which a row alone has what it has
+        among others to 1e-7, and more. ``link`` takes the place of the loss's own.
+        """
         check_is_fitted(self)
         doing, remedy = (
             f"Predicting by {type(self).__name__}",
             "give fewer rows at once",
         )
         with own_modes(self.net_.module_.dtype), memory_errors(doing, remedy):
-            return self._predict_in_chunks(X)
+            network = self.net_.module_.in_double() if exact else self.net_.module_
+            return self._predict_in_chunks(
+                network.eval(), X, link or self.net_.criterion_.link()
+            )
 
-    def _predict_in_chunks(self, X: Any) -> NDArray[np.floating]:
-        network = self._predicting_network.eval()
+    def _predict_in_chunks(
+        self, network: Network, X: Any, link: Callable[[Tensor], Any]
+    ) -> NDArray[np.floating]:
         device = network.inputs.shift.device
         dtype = numpy_dtype(network.inputs.shift.dtype)
         X = self._check_rows(X, dtype, reset=False)
-        link = self.net_.criterion_.link()
         predicted = np.empty((X.shape[0], self._n_outputs), dtype=dtype)
         with torch.inference_mode(), torch_threads(self._threads_for(X.shape[0])):
             for chunk in gen_batches(X.shape[0], self._chunk_rows(X)):

@@ -19,6 +19,8 @@ from sklearn.utils.validation import _check_y
 
 from sk_mixup._columns import check_structure
 
+SMALLEST = float(np.finfo(np.float32).tiny)
+
 
 class Given(NamedTuple):
     """Checked targets: indicators of several labels a row, or one label a row.
@@ -250,3 +252,17 @@ def _balancing(
     balancing = np.zeros(len(sizes))
     balancing[present] = sizes.sum() / (present.sum() * sizes[present])
     return balancing
+
+
+def finite_log(proba: NDArray[Any]) -> NDArray[np.float64]:
+    """Return logarithms, in double precision: of different numbers different ones."""
+    return np.log(np.maximum(proba, SMALLEST), dtype=np.float64)
+
+
+def log_odds(proba: NDArray[Any], complement: NDArray[Any]) -> NDArray[np.float64]:
+    """Return logarithms of odds, positive where a probability is above one half.
+
+    Near 1 the probability is rounded, and the complement, computed by itself, is not.
+    """
+    exact = proba.astype(np.float64)
+    return finite_log(exact) - finite_log(np.where(exact < 0.75, 1 - exact, complement))

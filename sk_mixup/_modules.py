@@ -159,6 +159,15 @@ class Network(ArrayModule):
         outputs = self.body(self.inputs(x))
         return outputs if self.temperature == 1 else outputs / self.temperature
 
+    def in_double(self) -> Network:
+        """Return a copy in double precision.
+
+        A module of the user's, which may have tensors of any, stays what it is.
+        """
+        if not isinstance(self.body, StackedMLP):
+            return self
+        return copy.deepcopy(self).double()
+
     def follow_inputs(
         self,
         before: Sequence[Moments | None],

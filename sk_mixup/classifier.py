@@ -19,6 +19,8 @@ from sk_mixup._labels import (
     Labels,
     announced_classes,
     check_labels,
+    finite_log,
+    log_odds,
     warn_of_one_hot,
 )
 from sk_mixup._losses import BinaryCrossEntropy, Loss, SoftCrossEntropy
@@ -459,6 +461,33 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         """
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
+
+    def decision_function(self, X: Any) -> NDArray[np.float64]:
+        """Return the log-odds of the second of two classes, or a score of each class.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,), (n_samples, n_classes) or \
+                (n_samples, n_labels)
+            With two classes the logarithm of the odds of ``classes_[1]``, which is
+            predicted where it is positive. With more, the logarithm of the probability
+            of each class, of which the largest is predicted. For multilabel targets the
+            log-odds of each label. Always finite: probabilities below 1e-38 count as
+            that.
+        """
+        proba = self._predict_raw(X, exact=True)
+        if self._multilabel:
+            complement = self._predict_raw(
+                X, exact=True, link=lambda outputs: torch.sigmoid(-outputs)
+            )
+            return log_odds(proba, complement)
+        logs = finite_log(proba)
+        return logs[:, 1] - logs[:, 0] if len(self.classes_) == 2 else logs
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the most probable class of each row.

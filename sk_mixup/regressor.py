@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
 from numbers import Real
 from typing import Any, ClassVar, Literal, Self
@@ -19,12 +18,11 @@ from torch import nn
 from sk_mixup._columns import check_quantities
 from sk_mixup._estimator import BaseMixup
 from sk_mixup._losses import AbsoluteError, HuberLoss, Loss, SquaredError
-from sk_mixup._modules import Network, Rescale
+from sk_mixup._modules import Rescale
 from sk_mixup._net import MixupNet
 from sk_mixup._parameters import LARGEST_NUMBER
 from sk_mixup._rows import Classes, Values
 from sk_mixup._scaling import target_moments
-from sk_mixup._stacked import StackedMLP
 from sk_mixup._stacks import Problem
 from sk_mixup.vicinity import Neighbors, Pairing, RandomPairs, Similar
 
@@ -390,7 +388,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
             In the units and the shape of the ``y`` that was learnt, float64.
         """
-        standardized = self._predict_raw(X)
+        standardized = self._predict_raw(X, exact=True)
         mean, scale = self._scaling
         predicted: NDArray[np.floating] = standardized * scale + mean
         return predicted[:, 0] if self._flat else predicted
@@ -409,16 +407,6 @@ class MixupRegressor(RegressorMixin, BaseMixup):
     @property
     def _n_outputs(self) -> int:
         return self.n_outputs_
-
-    @property
-    def _predicting_network(self) -> Network:
-        # Predictions are float64, as scikit-learn's checks want them, and then have to
-        # be the same to 1e-7 for a row alone and among others. A module of the user's
-        # may have tensors in a precision of its own.
-        network = self.net_.module_
-        if not isinstance(network.body, StackedMLP):
-            return network
-        return copy.deepcopy(network).double()
 
     def _links(self) -> list[nn.Module]:
         return [self.net_.criterion_.link(), Rescale(*self._scaling)]
