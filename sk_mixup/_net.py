@@ -174,6 +174,7 @@ class MixupNet(RecordingNet):
         finally:
             for name in WHILE_TRAINING:
                 delattr(self, name)
+            self.module_.zero_grad()  # which takes as much memory as the weights
             self._let_schedules_go()
         return self
 

@@ -15,7 +15,14 @@ from torch import Tensor
 from sk_mixup._modes import own_modes
 from sk_mixup._modules import Network
 from sk_mixup._optimizer_state import State, joined, state_of_run
-from sk_mixup._records import RECORDS, EpochHistory, side_by_side, stacked
+from sk_mixup._records import (
+    RECORDS,
+    EpochHistory,
+    packed,
+    side_by_side,
+    stacked,
+    unpacked,
+)
 from sk_mixup._storage import as_arrays, as_tensors, deep_copy
 
 WHILE_TRAINING = ("_step_function", "_progress", "_average", "_streams")
@@ -157,6 +164,7 @@ class RecordingNet(skorch.NeuralNet):
         state = {k: own for k, own in vars(self).items() if k not in left_out}
         for name in RECORDS:
             state[name] = stacked(state[name])
+        state["history_"] = packed(self.history)
         state["device"] = str(self.device)
         state["optimizer_"] = as_arrays(self.optimizer_.state_dict())
         return state
@@ -167,6 +175,7 @@ class RecordingNet(skorch.NeuralNet):
 
     def _set_state(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state | {"verbose": 0})  # optimisers are made in silence
+        self.history_ = unpacked(state["history_"])
         for name in RECORDS:
             setattr(self, name, [] if state[name] is None else list(state[name]))
         self.device = get_map_location(state["device"])  # warns if there is none

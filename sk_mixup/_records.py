@@ -32,9 +32,6 @@ class EpochHistory(History):
             list.__getitem__(self, i) if isinstance(i, int) else super().__getitem__(i)
         )
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return unpacked, (packed(self),)
-
 
 class Bookmark:
     """Where the records of a net end, to take them back to there."""
