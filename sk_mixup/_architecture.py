@@ -11,6 +11,7 @@ from sklearn.utils import gen_batches
 from torch import nn
 
 from sk_mixup._copies import StackedCopies, seeded
+from sk_mixup._modes import lacks_memory
 from sk_mixup._modules import Network, Standardize
 from sk_mixup._rows import Portion, Run, Streams
 from sk_mixup._stacked import StackedMLP
@@ -99,6 +100,8 @@ class ModuleArchitecture:
         try:
             return self.module(**self.params)
         except Exception as error:
+            if lacks_memory(error):
+                raise
             kind = TypeError if isinstance(error, TypeError) else ValueError
             raise kind(
                 f"module could not be made of module_params={self.params} "
@@ -110,6 +113,8 @@ class ModuleArchitecture:
             with torch.no_grad():
                 return member(torch.zeros(2, *self.sample_shape))
         except Exception as error:
+            if lacks_memory(error):
+                raise
             raise ValueError(
                 f"module cannot take rows of shape {self.sample_shape} "
                 f"({type(error).__name__}: {error})."

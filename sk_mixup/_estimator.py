@@ -318,8 +318,7 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
                 dtype=dtype,
                 order="C",
                 ensure_all_finite=False,  # which would not say where
-                allow_nd=(self.module if reset else self._fixed["module"])
-                is not None,
+                allow_nd=(self.module if reset else self._fixed["module"]) is not None,
             )
         check_finite(X, getattr(self, "feature_names_in_", None), taker)
         if not reset:

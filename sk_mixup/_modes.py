@@ -65,12 +65,18 @@ def memory_errors(doing: str, remedy: str) -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        is_cuda = isinstance(error, torch.OutOfMemoryError)
-        if not is_cuda and "you tried to allocate" not in str(error):
+        if not lacks_memory(error):
             raise
         size = re.search(r"allocate (\d[\d.]* \w+)", str(error))
         asked = f" for {size[1]}" if size else ""
-        where = "the GPU" if is_cuda else "this machine"
+        on_gpu = isinstance(error, torch.OutOfMemoryError)
+        where = "the GPU" if on_gpu else "this machine"
         raise MemoryError(
             f"{doing} needs more memory than {where} has left{asked}; {remedy}."
         ) from error
+
+
+def lacks_memory(error: Exception) -> bool:
+    """Tell whether an error is that of an allocator; torch's on the CPU has no class."""
+    kinds = MemoryError, torch.OutOfMemoryError
+    return isinstance(error, kinds) or "you tried to allocate" in str(error)

@@ -275,9 +275,29 @@ def test_too_little_memory_for_one_of_many_is_returned(blobs):
     assert "MixupClassifier needs more memory" in str(error)
 
 
+def huge(n_outputs):
+    return nn.Linear(10**8, 10**7)
+
+
+def greedy_with_two(n_outputs):
+    return nn.Sequential(nn.Unflatten(1, (4, 1)), nn.Upsample(10**15))
+
+
+@pytest.mark.parametrize("module", [huge, greedy_with_two])
+@each_twin
+def test_a_module_too_large_for_the_memory_is_said_in_a_sentence(make, module, data):
+    params = {"module": module, "module_params": {"n_outputs": 1}}
+    with pytest.raises(
+        MemoryError, match=f"^Fitting {make.__name__} needs more memory"
+    ):
+        make(**SMALL | params).fit(*data)
+
+
 class Wrong(nn.Linear):
     def forward(self, x):
-        raise RuntimeError("something else")
+        if len(x) > 2:
+            raise RuntimeError("something else")
+        return super().forward(x)
 
 
 @each_twin
