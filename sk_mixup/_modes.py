@@ -77,6 +77,6 @@ def memory_errors(doing: str, remedy: str) -> Iterator[None]:
 
 
 def lacks_memory(error: Exception) -> bool:
-    """Tell whether an error is that of an allocator; torch's on the CPU has no class."""
+    """Tell whether an allocator failed; on the CPU torch has no class for that."""
     kinds = MemoryError, torch.OutOfMemoryError
     return isinstance(error, kinds) or "you tried to allocate" in str(error)
