@@ -76,10 +76,6 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         hidden layer, "random" those of a layer drawn for each minibatch. With
         ``module`` given: the name of a submodule, whose output is mixed.
 
-    mix_target : {"interpolate"}, default="interpolate"
-        Real targets are always mixed as the inputs; keeping the label of the heaviest
-        row, "dominant", is for :class:`MixupClassifier` alone.
-
     noise_std : float, default=0.0
         Deviation of Gaussian noise added to the inputs, in units of the standardised
         feature.
@@ -256,7 +252,6 @@ class MixupRegressor(RegressorMixin, BaseMixup):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseMixup._parameter_constraints,
         "loss": [StrOptions(set(LOSSES))],
-        "mix_target": [StrOptions({"interpolate"})],
         "bandwidth": [
             Interval(Real, 1 / LARGEST_NUMBER, LARGEST_NUMBER, closed="both")
         ],
@@ -278,7 +273,6 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         n_mixed: int = 2,
         weights_per: Literal["batch", "example"] = "batch",
         mix_layer: int | str = "input",
-        mix_target: Literal["interpolate"] = "interpolate",
         noise_std: float = 0.0,
         warmup_epochs: float = 0,
         clean_epochs: float | Literal["auto"] = "auto",
@@ -316,7 +310,6 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         self.n_mixed = n_mixed
         self.weights_per = weights_per
         self.mix_layer = mix_layer
-        self.mix_target = mix_target
         self.noise_std = noise_std
         self.warmup_epochs = warmup_epochs
         self.clean_epochs = clean_epochs

@@ -207,11 +207,6 @@ def test_what_needs_classes_is_refused(params, message, line):
     assert vars(model) == before
 
 
-def test_dominant_targets_are_for_classes(line):
-    with pytest.raises(ValueError, match="'mix_target' parameter of MixupRegressor"):
-        MixupRegressor(mix_target="dominant").fit(*line)
-
-
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_targets_that_are_no_numbers_are_refused(bad, line):
     X, y = line
