@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 
 from sk_mixup._data import Memo
@@ -160,7 +161,8 @@ class Attempt:
     @property
     def dtype(self) -> torch.dtype:
         """The precision of the networks to go on with, or that of new ones."""
-        goes_on = self.options.get("one_epoch") or self.estimator.warm_start
+        warm = self.estimator.warm_start  # of any type: it is not checked yet
+        goes_on = self.options.get("one_epoch") or np.array_equal(warm, True)
         net = getattr(self.estimator, "net_", None)
         return net.module_.dtype if goes_on and net is not None else precision()
 
