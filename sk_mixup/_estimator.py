@@ -35,7 +35,7 @@ from sk_mixup._parameters import (
 from sk_mixup._prepare import Preparation
 from sk_mixup._rows import Classes, Run, Values
 from sk_mixup._stacks import Problem
-from sk_mixup._threads import torch_threads
+from sk_mixup._threads import one_thread, torch_threads
 from sk_mixup.vicinity import Pairing
 
 PREDICT_BYTES = 4_000_000
@@ -347,20 +347,22 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
             f"Predicting by {type(self).__name__}",
             "give fewer rows at once",
         )
-        with own_modes(self.net_.module_.dtype), memory_errors(doing, remedy):
-            network = self.net_.module_.in_double() if exact else self.net_.module_
-            return self._predict_in_chunks(
-                network.eval(), X, link or self.net_.criterion_.link()
-            )
+        network, link = self.net_.module_, link or self.net_.criterion_.link()
+        modes = own_modes(network.dtype)
+        with modes, memory_errors(doing, remedy), one_thread() as threads:
+            network = network.in_double() if exact else network
+            return self._predict_in_chunks(network.eval(), X, link, threads)
 
     def _predict_in_chunks(
-        self, network: Network, X: Any, link: Callable[[Tensor], Any]
+        self, network: Network, X: Any, link: Callable[[Tensor], Any], threads: int
     ) -> NDArray[np.floating]:
         device = network.inputs.shift.device
         dtype = numpy_dtype(network.inputs.shift.dtype)
         X = self._check_rows(X, dtype, reset=False)
         predicted = np.empty((X.shape[0], self._n_outputs), dtype=dtype)
-        with torch.inference_mode(), torch_threads(self._threads_for(X.shape[0])):
+        # For few rows threads would only slow down.
+        n_threads = threads if X.shape[0] > SMALL_TABLE else 1
+        with torch.inference_mode(), torch_threads(n_threads):
             for chunk in gen_batches(X.shape[0], self._chunk_rows(X)):
                 rows = X[chunk].toarray() if sparse.issparse(X) else X[chunk]
                 raw = torch.from_numpy(without_warning(rows))
@@ -375,15 +377,12 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         width = max(int(np.prod(X.shape[1:])), *hidden, self._n_outputs)
         return max(256, PREDICT_BYTES // (4 * width * self.net_.module_.runs))
 
-    def _threads_for(self, n_rows: int) -> int:
-        """Return 1 for few rows, whose prediction threads would only slow down."""
-        return torch.get_num_threads() if n_rows > SMALL_TABLE else 1
-
     @property
     def _hidden_sizes(self) -> tuple[int, ...]:
         sizes = self.hidden_layer_sizes
         return (int(sizes),) if isinstance(sizes, Integral) else tuple(sizes)
 
+    @one_thread()
     def to_torch(self) -> nn.Module:
         """Return the fitted ensemble as a plain torch module.
 

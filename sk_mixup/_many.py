@@ -15,6 +15,7 @@ from sk_mixup._modes import memory_errors, own_modes, precision
 from sk_mixup._net import MixupNet
 from sk_mixup._records import Bookmark
 from sk_mixup._stacks import Problem, Progress, train_problems
+from sk_mixup._threads import one_thread
 
 MAX_MEMORY = 1_000_000_000
 REMEDY = (
@@ -166,6 +167,7 @@ class Attempt:
         net = getattr(self.estimator, "net_", None)
         return net.module_.dtype if goes_on and net is not None else precision()
 
+    @one_thread()
     def prepare(self, memo: Memo) -> None:
         """Check the data and make a problem of them."""
         with memory_errors(self.doing, REMEDY):
@@ -173,6 +175,7 @@ class Attempt:
         if self.problem.net is not None:
             self.records = Bookmark(self.problem.net)
 
+    @one_thread()
     def adopt(self, net: MixupNet) -> None:
         """Make the trained net the estimator's."""
         with memory_errors(self.doing, REMEDY):

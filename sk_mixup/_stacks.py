@@ -21,7 +21,7 @@ from sk_mixup._modules import Network, Standardize
 from sk_mixup._moments import Moments
 from sk_mixup._net import MixupNet
 from sk_mixup._rows import Run
-from sk_mixup._threads import torch_threads, without_denormals
+from sk_mixup._threads import one_thread, torch_threads, without_denormals
 
 CPU_STACK = 16
 CACHE = 6_000_000
@@ -113,41 +113,47 @@ class Progress:
     """How far a training is, shown as a bar if asked for, and whether it must stop."""
 
     def __init__(self, visible: bool = False) -> None:
-        self.bar = tqdm(unit="epoch", desc="networks x epochs", disable=not visible)
+        # A bar that is disabled would start tqdm's thread all the same.
+        self.bar: tqdm[Any] | None = None
+        if visible:
+            self.bar = tqdm(unit="epoch", desc="networks x epochs")
         self.stop = Event()
 
     def __enter__(self) -> Progress:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.bar.close()
+        if self.bar is not None:
+            self.bar.close()
 
     def expect(self, stacks: Sequence[Stack]) -> None:
         """Reckon with the epochs of all runs of the stacks."""
-        epochs = [len(s.runs) * s.recipe.plan.max_epochs for s in stacks]
-        self.bar.total = (self.bar.total or 0) + sum(epochs)
+        if self.bar is not None:
+            epochs = [len(s.runs) * s.recipe.plan.max_epochs for s in stacks]
+            self.bar.total = (self.bar.total or 0) + sum(epochs)
 
     def epoch_done(self, n_runs: int) -> None:
         """Note that so many runs have finished an epoch."""
-        self.bar.update(n_runs)
+        if self.bar is not None:
+            self.bar.update(n_runs)
 
 
 def train_problems(
     problems: Sequence[Problem], max_memory: int, progress: Progress
 ) -> list[MixupNet]:
     """Train all problems, stacked where they can be, and return a net for each."""
-    threads = torch.get_num_threads()
     parts: dict[int, list[tuple[MixupNet, range]]] = defaultdict(list)
-    stacks = plan_stacks(problems, threads, max_memory)
-    progress.expect(stacks)
-    nets = _train_stacks(stacks, threads, progress)
-    for stack, net in zip(stacks, nets, strict=True):
-        start = 0
-        for share in stack.shares:
-            columns = range(start, start + len(share.runs))
-            parts[id(share.problem)].append((net, columns))
-            start = columns.stop
-    return [_assemble(problem, parts.pop(id(problem))) for problem in problems]
+    with one_thread() as threads:
+        stacks = plan_stacks(problems, threads, max_memory)
+        progress.expect(stacks)
+        nets = _train_stacks(stacks, threads, progress)
+        for stack, net in zip(stacks, nets, strict=True):
+            start = 0
+            for share in stack.shares:
+                columns = range(start, start + len(share.runs))
+                parts[id(share.problem)].append((net, columns))
+                start = columns.stop
+        return [_assemble(problem, parts.pop(id(problem))) for problem in problems]
 
 
 def plan_stacks(
@@ -228,8 +234,7 @@ def _train_stacks(
     """Train the stacks, several of a CPU's on a thread each, and return their nets."""
     if len(stacks) == 1:
         return [_train_stack(stacks[0], stacks[0].threads, progress)]
-    # Each thread sets the number of torch's threads, which new threads take over.
-    with torch_threads(threads), ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         try:
             futures = {
                 number: pool.submit(_train_stack, stack, 1, progress)

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from sk_mixup._modes import own_modes
 from sk_mixup._modules import Predictor, Standardize
+from sk_mixup._threads import one_thread
 
 CHUNK_ROWS = 1024
 
@@ -40,6 +41,7 @@ class TorchClassifier:
         If ``scale`` is not positive or cannot be had.
     """
 
+    @one_thread()
     def __init__(self, estimator: Any, scale: ArrayLike | None) -> None:
         name = type(estimator).__name__
         if not hasattr(estimator, "to_torch"):
@@ -140,6 +142,7 @@ class TorchClassifier:
         others = log_proba.scatter(1, column, -torch.inf).logsumexp(1)
         return others - log_proba.gather(1, column).squeeze(1)
 
+    @one_thread()
     def _per_chunk(
         self,
         compute: Callable[[Tensor, Tensor], Tensor],
