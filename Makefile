@@ -7,13 +7,14 @@ WORKERS ?= 2
 ARGS ?=
 
 RUN := $(VENV)/bin/python -m
+OLDEST := $(VENV)-oldest
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs clean
+.PHONY: help demo test test-oldest lint docs clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 	@echo "Variables: PYTHON=$(PYTHON) VENV=$(VENV) WORKERS=$(WORKERS) ARGS='--folds 5' (demo)"
 
 demo: $(VENV)/.installed-benchmarks ## ERM against mixup on data that ship with scikit-learn
@@ -23,6 +24,10 @@ demo: $(VENV)/.installed-benchmarks ## ERM against mixup on data that ship with 
 # nothing from a second thread.
 test: lint ## format, lint, import contracts, types and all tests
 	OMP_NUM_THREADS=1 $(RUN) pytest -n $(WORKERS)
+
+# Warnings are no errors here: old versions warn of each other and of newer libraries.
+test-oldest: $(OLDEST)/.installed ## all tests, with the oldest versions that are allowed
+	OMP_NUM_THREADS=1 $(OLDEST)/bin/python -m pytest -W default -n $(WORKERS)
 
 lint: $(VENV)/.installed-dev ## format, lint, import contracts and types
 	$(RUN) ruff format --check
@@ -35,17 +40,21 @@ docs: $(VENV)/.installed-docs ## the documentation, in docs/_build/html
 	OMP_NUM_THREADS=1 $(RUN) sphinx -W --keep-going -b html docs docs/_build/html
 
 clean: ## remove the environment, caches and whatever was built
-	rm -rf $(VENV) build dist docs/_build docs/auto_gallery docs/generated
+	rm -rf $(VENV) $(OLDEST) build dist docs/_build docs/auto_gallery docs/generated
 	rm -rf docs/sg_execution_times.rst htmlcov .coverage .coverage.* .benchmarks
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find sk_mixup benchmarks tests docs -name __pycache__ -prune -exec rm -rf {} +
 
-$(VENV)/bin/python:
+$(VENV)/bin/python $(OLDEST)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	    echo "sk_mixup needs Python 3.11 or newer, and '$(PYTHON)' is not: name one, as in 'make PYTHON=python3.12 $(MAKECMDGOALS)'." >&2; \
 	    exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(@D)/..
 
 $(VENV)/.installed-%: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(RUN) pip install --quiet --constraint constraints.txt --editable '.[$*]'
+	@touch $@
+
+$(OLDEST)/.installed: pyproject.toml constraints-oldest.txt | $(OLDEST)/bin/python
+	$(OLDEST)/bin/python -m pip install --quiet --constraint constraints-oldest.txt --editable '.[test]'
 	@touch $@

@@ -6,14 +6,15 @@ run cannot tell.
 
 import json
 import multiprocessing
-import os
 import sys
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 
-from sk_mixup import MixupClassifier, MixupRegressor, fit_many
+import sk_mixup
+from sk_mixup import MixupClassifier, fit_many
 from sk_mixup._estimator import SMALL_TABLE
 from sk_mixup.inspection import loss_gradient
 from sk_mixup.model_selection import GridSearchCV
@@ -22,7 +23,7 @@ LIMIT_S = 20  # what hangs does so for ever
 
 
 def n_threads():
-    return len(os.listdir("/proc/self/task"))
+    return len(list(Path("/proc/self/task").iterdir()))
 
 
 def ends(work):
@@ -74,7 +75,7 @@ def works(make, X, y):
 def main():
     torch.set_num_threads(2)
     name = sys.argv[1]
-    make = getattr(sys.modules[__name__], name)
+    make = getattr(sk_mixup, name)
     rng = np.random.default_rng(0)
     X = rng.normal(size=(500, 20))
     y = (X[:, 0] > 0) if make is MixupClassifier else X[:, 0]
