@@ -301,7 +301,9 @@ def _means(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
     require_one_row_per_fold(frame)
     frame = frame.astype({"dataset": str, "method": str})
     means = frame.groupby(["dataset", "method"], sort=False)[metric].mean()
-    return means.unstack("method", sort=False)
+    sets, methods = (means.index.unique(level) for level in means.index.names)
+    # Not sort=False, which pandas before 3 answers with values in wrong columns.
+    return means.unstack("method").reindex(index=sets, columns=methods)
 
 
 def ranks_by_set(means: pd.DataFrame, metric: str) -> pd.DataFrame:
