@@ -229,7 +229,9 @@ def _fault(values: Any) -> Fault | None:
 def _kind(values: Any, known: NDArray[np.object_]) -> str:
     if isinstance(getattr(values, "dtype", None), pd.CategoricalDtype):
         return "categories"
-    inferred = pd.api.types.infer_dtype(known)
+    # NumPy makes whole numbers of times in nanoseconds, as objects.
+    is_time = getattr(getattr(values, "dtype", None), "kind", "") in "mM"
+    inferred = pd.api.types.infer_dtype(values if is_time else known)
     return "numbers" if inferred in NUMBERS else KINDS.get(inferred, "mixed")
 
 

@@ -259,6 +259,8 @@ NO_TARGETS = {
     "dates": (pd.Series(DAYS), "y holds dates: .*days since"),
     "timestamps": (list(DAYS), "y holds dates"),
     "datetime64": (DAYS.to_numpy(), "y holds dates"),
+    "nanoseconds": (DAYS.to_numpy().astype("datetime64[ns]"), "y holds dates"),
+    "timedelta64": (np.arange(90).astype("timedelta64[ns]"), "y holds durations"),
     "frame": (pd.DataFrame({"when": DAYS}), "Column 'when' of y holds dates"),
     "durations": (pd.Series(DAYS - DAYS[0]), "y holds durations: .*seconds"),
     "digits": (["1", "2", "3"] * 30, "y holds numbers that are written as text"),

@@ -98,7 +98,7 @@ def test_labels_that_cannot_be_told_apart_are_refused(way, kind, blobs):
 def test_intervals_are_learnt_as_text(blobs):
     """The remedy that is named is one."""
     y = pd.cut(blobs[0][:, 0], 3).astype(str)
-    assert MixupClassifier(**SMALL).fit(blobs[0], y).classes_.dtype == object
+    assert MixupClassifier(**SMALL).fit(blobs[0], y).classes_.dtype.kind in "OU"
 
 
 # Several labels a row.
