@@ -7,6 +7,12 @@ import torch
 from sklearn.datasets import make_blobs, make_regression
 
 from sk_mixup import MixupClassifier
+from tests.twins import label
+
+
+def pytest_make_parametrize_id(config, val, argname):
+    """Name parameters alike in every process: by their names, not their addresses."""
+    return label(val) if isinstance(val, dict) else None
 
 
 @pytest.fixture
