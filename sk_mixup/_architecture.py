@@ -17,7 +17,6 @@ from sk_mixup._rows import Portion, Run, Streams
 from sk_mixup._stacked import StackedMLP
 
 BLOCK_NUMBERS = 1_000_000
-ROWS_COMPARED = 1_000
 
 
 class Architecture(Protocol):
@@ -68,9 +67,10 @@ class MLPArchitecture:
 
 
 def _are_alike(rows: Portion) -> bool:
-    numbers = torch.arange(min(len(rows), ROWS_COMPARED), device=rows.device)
-    first = rows.inputs(numbers)
-    return bool((first == first[:1]).all())
+    numbers = torch.arange(len(rows), device=rows.device)
+    first = rows.inputs(numbers[:1])
+    size = max(1, BLOCK_NUMBERS // first.numel())
+    return all(bool((rows.inputs(some) == first).all()) for some in numbers.split(size))
 
 
 @dataclass(frozen=True, eq=False)

@@ -340,23 +340,21 @@ def check_structure(table: Any, called: str) -> None:
 
 
 def holds_codes(X: Any) -> bool:
-    """Return whether all values are whole numbers or booleans by their type."""
+    """Return whether all values are whole numbers by their type."""
     if isinstance(X, pd.DataFrame) or hasattr(X, "get_columns"):
-        return all(map(_is_of_integers, X.dtypes))
-    dtype = getattr(X, "dtype", None)
-    if dtype is None:
-        dtype = np.asarray(X).dtype
-    return _is_of_integers(dtype)
+        return all(holds_codes(X[name]) for name in X.columns)
+    X = X if hasattr(X, "dtype") else np.asarray(X)
+    if X.dtype == object:
+        return pd.api.types.infer_dtype(np.ravel(X)) == "integer"
+    return _is_of_integers(X.dtype)
 
 
 def _is_of_integers(dtype: Any) -> bool:
     if hasattr(dtype, "is_integer"):  # of polars
-        return bool(dtype.is_integer()) or str(dtype) == "Boolean"
-    try:
-        checks = pd.api.types.is_integer_dtype, pd.api.types.is_bool_dtype
-        return any(check(dtype) for check in checks)
-    except TypeError:
-        return not getattr(dtype, "is_floating_point", True)  # of torch
+        return bool(dtype.is_integer())
+    if hasattr(dtype, "is_floating_point"):  # of torch
+        return not (dtype.is_floating_point or dtype.is_complex)
+    return bool(pd.api.types.is_integer_dtype(dtype))
 
 
 def warn_of_lost_digits(X: Any, dtype: type[np.floating]) -> None:

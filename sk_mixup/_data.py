@@ -1,4 +1,4 @@
-"""Tables, statistics, splits and networks: the parts that a fit is prepared from."""
+"""What is prepared once for many fits: tables, devices, partners and optimisers."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from sk_mixup._columns import check_finite, check_quantities, check_structure
 from sk_mixup._data import OPTIMIZERS, Memo, numpy_dtype, without_warning
 from sk_mixup._losses import Loss
 from sk_mixup._many import Attempt, fit_many, run_attempts
-from sk_mixup._modes import memory_errors, own_modes
+from sk_mixup._modes import memory_errors, own_modes, plain_modes
 from sk_mixup._modules import Network, Predictor
 from sk_mixup._moments import Moments
 from sk_mixup._net import LR_SCHEDULES, MixupNet
@@ -34,6 +34,7 @@ from sk_mixup._parameters import (
 )
 from sk_mixup._prepare import Preparation
 from sk_mixup._rows import Classes, Run, Values
+from sk_mixup._stacked import StackedMLP
 from sk_mixup._stacks import Problem
 from sk_mixup._threads import one_thread, torch_threads
 from sk_mixup.vicinity import Pairing
@@ -348,7 +349,9 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
             "give fewer rows at once",
         )
         network, link = self.net_.module_, link or self.net_.criterion_.link()
-        modes = own_modes(network.dtype)
+        # The default dtype is that of all threads, some of which may train.
+        own = isinstance(network.body, StackedMLP)
+        modes = plain_modes() if own else own_modes(network.dtype)
         with modes, memory_errors(doing, remedy), one_thread() as threads:
             network = network.in_double() if exact else network
             return self._predict_in_chunks(network.eval(), X, link, threads)

@@ -59,8 +59,8 @@ def _indicators(y: Any, estimator: BaseEstimator) -> NDArray[Any]:
         values = np.unique(y)
     if values.dtype.kind in "OUS" or not np.isin(values, (0, 1)).all():
         remedy = (
-            f"if {values[1]} means that a row has the label, give "
-            f"(y == {values[1]}).astype(int)"
+            f"if {values[1]!s} means that a row has the label, give "
+            f"(y == {values.tolist()[1]!r}).astype(int)"
             if len(values) == 2
             else "for one class a row give one column, for several a classifier each, "
             "by MultiOutputClassifier"

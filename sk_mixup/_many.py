@@ -13,7 +13,6 @@ import torch
 from sk_mixup._data import Memo
 from sk_mixup._modes import memory_errors, own_modes, precision
 from sk_mixup._net import MixupNet
-from sk_mixup._records import Bookmark
 from sk_mixup._stacks import Problem, Progress, train_problems
 from sk_mixup._threads import one_thread
 
@@ -152,7 +151,6 @@ class Attempt:
         self.options = options
         self.before = dict(vars(estimator))
         self.problem: Problem | None = None
-        self.records: Bookmark | None = None
         self.error: Exception | None = None
 
     @property
@@ -163,7 +161,8 @@ class Attempt:
     def dtype(self) -> torch.dtype:
         """The precision of the networks to go on with, or that of new ones."""
         warm = self.estimator.warm_start  # of any type: it is not checked yet
-        goes_on = self.options.get("one_epoch") or np.array_equal(warm, True)
+        warm = isinstance(warm, bool | np.bool_) and warm
+        goes_on = self.options.get("one_epoch") or warm
         net = getattr(self.estimator, "net_", None)
         return net.module_.dtype if goes_on and net is not None else precision()
 
@@ -172,8 +171,6 @@ class Attempt:
         """Check the data and make a problem of them."""
         with memory_errors(self.doing, REMEDY):
             self.problem = self.estimator._problem(*self.data, memo, **self.options)
-        if self.problem.net is not None:
-            self.records = Bookmark(self.problem.net)
 
     @one_thread()
     def adopt(self, net: MixupNet) -> None:
@@ -185,9 +182,7 @@ class Attempt:
         """Put the estimator back as it was and remember why."""
         vars(self.estimator).clear()
         vars(self.estimator).update(self.before)
-        if self.records is not None:
-            self.records.restore()
-        self.problem, self.records, self.error = None, None, error
+        self.problem, self.error = None, error
 
 
 def run_attempts(
@@ -197,44 +192,51 @@ def run_attempts(
     progress: Progress | None = None,
 ) -> None:
     """Prepare, train and adopt; all or none, unless errors are kept one by one."""
-    dtypes = {attempt.dtype for attempt in attempts}
-    if len(dtypes) > 1:
-        raise ValueError(
-            "fit_many cannot train networks of single and of double precision at once, "
-            "and some of these go on in the one that they began with; fit them apart."
-        )
-    with own_modes(*dtypes):
-        _run_attempts(attempts, max_memory, keep_errors, progress or Progress())
-
-
-def _run_attempts(
-    attempts: Sequence[Attempt], max_memory: int, keep_errors: bool, progress: Progress
-) -> None:
     forgiven: tuple[type[Exception], ...] = (Exception,) if keep_errors else ()
-    memo = Memo()
     try:
-        for attempt in attempts:
-            try:
-                attempt.prepare(memo)
-            except forgiven as error:
-                attempt.put_back(error)
-        prepared = [attempt for attempt in attempts if attempt.problem is not None]
-        try:
-            _train_and_adopt(prepared, max_memory, progress, forgiven)
-        except forgiven:
-            # Training itself failed, as with a module of the wrong width: whose fault
-            # it was shows when each is trained alone, with its draws begun anew.
-            for attempt in prepared:
-                attempt.put_back()
-                try:
-                    attempt.prepare(memo)
-                    _train_and_adopt([attempt], max_memory, Progress(), ())
-                except forgiven as error:
-                    attempt.put_back(error)
+        for dtype, group in _by_precision(attempts).items():
+            with own_modes(dtype):
+                _run_alike(group, max_memory, progress or Progress(), forgiven)
     except BaseException:
         for attempt in attempts:
             attempt.put_back()
         raise
+
+
+def _by_precision(
+    attempts: Sequence[Attempt],
+) -> dict[torch.dtype, list[Attempt]]:
+    groups: dict[torch.dtype, list[Attempt]] = {}
+    for attempt in attempts:
+        groups.setdefault(attempt.dtype, []).append(attempt)
+    return groups
+
+
+def _run_alike(
+    attempts: Sequence[Attempt],
+    max_memory: int,
+    progress: Progress,
+    forgiven: tuple[type[Exception], ...],
+) -> None:
+    memo = Memo()
+    for attempt in attempts:
+        try:
+            attempt.prepare(memo)
+        except forgiven as error:
+            attempt.put_back(error)
+    prepared = [attempt for attempt in attempts if attempt.problem is not None]
+    try:
+        _train_and_adopt(prepared, max_memory, progress, forgiven)
+    except forgiven:
+        # Training itself failed, as with a module of the wrong width: whose fault it
+        # was shows when each is trained alone, with its draws begun anew.
+        for attempt in prepared:
+            attempt.put_back()
+            try:
+                attempt.prepare(memo)
+                _train_and_adopt([attempt], max_memory, Progress(), ())
+            except forgiven as error:
+                attempt.put_back(error)
 
 
 def _train_and_adopt(

@@ -15,7 +15,8 @@ _dtypes_found: list[torch.dtype] = []
 
 def precision() -> torch.dtype:
     """Return the precision that new networks have: torch's default, at least single."""
-    default = torch.get_default_dtype()
+    with _dtype_lock:  # another thread may have set its own for a while
+        default = _dtypes_found[0] if _dtypes_found else torch.get_default_dtype()
     return torch.float64 if default == torch.float64 else torch.float32
 
 
@@ -23,9 +24,19 @@ def precision() -> torch.dtype:
 def own_modes(dtype: torch.dtype | None = None) -> Iterator[None]:
     """Set torch's modes as training needs them, and put the user's back.
 
-    Gradients can be taken, nothing is cast by ``torch.autocast``, tensors are made on
-    the CPU where no device is given, and numbers are of ``dtype``, by default those of
+    As :func:`plain_modes`, and numbers are of ``dtype``, by default those of
     :func:`precision`.
+    """
+    with plain_modes(), _default_dtype(dtype or precision()):
+        yield
+
+
+@contextmanager
+def plain_modes() -> Iterator[None]:
+    """Set the modes that each thread has of its own.
+
+    Gradients can be taken, nothing is cast by ``torch.autocast``, and tensors are made
+    on the CPU where no device is given.
     """
     with ExitStack() as stack:
         stack.enter_context(torch.inference_mode(mode=False))
@@ -35,7 +46,6 @@ def own_modes(dtype: torch.dtype | None = None) -> Iterator[None]:
                 stack.enter_context(torch.autocast(device, enabled=False))
         if torch.get_default_device().type != "cpu":  # which slows every call down
             stack.enter_context(torch.device("cpu"))
-        stack.enter_context(_default_dtype(dtype or precision()))
         yield
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Set
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from sklearn.utils._param_validation import Interval
 from skorch.callbacks import (
@@ -119,7 +118,7 @@ def _check_pairing(est: BaseMixup) -> None:
 
 def _check_layers(est: BaseMixup) -> None:
     sizes = est.hidden_layer_sizes
-    ordered = np.ndim(sizes) == 1 and not isinstance(sizes, Mapping | Set)
+    ordered = isinstance(sizes, Sequence) or getattr(sizes, "ndim", None) == 1
     if not (isinstance(sizes, Integral) or ordered) or not all(
         map(_is_size, est._hidden_sizes)
     ):
@@ -238,7 +237,7 @@ def _check_net_params(est: BaseMixup) -> None:
     for name, value in (est.net_params or {}).items():
         first, _, rest = name.partition("__")
         if first == "callbacks" and rest:
-            _check_callback_param(est, name, rest)
+            _check_callback_param(est, name, rest, value)
         elif first in REFUSED_NET_PARAMS:
             raise ValueError(
                 f"net_params cannot set [{name!r}]: {REFUSED_NET_PARAMS[first]}."
@@ -259,14 +258,22 @@ def _check_net_params(est: BaseMixup) -> None:
             )
 
 
-def _check_callback_param(est: BaseMixup, name: str, rest: str) -> None:
-    callback, _, _ = rest.partition("__")
+def _check_callback_param(est: BaseMixup, name: str, rest: str, value: Any) -> None:
+    callback, _, attribute = rest.partition("__")
     named = [each for each, _, _ in _named_callbacks(est)]
-    numbered = [f"{each}_{n}" for each, n in Counter(named).items() for n in range(n)]
+    numbered = [
+        f"{each}_{number + 1}"
+        for each, times in Counter(named).items()
+        for number in range(times)
+    ]
     if callback not in (*named, *numbered):
         raise ValueError(
             f"net_params cannot set [{name!r}]: no callback {callback!r} is among "
             f"{named}."
+        )
+    if not (attribute or value is None or isinstance(value, Callback)):
+        raise TypeError(
+            f"{name} in net_params must be a callback of skorch or None, got {value!r}."
         )
 
 

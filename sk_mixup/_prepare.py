@@ -111,6 +111,7 @@ class Preparation:
         """What cannot change while training goes on, by the parameters' names."""
         est = self.estimator
         sizes = tuple(map(int, est._hidden_sizes))
+        optimizer = _data.resolve_optimizer(est.optimizer)
         return {
             "n_estimators": int(est.n_estimators),
             "hidden_layer_sizes": None if est.module else sizes,
@@ -119,7 +120,7 @@ class Preparation:
             "loss": getattr(est, "loss", None),
             "standardize": bool(est.standardize),
             "clip": float(est.clip) if est.standardize and est.clip else None,
-            "optimizer": _data.resolve_optimizer(est.optimizer).__name__,
+            "optimizer": f"{optimizer.__module__}.{optimizer.__qualname__}",
             "optimizer_params": snapshot(est.optimizer_params or {}),
             "net_params": snapshot(est.net_params or {}),
         }
@@ -194,7 +195,7 @@ class Preparation:
         weights = weights[kept]
         if unit is None:
             unit = float((weights / len(weights)).sum())  # a mean that cannot overflow
-        weights = weights / unit
+        weights = _in_units(weights, unit)
         targets = self.estimator._targets(encoded[kept], weights, unit, self._goes_on)
         return Portion(
             table,
@@ -276,10 +277,10 @@ class Preparation:
         """Return mean and deviation of the features, with those of earlier epochs."""
         if not self.estimator.standardize:
             return None
-        moments = self.memo.get(
-            "moments", (training,), lambda: feature_moments(training)
-        )
         before = self.estimator._moments[number] if self._goes_on else None
+        moments = self.memo.get(
+            "moments", (training, before), lambda: feature_moments(training, before)
+        )
         return moments if before is None else before.joined(moments)
 
     def _figures(self, training: Portion, moments: Moments | None) -> Standardize:
@@ -403,6 +404,18 @@ class Preparation:
             "callbacks": list(est.callbacks or []),
             "verbose": int(est.verbose),
         }
+
+
+def _in_units(weights: NDArray[np.float64], unit: float) -> NDArray[np.float64]:
+    """Return weights of which 1 stands for ``unit``, in a further epoch that before."""
+    with np.errstate(over="ignore"):
+        relative = weights / unit
+    if not 1e-30 < relative.max() < 1e30:
+        raise ValueError(
+            f"sample_weight is {relative.max():.3g} times what it was in the first "
+            "call of partial_fit: give weights of one unit in all calls."
+        )
+    return relative
 
 
 def _product(

@@ -142,15 +142,20 @@ class RecordingNet(skorch.NeuralNet):
         return state_of_run(self.optimizer_, run)
 
     def copy_to_train_on(self) -> RecordingNet:
-        """Return a copy whose training leaves this net as it is, but for the records.
+        """Return a copy whose training leaves this net as it is.
 
-        Records of past epochs are handed over: after many epochs they would take longer
-        to copy than the next epoch to train. A :class:`Bookmark` takes them back.
-        Callbacks, which are the user's, are shared too.
+        Records of past epochs are shared: they never change, and after many epochs they
+        would take longer to copy than the next epoch to train. Callbacks, which are the
+        user's, are shared too.
         """
         records = [self.history, *(getattr(self, name) for name in RECORDS)]
         callbacks = [named_callback(each)[1] for each in self.callbacks]
-        return copy.deepcopy(self, {id(each): each for each in records + callbacks})
+        shared: dict[int, Any] = {id(each): each for each in callbacks}
+        shared |= {id(each): type(each)(each) for each in records}
+        history = shared[id(self.history)]
+        if history:  # whose last epoch a callback may write to before the next begins
+            history[-1] = copy.deepcopy(history[-1])
+        return copy.deepcopy(self, shared)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> RecordingNet:
         """Leave out what a training needs."""

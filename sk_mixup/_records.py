@@ -6,7 +6,6 @@ here copies past epochs, and a stored epoch takes some tens of bytes.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -31,24 +30,6 @@ class EpochHistory(History):
         return (
             list.__getitem__(self, i) if isinstance(i, int) else super().__getitem__(i)
         )
-
-
-class Bookmark:
-    """Where the records of a net end, to take them back to there."""
-
-    def __init__(self, net: RecordingNet) -> None:
-        self.history = net.history
-        self.lists = [net.history, *(getattr(net, name) for name in RECORDS)]
-        self.lengths = [len(each) for each in self.lists]
-        # A callback may write to it before the next epoch begins.
-        self.last = [copy.deepcopy(self.history[-1])] if self.history else []
-
-    def restore(self) -> None:
-        """Forget what has been recorded since."""
-        for each, length in zip(self.lists, self.lengths, strict=True):
-            del each[length:]
-        if self.last:
-            self.history[-1] = self.last[0]
 
 
 def packed(history: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -217,6 +217,13 @@ class Portion:
     def inputs(self, numbers: Tensor) -> Tensor:
         return self.table.take(numbers if self.rows is None else self.rows[numbers])
 
+    def flat_rows(self, numbers: Tensor) -> Any:
+        """Return rows for NumPy, one-dimensional each, or sparse as the table is."""
+        if isinstance(self.table, SparseTable):
+            rows = numbers if self.rows is None else self.rows[numbers].cpu()
+            return self.table.X[rows.cpu().numpy()]
+        return self.inputs(numbers.to(self.device)).flatten(1).cpu().numpy()
+
     def draw(self, size: int, generator: np.random.Generator) -> Tensor:
         """Return the numbers of so many rows, drawn by their weights and put back."""
         at = generator.random(size)

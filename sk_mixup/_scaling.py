@@ -15,12 +15,17 @@ from sk_mixup._modules import Standardize
 from sk_mixup._moments import Figures, Moments
 from sk_mixup._rows import Portion, SparseTable
 
-#: Quantile and width of the fences, tried in turn until the two quantiles differ: the
-#: first are Tukey's "far out" (three interquartile ranges beyond the quartiles), the
-#: others, for columns that are mostly constant, are about as wide for normal numbers.
+#: Quantile and width of the fences, tried in turn until the two quantiles differ and
+#: little lies beyond: the first are Tukey's "far out" (three interquartile ranges
+#: beyond the quartiles), the others, for columns that are mostly constant or nearly so,
+#: are about as wide for normal numbers.
 FENCES = ((0.25, 3.0), (0.05, 1.0), (0.01, 0.5))
+MOST_WILD, MOST_OF_A_CODE = 0.04, 0.2  # of the rows
 FEWEST_ROWS = 20  # of which quartiles say anything
-QUANTILE_ROWS = 4_000  # more give the same quartiles to seven in a thousand rows
+DEVIATIONS = 5.0  # of the fences of fewer rows: about as wide
+QUANTILE_ROWS = 4_000  # the standard error of a quartile is then 0.7 % of the rows
+QUANTILE_NUMBERS = 20_000_000  # of very wide rows fewer are looked at
+LARGEST_WEIGHT = 1e300  # which may be added to itself
 CHUNK_NUMBERS, SORTED_NUMBERS = 4_000_000, 1_000_000  # at a time
 
 
@@ -36,12 +41,13 @@ def standardization(
     return Standardize(shift, scale, clip)
 
 
-def feature_moments(portion: Portion) -> Moments:
+def feature_moments(portion: Portion, before: Moments | None = None) -> Moments:
     """Return the weighted moments of each feature of the portion's rows.
 
-    Values beyond the fences count as if they lay on them.
+    Values beyond the fences count as if they lay on them. The moments of rows that came
+    ``before`` give the fences of a few rows.
     """
-    low, high = _fences(*_some_rows(portion))
+    low, high = _fences(*_some_rows(portion), before)
     is_sparse = isinstance(portion.table, SparseTable)
     scaler = StandardScaler(with_mean=not is_sparse)
     size = max(1, CHUNK_NUMBERS // int(np.prod(portion.table.shape[1:])))
@@ -51,7 +57,7 @@ def feature_moments(portion: Portion) -> Moments:
     zero = np.clip(0.0, low, high) if is_sparse else np.zeros(len(low))
     for chunk in gen_batches(len(portion), size):
         numbers = torch.arange(chunk.start, chunk.stop)
-        rows = _flat_rows(portion, numbers)
+        rows = portion.flat_rows(numbers)
         rows = (
             _within(rows, low, high, zero) if is_sparse else _clipped(rows, low, high)
         )
@@ -61,38 +67,50 @@ def feature_moments(portion: Portion) -> Moments:
     deviation = np.sqrt(scaler.var_)
     # scikit-learn's scale is 1 where nothing varies beyond the rounding of the mean.
     deviation[scaler.scale_ != deviation] = 0.0
-    return Moments(total * portion.weight_unit, scaler.mean_ + zero, deviation)
+    weight = min(total * portion.weight_unit, LARGEST_WEIGHT)
+    return Moments(weight, scaler.mean_ + zero, deviation)
 
 
 def target_moments(
-    values: Figures, weights: Figures | None, unit: float, robust: bool
+    values: Figures,
+    weights: Figures | None,
+    unit: float,
+    robust: bool,
+    before: Moments | None = None,
 ) -> Moments:
     """Return the weighted moments of each target, however large or small it is.
 
-    ``robust`` lets values beyond the fences count as if they lay on them.
+    ``robust`` lets values beyond the fences count as if they lay on them; see
+    :func:`feature_moments`.
     """
+    if robust:
+        weights_of_all = np.ones(len(values)) if weights is None else weights
+        values = values.clip(*_fences(values, weights_of_all, before))
     weights = np.ones(len(values)) if weights is None else weights
     first = values[0]
-    _, exponent = np.frexp(np.abs(values - first).max(axis=0))
-    differences = np.ldexp(values - first, -exponent)
-    if robust:
-        differences = differences.clip(*_fences(differences, weights))
+    # Halves, since a difference may be too large for a float64.
+    halves = values / 2 - first / 2
+    _, exponent = np.frexp(np.abs(halves).max(axis=0))
+    exponent += 1
+    differences = np.ldexp(halves, 1 - exponent)
     scaler = StandardScaler().fit(differences, sample_weight=weights)
-    mean = first + np.ldexp(scaler.mean_, exponent)
+    mean = 2 * (first / 2 + np.ldexp(scaler.mean_, exponent - 1))
     deviation = np.ldexp(np.sqrt(scaler.var_), exponent)
     constant = (values == first).all(axis=0)
     return Moments(
-        float(weights.sum()) * unit,
+        min(float(weights.sum()) * unit, LARGEST_WEIGHT),
         np.where(constant, first, mean),
         np.where(constant, 0.0, deviation),
     )
 
 
-def _fences(rows: Any, weights: Figures) -> tuple[Figures, Figures]:
+def _fences(
+    rows: Any, weights: Figures, before: Moments | None
+) -> tuple[Figures, Figures]:
     """Return the least and the largest value of each column that count as they are."""
-    low, high = np.full((2, rows.shape[1]), [[-np.inf], [np.inf]])
     if rows.shape[0] < FEWEST_ROWS:
-        return low, high
+        return _fences_by(before, rows.shape[1])
+    low, high = _fences_by(None, rows.shape[1])
     varying = np.flatnonzero(_varies(rows, weights))
     probabilities = [p for q, _ in FENCES for p in (q, 1 - q)]
     size = max(1, SORTED_NUMBERS // rows.shape[0])
@@ -103,12 +121,42 @@ def _fences(rows: Any, weights: Figures) -> tuple[Figures, Figures]:
         open_ = np.ones(len(columns), dtype=bool)
         for number, (_, width) in enumerate(FENCES):
             below, above = quantiles[2 * number : 2 * number + 2].astype(np.float64)
-            taken = open_ & (above > below)
             reach = width * (above - below)
-            low[columns[taken]] = (below - reach)[taken]
-            high[columns[taken]] = (above + reach)[taken]
+            least, most = below - reach, above + reach
+            taken = open_ & (above > below) & _are_wild(values, weights, least, most)
+            low[columns[taken]] = least[taken]
+            high[columns[taken]] = most[taken]
             open_ &= ~taken
     return low, high
+
+
+def _fences_by(moments: Moments | None, n_columns: int) -> tuple[Figures, Figures]:
+    """Return fences around what is known of the columns, or none."""
+    low, high = np.full((2, n_columns), [[-np.inf], [np.inf]])
+    if moments is not None:
+        known = moments.deviation > 0
+        reach = DEVIATIONS * moments.deviation
+        low[known] = (moments.mean - reach)[known]
+        high[known] = (moments.mean + reach)[known]
+    return low, high
+
+
+def _are_wild(
+    values: Any, weights: Figures, least: Figures, most: Figures
+) -> NDArray[np.bool_]:
+    """Tell of which columns so few values lie beyond that they are wild cells.
+
+    A single value, as of a code for missing ones, may come more often: of a spread of
+    values that is what the column is about, which must not be squeezed.
+    """
+    below, above = values < least, values > most
+    share = weights @ (below | above) / weights.sum()
+    is_code = np.ones(values.shape[1], dtype=bool)
+    for side in (below, above):
+        highest = np.max(values, axis=0, where=side, initial=-np.inf)
+        lowest = np.min(values, axis=0, where=side, initial=np.inf)
+        is_code &= highest <= lowest
+    return share <= np.where(is_code, MOST_OF_A_CODE, MOST_WILD)
 
 
 def _quantiles(values: Any, weights: Figures, probabilities: list[float]) -> Any:
@@ -133,17 +181,14 @@ def _varies(rows: Any, weights: Figures) -> NDArray[np.bool_]:
 
 
 def _some_rows(portion: Portion) -> tuple[Any, Figures]:
-    """Return evenly spread rows of the portion, and their weights."""
-    size = min(len(portion), QUANTILE_ROWS)
-    numbers = torch.linspace(0, len(portion) - 1, size, dtype=torch.float64).long()
-    return _flat_rows(portion, numbers), _weights(portion, numbers)
-
-
-def _flat_rows(portion: Portion, numbers: torch.Tensor) -> Any:
-    if isinstance(portion.table, SparseTable):
-        rows = numbers if portion.rows is None else portion.rows[numbers].cpu()
-        return portion.table.X[rows.numpy()]
-    return portion.inputs(numbers.to(portion.device)).flatten(1).cpu().numpy()
+    """Return rows of the portion, a random one of every stretch, and their weights."""
+    most = min(QUANTILE_ROWS, QUANTILE_NUMBERS // int(np.prod(portion.table.shape[1:])))
+    size = min(len(portion), max(most, FEWEST_ROWS))
+    ends = np.linspace(0, len(portion), size + 1)
+    # Evenly spaced rows may all be of one kind where kinds alternate.
+    drawn = np.random.default_rng(0).uniform(ends[:-1], ends[1:]).astype(np.int64)
+    numbers = torch.from_numpy(drawn.clip(max=len(portion) - 1))
+    return portion.flat_rows(numbers), _weights(portion, numbers)
 
 
 def _weights(portion: Portion, numbers: torch.Tensor) -> Figures:
@@ -152,7 +197,8 @@ def _weights(portion: Portion, numbers: torch.Tensor) -> Figures:
 
 
 def _clipped(rows: Any, low: Figures, high: Figures) -> Any:
-    return rows.clip(low.astype(rows.dtype), high.astype(rows.dtype))
+    with np.errstate(over="ignore"):  # to infinity, which is no fence
+        return rows.clip(low.astype(rows.dtype), high.astype(rows.dtype))
 
 
 def _within(rows: Any, low: Figures, high: Figures, zero: Figures) -> Any:

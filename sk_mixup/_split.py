@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from scipy import sparse
 from sklearn.utils import gen_batches
 
-from sk_mixup._rows import Portion, SparseTable
+from sk_mixup._rows import Portion
 
 Rows = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -57,40 +58,45 @@ def held_out(
 ) -> Mask:
     """Mark the rows that a member holds out, about as many for every member.
 
-    Members take turns: as long as enough rows are left for a whole turn, no row is
-    held out twice. Every stratum gives its fraction, within a row, and keeps a row for
-    training. Rows of one number in ``copies`` (None: all differ) stay together.
+    Members take turns: as long as enough rows are left for a whole turn, and all rows
+    differ, no row is held out twice. Every stratum gives its fraction, within a row,
+    and keeps a row for training. Rows of one number in ``copies`` (None: all differ)
+    stay together.
     """
     size = n_held_out(n_rows, fraction, strata)
-    units = np.arange(n_rows) if copies is None else _units(copies, size)
+    if strata is not None and len(np.unique(strata)) == n_rows:
+        strata = None  # one row each: some will be missed
+    units = np.arange(n_rows) if copies is None else pd.factorize(copies)[0]
+    counts = np.bincount(units)
     firsts = np.unique(units, return_index=True)[1]
-    free = np.flatnonzero(_with_a_like(strata, n_rows)[firsts])
-    n_units = size if copies is None else max(1, int(len(free) * fraction + 1e-9))
-    of_units = None if strata is None else strata[firsts]
-    order = _in_turn(free, n_units, of_units, entropy, member)
-    if copies is None and _leaves_all_strata(order[:size], strata):
-        mask = np.zeros(n_rows, dtype=bool)
-        mask[order[:size]] = True
-        return mask
-    return _taken(order, units, strata, size)
+    # Rows of which there are more copies than that are trained on by all members.
+    few = counts <= min(size, n_rows - size)
+    free = np.flatnonzero(_with_a_like(strata, n_rows)[firsts] & few)
+    if counts[free].sum() >= size:
+        n_units = size if copies is None else max(1, int(len(free) * fraction + 1e-9))
+        of_units = None if strata is None else strata[firsts]
+        order = _in_turn(free, n_units, of_units, entropy, member)
+        mask = _taken(order, units, strata, size)
+        if mask.sum() >= size:
+            return mask
+    # Of so few distinct rows copies cannot stay together.
+    return held_out(n_rows, fraction, entropy, member, strata)
 
 
 def n_held_out(n_rows: int, fraction: float, strata: Rows | None) -> int:
     """Return how many rows a member holds out, if all rows differ."""
     spare = n_rows - 1
     if strata is not None:
-        counts = np.unique(strata, return_counts=True)[1]
-        spare = int((counts - 1).sum()) or spare
+        spare = n_rows - len(np.unique(strata)) or spare
     return min(max(1, int(n_rows * fraction + 1e-9)), spare)
 
 
 def _with_a_like(strata: Rows | None, n_rows: int) -> Mask:
-    """Mark rows that are not the only one of their stratum, or all if none is."""
+    """Mark rows that are not the only one of their stratum."""
     if strata is None:
         return np.ones(n_rows, dtype=bool)
-    _, of_row, counts = np.unique(strata, return_inverse=True, return_counts=True)
-    marked: Mask = counts[of_row] > 1
-    return marked if marked.any() else ~marked
+    marked: Mask = np.bincount(strata)[strata] > 1
+    return marked
 
 
 def _in_turn(
@@ -114,27 +120,11 @@ def _in_turn(
     return np.concatenate([shuffle.permutation(part) for part in parts])
 
 
-def _leaves_all_strata(rows: Rows, strata: Rows | None) -> bool:
-    """Tell whether every stratum of several rows keeps one of them."""
-    if strata is None:
-        return True
-    counts = np.bincount(strata)
-    lost = np.bincount(strata[rows], minlength=len(counts))
-    return bool((lost < np.maximum(counts, 2)).all())
-
-
-def _units(copies: Rows, size: int) -> Rows:
-    """Return the numbers of units that are held out as one: copies, if not too many.
-
-    Of a table with few distinct rows, each of which comes often, nothing else can be
-    done than to have some of them on both sides.
-    """
-    counts = np.bincount(copies)
-    most = min(size, len(copies) - size)
-    common = counts[copies] > most
-    apart = np.where(common, len(counts) + np.arange(len(copies)), copies)
-    units: Rows = pd.factorize(apart)[0]
-    return units
+def _leaves_all(strata: Rows, mask: Mask) -> bool:
+    """Tell whether every stratum has a row that is not marked."""
+    n_strata = strata.max() + 1
+    before, left = (np.bincount(s, minlength=n_strata) for s in (strata, strata[~mask]))
+    return bool((left > 0)[before > 0].all())
 
 
 def _taken(order: Rows, units: Rows, strata: Rows | None, size: int) -> Mask:
@@ -142,10 +132,17 @@ def _taken(order: Rows, units: Rows, strata: Rows | None, size: int) -> Mask:
 
     A unit without which a stratum would have no training row is passed over.
     """
-    by_unit = np.argsort(units, kind="stable")
-    ends = np.cumsum(np.bincount(units))
-    mask = np.zeros(len(units), dtype=bool)
     strata = np.zeros(len(units), dtype=np.int64) if strata is None else strata
+    counts = np.bincount(units)
+    n_units = int(np.searchsorted(np.cumsum(counts[order]), size)) + 1
+    chosen = np.zeros(len(counts), dtype=bool)
+    chosen[order[:n_units]] = True
+    mask: Mask = chosen[units]
+    if mask.sum() >= size and _leaves_all(strata, mask):
+        return mask
+    by_unit = np.argsort(units, kind="stable")
+    ends = np.cumsum(counts)
+    mask = np.zeros(len(units), dtype=bool)
     left, n_taken = np.bincount(strata), 0
     for unit in order:
         rows = by_unit[ends[unit - 1] if unit else 0 : ends[unit]]
@@ -157,8 +154,6 @@ def _taken(order: Rows, units: Rows, strata: Rows | None, size: int) -> Mask:
         n_taken += len(rows)
         if n_taken >= size:
             break
-    if not n_taken:  # each would be missed, and one there must be
-        mask[units == order[0]] = True
     return mask
 
 
@@ -180,14 +175,12 @@ def _prints(portion: Portion) -> Iterator[int]:
 
 
 def _prints_of(portion: Portion, numbers: torch.Tensor) -> Iterable[int]:
-    if isinstance(portion.table, SparseTable):
-        rows = numbers if portion.rows is None else portion.rows[numbers].cpu()
-        X = portion.table.X[rows.numpy()]
-        X.eliminate_zeros()
-        X.sort_indices()
-        return (
-            hash((X.indices[start:end].tobytes(), X.data[start:end].tobytes()))
-            for start, end in zip(X.indptr[:-1], X.indptr[1:], strict=True)
-        )
-    values = portion.inputs(numbers.to(portion.device)).flatten(1).cpu().numpy()
-    return (hash(row.tobytes()) for row in values + 0.0)  # which makes -0.0 to 0.0
+    X = portion.flat_rows(numbers)
+    if not sparse.issparse(X):
+        return (hash(row.tobytes()) for row in X + 0.0)  # which makes -0.0 to 0.0
+    X.eliminate_zeros()
+    X.sort_indices()
+    return (
+        hash((X.indices[start:end].tobytes(), X.data[start:end].tobytes()))
+        for start, end in zip(X.indptr[:-1], X.indptr[1:], strict=True)
+    )

@@ -174,22 +174,26 @@ class StackedMLP(ArrayModule):
         """Let a run's first layer make up for another mean and deviation of its inputs.
 
         Predictions stay as they were, as far as inputs are not clipped: a weight grows
-        by ``limit`` at most. A weight on what did not vary before says nothing yet and
-        stays.
+        by ``limit`` at most. A weight on what did not vary, before or after, stays.
         """
         layer = self.layers(self.theta.detach())[0]
         growth = np.minimum(after.divisor / before.divisor, limit)
-        growth[before.deviation == 0] = 1.0
-        moved = (after.mean - before.mean) / after.divisor
+        growth[(before.deviation == 0) | (after.deviation == 0)] = 1.0
+        moved = np.where(
+            after.deviation == 0, 0.0, (after.mean - before.mean) / after.divisor
+        )
         layer.weight[run] *= _like(growth, layer.weight)[:, None]
         layer.bias[run] += _like(moved, layer.weight) @ layer.weight[run]
 
     def follow_targets(self, before: Moments, after: Moments) -> None:
-        """Let the last layers make up for another mean and deviation of the targets."""
+        """Let the last layers make up for another mean and deviation of the targets.
+
+        The weights of what does not vary, before or after, stay.
+        """
         layer = self.layers(self.theta.detach())[-1]
-        shrinking = before.divisor / after.divisor
-        shrinking[before.deviation == 0] = 1.0
-        moved = (before.mean - after.mean) / after.divisor
+        constant = (before.deviation == 0) | (after.deviation == 0)
+        shrinking = np.where(constant, 1.0, before.divisor / after.divisor)
+        moved = np.where(constant, 0.0, (before.mean - after.mean) / after.divisor)
         layer.weight.mul_(_like(shrinking, layer.weight))
         layer.bias.mul_(_like(shrinking, layer.weight)).add_(_like(moved, layer.weight))
 

@@ -24,7 +24,7 @@ class ArrayModule(nn.Module):
             "own": {k: own for k, own in vars(self).items() if k not in TORCHS_OWN},
             "parameters": as_arrays(self._parameters),
             "buffers": as_arrays(self._buffers),
-            "modules": dict(self._modules),
+            "modules": {k: _on_cpu(module) for k, module in self._modules.items()},
             "training": self.training,
         }
 
@@ -70,9 +70,10 @@ def as_tensor(array: NDArray[Any]) -> Tensor:
 
 
 def as_arrays(value: Any) -> Any:
-    """Return nested containers with arrays for tensors."""
+    """Return nested containers with arrays for tensors of kinds that NumPy knows."""
     if torch.is_tensor(value):
-        return value.detach().cpu().numpy()
+        on_cpu = value.detach().cpu()
+        return on_cpu if value.dtype == torch.bfloat16 else on_cpu.numpy()
     if isinstance(value, dict):
         return {key: as_arrays(each) for key, each in value.items()}
     if type(value) in (list, tuple):

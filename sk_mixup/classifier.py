@@ -117,9 +117,9 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
 
     standardize : bool, default=True
         Centre and scale each feature inside the network by the mean and the standard
-        deviation of its training rows. Values more than three interquartile ranges
-        beyond the quartiles count as if they lay there, so that a few wild cells do not
-        hide a feature.
+        deviation of its training rows. Of 20 rows or more, values more than three
+        interquartile ranges beyond the quartiles count as if they lay there, so that a
+        few wild cells do not hide a feature.
 
     clip : float or None, default=3.0
         Keep standardised features within (-clip, clip), smoothly: z becomes
@@ -164,7 +164,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         Fraction of the rows that each network holds out for validation, with
         ``early_stopping`` or ``temperature="auto"``. Every class gives its fraction,
         equal rows are held out together, and networks take turns: of ten that hold out
-        a tenth each, no two hold out the same row.
+        a tenth each of rows that differ, no two hold out the same.
 
     n_iter_no_change : int, default=20
         Epochs to wait for a lower loss. Any decrease counts, however small.
@@ -384,8 +384,8 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         """Train for one epoch on the given rows, from where the networks stand.
 
         Features are standardised by the mean and the deviation of all rows seen so far;
-        the first layer is adjusted to that, so that predictions change by training only
-        (a ``module`` is not adjusted).
+        the first layer is adjusted to that, so that it alone changes no prediction,
+        as far as features are not clipped (a ``module`` is not adjusted).
 
         Parameters
         ----------

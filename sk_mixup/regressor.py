@@ -114,9 +114,9 @@ class MixupRegressor(RegressorMixin, BaseMixup):
 
     standardize : bool, default=True
         Centre and scale each feature inside the network by the mean and the standard
-        deviation of its training rows. Values more than three interquartile ranges
-        beyond the quartiles count as if they lay there, so that a few wild cells do not
-        hide a feature.
+        deviation of its training rows. Of 20 rows or more, values more than three
+        interquartile ranges beyond the quartiles count as if they lay there, so that a
+        few wild cells do not hide a feature.
 
     clip : float or None, default=20.0
         Keep standardised features within (-clip, clip), smoothly: z becomes
@@ -160,7 +160,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
     validation_fraction : float, default=0.1
         Fraction of the rows that each network holds out for validation, with
         ``early_stopping``. Equal rows are held out together, and networks take turns:
-        of ten that hold out a tenth each, no two hold out the same row.
+        of ten that hold out a tenth each of rows that differ, no two hold out the same.
 
     n_iter_no_change : int, default=20
         Epochs to wait for a lower loss. Any decrease counts, however small.
@@ -343,8 +343,9 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         """Train for one epoch on the given rows, from where the networks stand.
 
         Features and targets are standardised by the mean and the deviation of all rows
-        seen so far; first and last layers are adjusted to that, so that predictions
-        change by training only (a ``module`` is not adjusted).
+        seen so far; first and last layers are adjusted to that, so that it alone
+        changes no prediction, as far as features are not clipped (a ``module`` is not
+        adjusted).
 
         Parameters
         ----------
@@ -437,9 +438,11 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         unit: float,
         goes_on: bool,
     ) -> Classes | Values:
-        moments = target_moments(encoded, weights, unit, self._loss.robust)
-        if goes_on and self._target_moments is not None:
-            moments = self._target_moments.joined(moments)
+        before = self._target_moments if goes_on else None
+        robust = self._loss.robust
+        moments = target_moments(encoded, weights, unit, robust, before)
+        if before is not None:
+            moments = before.joined(moments)
         values = (encoded - moments.mean) / moments.divisor
         dtype = torch.get_default_dtype()
         return Values(torch.as_tensor(values, dtype=dtype), moments)

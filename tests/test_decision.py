@@ -28,7 +28,7 @@ def indicators(y):
 KINDS = [{}, {"n_estimators": 3, "temperature": 0.05}, {"module": perceptron}]
 
 
-@pytest.mark.parametrize("params", KINDS[:2], ids=str)
+@pytest.mark.parametrize("params", KINDS[:2])
 def test_of_two_classes_it_is_the_log_odds_of_the_second(params, blobs):
     X, y = blobs[0], two(blobs[1])
     model = MixupClassifier(**SMALL | params).fit(X, y)
@@ -38,7 +38,7 @@ def test_of_two_classes_it_is_the_log_odds_of_the_second(params, blobs):
     np.testing.assert_allclose(1 / (1 + np.exp(-odds)), proba[:, 1], atol=1e-6)
 
 
-@pytest.mark.parametrize("params", KINDS, ids=str)
+@pytest.mark.parametrize("params", KINDS)
 def test_of_more_classes_it_is_their_log_probabilities(params, blobs):
     X, y = blobs
     model = MixupClassifier(**SMALL | params).fit(X, y)
@@ -49,7 +49,7 @@ def test_of_more_classes_it_is_their_log_probabilities(params, blobs):
     np.testing.assert_allclose(np.exp(scores), model.predict_proba(X), rtol=1e-5)
 
 
-@pytest.mark.parametrize("params", KINDS[:2], ids=str)
+@pytest.mark.parametrize("params", KINDS[:2])
 def test_of_several_labels_it_is_the_log_odds_of_each(params, blobs):
     X, y = blobs[0], indicators(blobs[1])
     model = MixupClassifier(**SMALL | params).fit(X, y)

@@ -19,7 +19,7 @@ def answers(model, X):
     return [*told, model.to_torch()(torch.from_numpy(X).float()).numpy()]
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=str)
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("make", TWINS)
 def test_predictions_do_not_look_at_parameters(make, kind, data):
     X, y = data

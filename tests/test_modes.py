@@ -65,7 +65,7 @@ MODES = {
 PRECISIONS = {**MODES, "double": lambda: default_dtype(torch.float64)}
 KINDS = [{}, {"n_estimators": 2, "early_stopping": True}, {"module": perceptron}]
 
-each_kind = pytest.mark.parametrize("kind", KINDS, ids=str)
+each_kind = pytest.mark.parametrize("kind", KINDS)
 each_twin = pytest.mark.parametrize("make", TWINS)
 
 
@@ -190,14 +190,40 @@ def test_double_precision_is_trained_in_where_it_is_the_default(make, data):
 
 
 @each_twin
-def test_two_precisions_are_not_trained_together(make, data):
+def test_each_is_trained_in_its_own_precision(make, data):
+    X, y = data
+    old, alone = (make(**SMALL, warm_start=True).fit(X, y) for _ in range(2))
+    with default_dtype(torch.float64):
+        _, new = fit_many([old, make(**SMALL)], [X, X], [y, y])
+    assert old.net_.module_.dtype == torch.float32
+    assert new.net_.module_.dtype == torch.float64
+    assert_same_predictions(old, alone.fit(X, y), X)
+
+
+@each_twin
+def test_all_or_none_are_fitted_whatever_their_precision(make, data):
     X, y = data
     old = make(**SMALL, warm_start=True).fit(X, y)
-    with (
-        default_dtype(torch.float64),
-        pytest.raises(ValueError, match="single and of double precision at once"),
-    ):
-        fit_many([old, make(**SMALL)], [X, X], [y, y])
+    before = predicted(old, X)
+    with default_dtype(torch.float64), pytest.raises(ValueError, match="lr"):
+        fit_many([old, make(**SMALL | {"lr": -1})], [X, X], [y, y])
+    np.testing.assert_array_equal(predicted(old, X), before)
+    assert len(old.history_) == 3
+
+
+@each_twin
+def test_predictions_leave_the_default_dtype_alone(make, data):
+    """It is that of all threads, some of which may train."""
+    seen = []
+    with default_dtype(torch.float64):
+        model = make(**SMALL).fit(*data)
+    model.net_.module_.register_forward_pre_hook(
+        lambda *_: seen.append(torch.get_default_dtype())
+    )
+    model.net_.module_.in_double = lambda: model.net_.module_
+    model.predict(data[0])
+    assert seen
+    assert set(seen) == {torch.float32}
 
 
 # Memory.

@@ -402,7 +402,7 @@ def test_rows_of_other_width_are_refused(make, data):
 GONE_ON = [
     ({"n_estimators": 2}, "n_estimators cannot change from 1 to 2"),
     ({"hidden_layer_sizes": (3,)}, r"cannot change from \(8, 6\) to \(3,\)"),
-    ({"optimizer": "sgd"}, "optimizer cannot change from Adam to SGD"),
+    ({"optimizer": "sgd"}, r"optimizer cannot change from .*\.Adam to .*\.SGD"),
     ({"optimizer_params": {"amsgrad": True}}, "optimizer_params cannot change"),
     ({"standardize": False}, "standardize cannot change from True to False"),
     ({"clip": 2.0}, "clip cannot change from None to 2.0"),

@@ -71,6 +71,27 @@ def test_wild_cells_do_not_hide_a_feature(share, value, factor):
     assert (moments.deviation < 3 * factor).all()
 
 
+def test_wild_cells_of_several_values_do_not_either(rng):
+    X = rng.normal(size=(1000, 1))
+    X[:15, 0], X[15:30, 0] = rng.normal(size=(2, 15)) * 1e6
+    assert feature_moments(portion(X)).deviation[0] < 3
+
+
+@pytest.mark.parametrize("share", [0.05, 0.1, 0.2, 0.24])
+def test_what_a_column_is_about_is_not_squeezed(share, rng):
+    """A machine that is idle most of the time: its few active rows tell the most."""
+    active = rng.random((2000, 1)) < share
+    X = np.where(active, rng.normal(5, 1, (2000, 1)), rng.normal(0, 0.01, (2000, 1)))
+    assert_allclose(feature_moments(portion(X)).deviation, X.std(axis=0), rtol=0.2)
+
+
+@pytest.mark.parametrize("period", [2, 3])
+def test_alternating_rows_are_all_looked_at(period, rng):
+    kind = np.arange(12_000) % period == 1
+    X = np.where(kind, rng.normal(5, 1, 12_000), rng.normal(0, 0.01, 12_000))[:, None]
+    assert_allclose(feature_moments(portion(X)).deviation, X.std(axis=0), rtol=0.1)
+
+
 def test_mostly_constant_columns_keep_what_varies(rng):
     X = np.where(rng.random((1000, 1)) < 0.9, 0, rng.exponential(size=(1000, 1)))
     X[:5] = 1e9
@@ -209,6 +230,29 @@ def test_what_was_constant_may_vary_later(bias_init, line):
     assert model.score(X, y) > 0.9
 
 
+def test_a_target_that_is_about_few_rows_is_learnt(rng):
+    active = rng.random(1000) < 0.2
+    y = np.where(active, rng.normal(5, 1, 1000), rng.normal(0, 1e-3, 1000))
+    plain = target_moments(y[:, None], None, 1.0, robust=False)
+    assert_same_moments(target_moments(y[:, None], None, 1.0, robust=True), plain, 0.2)
+
+
+def test_targets_of_the_largest_size_are_standardised(rng):
+    y = rng.uniform(-1, 1, (50, 1))
+    largest = target_moments(y * 1.7e308, None, 1.0, robust=False)
+    plain = target_moments(y, None, 1.0, robust=False)
+    assert_allclose(largest.mean / 1.7e308, plain.mean, rtol=1e-9)
+    assert_allclose(largest.deviation / 1.7e308, plain.deviation, rtol=1e-9)
+
+
+def test_going_on_over_a_constant_target_wrecks_nothing(line):
+    X, y = line
+    params = SMALL | {"warm_start": True, "lr": 0.01, "max_epochs": 30}
+    model = MixupRegressor(**params).fit(X, 1e6 * y)
+    np.testing.assert_array_equal(model.fit(X, np.zeros(90)).predict(X), 0)
+    assert model.fit(X, 1e6 * y).score(X, 1e6 * y) > 0.9
+
+
 @pytest.mark.parametrize("clip", [20.0, None])
 def test_a_trend_goes_on_beyond_the_training_rows(clip):
     years = np.arange(2000, 2017.0).repeat(10)[:, None]
@@ -253,6 +297,42 @@ def test_other_moments_alone_change_no_prediction(make, weighted, more, data):
     after = predicted(model, X) if make is MixupClassifier else model.predict(X)
     assert_allclose(after, before, atol=1e-4 * abs(before).max())
     assert abs(model.net_.module_.inputs.shift).min() > 0.5
+
+
+@twins
+@pytest.mark.parametrize("size", [1, 5, 19, 20, 100])
+def test_a_wild_cell_hides_nothing_from_parts_of_any_size(make, size, rng):
+    X = rng.normal(size=(600, 3))
+    y = X[:, 0] > 0 if make is MixupClassifier else X[:, 0]
+    X[99::100, 0] = -9999
+    model = make(**CONSTANT)
+    kwargs = {"classes": [False, True]} if make is MixupClassifier else {}
+    for start in range(0, 600, size):
+        model.partial_fit(X[start : start + size], y[start : start + size], **kwargs)
+    assert model.net_.module_.inputs.scale.max() < 5
+
+
+@pytest.mark.parametrize("size", [10, 50])
+def test_a_wild_target_hides_nothing_from_parts(size, rng):
+    X = rng.normal(size=(300, 3))
+    y = X[:, 0].copy()
+    y[150] = 1e6
+    model = MixupRegressor(loss="absolute_error", **CONSTANT)
+    for start in range(0, 300, size):
+        model.partial_fit(X[start : start + size], y[start : start + size])
+    assert model._scaling[1][0] < 5
+
+
+@twins
+def test_weights_of_any_size_may_come_in_parts(make, data):
+    X, y = data
+    model = make(**CONSTANT)
+    for _ in range(2):
+        model.partial_fit(X, y, sample_weight=np.full(90, 1e306))
+    alike = make(**CONSTANT).partial_fit(X, y).partial_fit(X, y)
+    assert_allclose(predicted(model, X), predicted(alike, X), atol=1e-4)
+    with pytest.raises(ValueError, match=r"sample_weight is .* times what it was"):
+        model.partial_fit(X, y, sample_weight=np.full(90, 1e-200))
 
 
 @twins

@@ -42,11 +42,20 @@ def test_copies_stay_on_one_side(times, fraction, entropy, member, n_classes):
     copies, strata = drawn(times, n_classes, entropy)
     mask = held_out(len(copies), fraction, entropy, member, strata, copies)
     n_out = np.bincount(copies[mask], minlength=len(times))
-    size = n_held_out(len(copies), fraction, strata)
-    can_be_kept_together = np.array(times) <= min(size, len(copies) - size)
     together = (n_out == 0) | (n_out == times)
-    assert together[can_be_kept_together].all()
-    assert 0 < mask.sum() < len(mask)
+    as_if_all_differed = held_out(len(copies), fraction, entropy, member, strata)
+    assert together.all() or np.array_equal(mask, as_if_all_differed)
+    assert n_held_out(len(copies), fraction, strata) <= mask.sum() < len(mask)
+
+
+def test_copies_stay_together_where_there_are_enough_other_rows(rng):
+    times = np.r_[np.ones(300, int), rng.integers(2, 20, 30), 200]
+    copies, _ = drawn(times, 0, 0)
+    for member in range(10):
+        mask = held_out(len(copies), 0.1, 0, member, copies % 2, copies)
+        n_out = np.bincount(copies[mask])
+        assert ((n_out == 0) | (n_out == times[: len(n_out)])).all()
+        assert len(n_out) < len(times), "of 200 copies all are trained on"
 
 
 @given(**COPIES)
@@ -59,9 +68,8 @@ def test_members_train_on_equally_many_rows(
         portion(X), fraction, entropy, member, strata, copies
     )
     n_rows, size = len(X), n_held_out(len(X), fraction, strata)
-    assert len(training) >= n_rows - size
-    if len(validation) >= size:
-        assert len(training) == n_rows - size
+    assert len(training) == n_rows - size
+    assert len(validation) >= size
     both = np.intersect1d(training.rows, validation.rows)
     assert len(both) == 0
     everything = np.union1d(training.rows, validation.rows)
@@ -93,8 +101,17 @@ def test_no_class_of_several_distinct_rows_is_held_out_whole(
     mask = held_out(len(copies), fraction, entropy, member, strata, copies)
     assert mask.any()
     for stratum in np.unique(strata):
-        if len(np.unique(copies[strata == stratum])) > 1:
+        if (strata == stratum).sum() > 1:
             assert not mask[strata == stratum].all()
+
+
+@pytest.mark.parametrize("batch_size", [4, 8, 16])
+def test_classes_of_one_row_each_and_its_copies_are_learnt(batch_size, rng):
+    y = np.repeat(np.arange(20), rng.integers(2, 7, 20))
+    X = 5 * rng.normal(size=(20, 4))[y]
+    params = {"batch_size": batch_size, "lr": 0.01, "max_epochs": 60}
+    model = MixupClassifier(**params, random_state=0).fit(X, y)
+    assert model.score(X, y) > 0.95
 
 
 def test_a_table_of_few_distinct_rows_is_split_all_the_same():
