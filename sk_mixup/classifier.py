@@ -117,9 +117,10 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
 
     standardize : bool, default=True
         Centre and scale each feature inside the network by the mean and the standard
-        deviation of its training rows. Of 20 rows or more, values more than three
-        interquartile ranges beyond the quartiles count as if they lay there, so that a
-        few wild cells do not hide a feature.
+        deviation of its training rows. Values more than three interquartile ranges
+        beyond the quartiles count as if they lay there, where they are at most 4 % of
+        the rows (or 20 %, if they all are one value), so that wild cells do not hide a
+        feature.
 
     clip : float or None, default=3.0
         Keep standardised features within (-clip, clip), smoothly: z becomes

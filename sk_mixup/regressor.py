@@ -49,8 +49,8 @@ class MixupRegressor(RegressorMixin, BaseMixup):
 
     loss : {"squared_error", "absolute_error", "huber"}, default="squared_error"
         What is minimised. The Huber loss turns linear beyond one deviation of y. The
-        last two give wild targets a bounded say, in that deviation too: values more
-        than three interquartile ranges beyond the quartiles count as if they lay there.
+        last two give wild targets a bounded say, in that deviation too: it is taken as
+        that of a feature (see ``standardize``).
 
     pairing : {"random", "neighbors", "similar"} or Pairing, default="random"
         How partners are drawn: a permutation of the minibatch, one of the nearest
@@ -114,9 +114,10 @@ class MixupRegressor(RegressorMixin, BaseMixup):
 
     standardize : bool, default=True
         Centre and scale each feature inside the network by the mean and the standard
-        deviation of its training rows. Of 20 rows or more, values more than three
-        interquartile ranges beyond the quartiles count as if they lay there, so that a
-        few wild cells do not hide a feature.
+        deviation of its training rows. Values more than three interquartile ranges
+        beyond the quartiles count as if they lay there, where they are at most 4 % of
+        the rows (or 20 %, if they all are one value), so that wild cells do not hide a
+        feature.
 
     clip : float or None, default=20.0
         Keep standardised features within (-clip, clip), smoothly: z becomes
