@@ -9,11 +9,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import sparse
+from sklearn.utils import gen_batches
 from torch import Tensor
 
 from sk_mixup._modules import Standardize
 from sk_mixup._moments import Moments
 from sk_mixup.vicinity import Draw, Rows, Vicinity
+
+CHUNK_NUMBERS = 1_000_000  # scaled at a time
 
 
 class Streams:
@@ -84,8 +87,12 @@ class DenseTable:
         return self.values.index_select(0, rows)
 
     def standardized(self, rows: Rows, by: Standardize) -> NDArray[np.float32]:
-        taken = self.take(torch.from_numpy(rows).to(self.values.device))
-        return by(taken.unsqueeze(0)).squeeze(0).flatten(1).cpu().numpy()
+        width = int(np.prod(self.shape[1:]))
+        scaled = torch.empty((len(rows), width), dtype=self.values.dtype)
+        for chunk in gen_batches(len(rows), max(1, CHUNK_NUMBERS // width)):
+            taken = self.take(torch.from_numpy(rows[chunk]).to(self.values.device))
+            scaled[chunk] = by(taken.unsqueeze(0)).squeeze(0).flatten(1)
+        return scaled.numpy()
 
 
 class SparseTable:

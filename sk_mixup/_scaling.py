@@ -26,7 +26,9 @@ DEVIATIONS = 5.0  # of the fences of fewer rows: about as wide
 QUANTILE_ROWS = 4_000  # the standard error of a quartile is then 0.7 % of the rows
 QUANTILE_NUMBERS = 20_000_000  # of very wide rows fewer are looked at
 LARGEST_WEIGHT = 1e300  # which may be added to itself
-CHUNK_NUMBERS, SORTED_NUMBERS = 4_000_000, 1_000_000  # at a time
+#: At a time. What takes more than that for a moment can stay with the process: the C
+#: library keeps freed blocks of up to 32 MB where longer-lived ones lie between them.
+CHUNK_NUMBERS = SORTED_NUMBERS = 1_000_000
 
 
 def standardization(
