@@ -13,7 +13,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn import get_config
-from sklearn.utils import _safe_indexing
+
+from sk_mixup._sklearn import _safe_indexing
 
 ROWS_LOOKED_AT, NUMBERS_LOOKED_AT = 10_000, 1_000_000
 STEPS_NEEDED = 100  # numbers of the precision that a feature's deviation spans

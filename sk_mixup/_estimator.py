@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.utils import gen_batches
-from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, nn
 
@@ -34,6 +33,7 @@ from sk_mixup._parameters import (
 )
 from sk_mixup._prepare import Preparation
 from sk_mixup._rows import Classes, Run, Values
+from sk_mixup._sklearn import Interval, RealNotInt, StrOptions
 from sk_mixup._stacked import StackedMLP
 from sk_mixup._stacks import Problem
 from sk_mixup._threads import one_thread, torch_threads

@@ -9,7 +9,6 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 import torch
-from sklearn.utils._param_validation import Interval
 from skorch.callbacks import (
     BatchScoring,
     Callback,
@@ -21,6 +20,7 @@ from skorch.callbacks import (
 )
 from torch import nn
 
+from sk_mixup._sklearn import Interval
 from sk_mixup.vicinity import Pairing
 
 if TYPE_CHECKING:

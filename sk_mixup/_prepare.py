@@ -11,11 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.utils.validation import (
-    _check_sample_weight,
-    check_random_state,
-    validate_data,
-)
+from sklearn.utils.validation import check_random_state, validate_data
 
 from sk_mixup import _data
 from sk_mixup._architecture import Architecture, MLPArchitecture, ModuleArchitecture
@@ -28,6 +24,7 @@ from sk_mixup._net import MixupNet
 from sk_mixup._parameters import check_parameters, epochs, try_optimizer
 from sk_mixup._rows import Classes, Portion, Run, Streams, Table, Values
 from sk_mixup._scaling import feature_moments, standardization
+from sk_mixup._sklearn import _check_sample_weight
 from sk_mixup._split import equal_rows, split_portion
 from sk_mixup._stacks import Problem, Recipe
 from sk_mixup.vicinity import Pairing, RandomPairs, Vicinity

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
-from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 
 from sk_mixup._data import numpy_dtype
@@ -26,6 +25,7 @@ from sk_mixup._labels import (
 from sk_mixup._losses import BinaryCrossEntropy, Loss, SoftCrossEntropy
 from sk_mixup._net import MixupNet
 from sk_mixup._rows import Classes, Run, Values
+from sk_mixup._sklearn import Interval, StrOptions
 from sk_mixup._temperature import fitted_temperature
 from sk_mixup.vicinity import (
     Neighbors,

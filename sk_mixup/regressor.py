@@ -11,8 +11,6 @@ import torch
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import RegressorMixin
-from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_y
 from torch import nn
 
 from sk_mixup._columns import check_quantities
@@ -23,6 +21,7 @@ from sk_mixup._net import MixupNet
 from sk_mixup._parameters import LARGEST_NUMBER
 from sk_mixup._rows import Classes, Values
 from sk_mixup._scaling import target_moments
+from sk_mixup._sklearn import Interval, StrOptions, _check_y
 from sk_mixup._stacks import Problem
 from sk_mixup.vicinity import Neighbors, Pairing, RandomPairs, Similar
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sklearn.utils._optional_dependencies import check_matplotlib_support
+from sk_mixup._sklearn import check_matplotlib_support
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

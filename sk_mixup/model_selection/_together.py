@@ -10,22 +10,29 @@ scikit-learn's own code.
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from joblib import effective_n_jobs, parallel_config
-from joblib._parallel_backends import ParallelBackendBase
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
-from sklearn.utils.metaestimators import _safe_split
-from sklearn.utils.validation import _check_method_params
 
 from sk_mixup._estimator import BaseMixup
 from sk_mixup._many import Attempt, deferred_fits, run_attempts
+from sk_mixup._sklearn import (
+    ParallelBackendBase,
+    _check_method_params,
+    _safe_split,
+)
 from sk_mixup._stacks import Progress
 from sk_mixup._threads import torch_threads
+
+#: scikit-learn's task, and the arguments that are read here.
+FIT_AND_SCORE = "_fit_and_score"
+NEEDED_ARGUMENTS = {"train", "parameters", "fit_params", "error_score"}
 
 
 class Future:
@@ -87,15 +94,29 @@ class Task:
     def __init__(self, future: Future) -> None:
         self.future = future
         (self.function, self.args, self.kwargs), *others = future.calls.items
-        name = getattr(self.function, "__name__", "")
         self.estimator: Any = None
-        if name == "_fit_and_score" and not others:
+        if self.is_fit_and_score and not others:
             estimator, *_ = self.args
             parameters = self.kwargs["parameters"] or {}
             self.estimator = estimator.set_params(**clone(parameters, safe=False))
         self.attempt: Attempt | None = None
         self.error: Exception | None = None
         self.seconds = 0.0
+
+    @property
+    def is_fit_and_score(self) -> bool:
+        """Whether this is the task of a search, in the shape that it is known in."""
+        return (
+            getattr(self.function, "__name__", "") == FIT_AND_SCORE
+            and len(self.args) == 3
+            and self.kwargs.keys() >= NEEDED_ARGUMENTS
+        )
+
+    @property
+    def is_of_a_search(self) -> bool:
+        """Whether scikit-learn's model selection has made the task."""
+        module = getattr(self.function, "__module__", "")
+        return module.startswith("sklearn.model_selection")
 
     @property
     def last_step(self) -> Any:
@@ -199,6 +220,7 @@ class SplitRows:
 
 def run_together(tasks: Sequence[Task], max_memory: int, verbose: int) -> None:
     """Run all tasks, as many together as fit into memory."""
+    _warn_of_unknown(tasks)
     stackable = [task for task in tasks if task.is_stackable]
     splits = list(dict.fromkeys(task.split for task in stackable))
     split_by_split = sorted(stackable, key=lambda task: splits.index(task.split))
@@ -211,6 +233,18 @@ def run_together(tasks: Sequence[Task], max_memory: int, verbose: int) -> None:
     for task in tasks:
         if id(task) not in done:
             task.finish()
+
+
+def _warn_of_unknown(tasks: Sequence[Task]) -> None:
+    unknown = [t for t in tasks if t.is_of_a_search and not t.is_fit_and_score]
+    if unknown:
+        warnings.warn(
+            "This scikit-learn fits candidates in a way that sk_mixup does not know "
+            f"({unknown[0].function.__name__}): they are trained one by one, with the "
+            "same results.",
+            UserWarning,
+            stacklevel=2,
+        )
 
 
 def _batches(tasks: Sequence[Task], max_memory: int) -> Iterator[list[Task]]:
