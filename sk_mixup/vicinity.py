@@ -50,6 +50,14 @@ class TrainingRows:
         Class numbers of shape (n_rows,) for a classifier (for multilabel targets each
         distinct set of labels counts as one class), standardised targets of shape
         (n_rows, n_outputs) for a regressor.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_mixup.vicinity import TrainingRows
+    >>> rows = TrainingRows(lambda: np.zeros((3, 2)), np.array([0, 1, 0]))
+    >>> len(rows), rows.X.shape
+    (3, (3, 2))
     """
 
     def __init__(
@@ -96,7 +104,19 @@ class Pairing(ABC):
 
 @dataclass(frozen=True)
 class RandomPairs(Pairing):
-    """A random permutation of the minibatch: the method of the paper's authors."""
+    """A random permutation of the minibatch: the method of the paper's authors.
+
+    Examples
+    --------
+    Rows 0 to 5 in two minibatches of three: partners come from the same minibatch.
+
+    >>> import numpy as np
+    >>> from sk_mixup.vicinity import RandomPairs, TrainingRows
+    >>> draw = RandomPairs().fit(TrainingRows(lambda: np.zeros((6, 1)), np.zeros(6)))
+    >>> partners = draw(np.arange(6), 3, 1, np.random.default_rng(0))
+    >>> (partners[:3] < 3).all() and (partners[3:] >= 3).all()
+    np.True_
+    """
 
     def fit(self, rows: TrainingRows) -> Draw:
         return _permute_within_batches
@@ -121,7 +141,18 @@ def _permute_within_batches(
 
 @dataclass(frozen=True)
 class SameClass(Pairing):
-    """A random permutation of the training rows of each class."""
+    """A random permutation of the training rows of each class.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_mixup.vicinity import SameClass, TrainingRows
+    >>> y = np.array([0, 1, 0, 1, 0, 1])
+    >>> draw = SameClass().fit(TrainingRows(lambda: np.zeros((6, 1)), y))
+    >>> partners = draw(np.arange(6), 3, 1, np.random.default_rng(0))
+    >>> y[partners[:, 0]]
+    array([0, 1, 0, 1, 0, 1])
+    """
 
     def fit(self, rows: TrainingRows) -> Draw:
         y = _classes(rows, self)
@@ -162,6 +193,15 @@ class Neighbors(Pairing):
     ----------
     n_neighbors : int, default=200
         Clipped to the number of other rows. A row without any is its own partner.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_mixup.vicinity import Neighbors, TrainingRows
+    >>> X = np.array([[0.0], [0.1], [5.0], [5.1]])
+    >>> draw = Neighbors(1).fit(TrainingRows(lambda: X, np.zeros(4)))
+    >>> draw(np.arange(4), 4, 1, np.random.default_rng(0))[:, 0]
+    array([1, 0, 3, 2])
     """
 
     n_neighbors: int = 200
@@ -182,6 +222,18 @@ class SameClassNeighbors(Pairing):
     n_neighbors : int, default=200
         Clipped to the number of other rows of the class. A row without any is its own
         partner.
+
+    Examples
+    --------
+    The nearest row of the same class, though one of the other class is nearer:
+
+    >>> import numpy as np
+    >>> from sk_mixup.vicinity import SameClassNeighbors, TrainingRows
+    >>> X = np.array([[0.0], [0.1], [5.0], [5.1]])
+    >>> y = np.array([0, 1, 0, 1])
+    >>> draw = SameClassNeighbors(1).fit(TrainingRows(lambda: X, y))
+    >>> draw(np.arange(4), 4, 1, np.random.default_rng(0))[:, 0]
+    array([2, 3, 0, 1])
     """
 
     n_neighbors: int = 200
@@ -272,6 +324,16 @@ class Similar(Pairing):
     ----------
     bandwidth : float, default=0.5
         In units of the standardised target.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_mixup.vicinity import Similar, TrainingRows
+    >>> y = np.array([[-1.0], [-1.01], [1.0], [1.01]])
+    >>> draw = Similar(bandwidth=0.1).fit(TrainingRows(lambda: np.zeros((4, 1)), y))
+    >>> partners = draw(np.arange(4), 4, 1, np.random.default_rng(0))[:, 0]
+    >>> abs(y[partners] - y).max() < 0.1
+    np.True_
     """
 
     bandwidth: float = 0.5
@@ -370,6 +432,15 @@ class Vicinity:
         Each wrong class gets ``label_smoothing / n_classes``.
     noise_std : float
         Deviation of Gaussian noise, in units of the standardised feature.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_mixup.vicinity import Vicinity
+    >>> Vicinity(alpha=1.0).draw_weights(4, 2, np.random.default_rng(0)).shape
+    (4, 2)
+    >>> Vicinity(alpha=0).draw_weights(4, 2, np.random.default_rng(0))[:, 0]
+    array([1., 1., 1., 1.], dtype=float32)
     """
 
     pairing: Pairing = RandomPairs()
