@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -14,12 +15,14 @@ from skorch.callbacks import (
     Callback,
     Checkpoint,
     EpochScoring,
+    EpochTimer,
     InputShapeSetter,
     LoadInitState,
     ParamMapper,
 )
 from torch import nn
 
+from sk_mixup._log import QuietLog
 from sk_mixup._sklearn import Interval
 from sk_mixup.vicinity import Pairing
 
@@ -32,7 +35,7 @@ MOST_NETWORKS = 100_000
 LARGEST_NUMBER = 1e30  # whose products are still numbers in single precision
 
 NET_PARAMS = ("torch_load_kwargs", "use_caching")
-NAMED_CALLBACKS = ("epoch_timer", "print_log")
+NAMED_CALLBACKS = {"epoch_timer": EpochTimer, "print_log": QuietLog}
 REFUSED_NET_PARAMS = {
     **dict.fromkeys(
         (
@@ -271,10 +274,29 @@ def _check_callback_param(est: BaseMixup, name: str, rest: str, value: Any) -> N
             f"net_params cannot set [{name!r}]: no callback {callback!r} is among "
             f"{named}."
         )
-    if not (attribute or value is None or isinstance(value, Callback)):
-        raise TypeError(
-            f"{name} in net_params must be a callback of skorch or None, got {value!r}."
+    if not attribute:
+        if value is not None and not isinstance(value, Callback):
+            raise TypeError(
+                f"{name} in net_params must be a callback of skorch or None, got "
+                f"{value!r}."
+            )
+        return
+    kinds = [kind for each, kind in _kinds(est) if callback.startswith(str(each))]
+    known = sorted(
+        {param for kind in kinds for param in inspect.signature(kind).parameters}
+    )
+    if attribute.partition("__")[0] not in known:
+        raise ValueError(
+            f"net_params cannot set [{name!r}]: {callback!r} has no parameter "
+            f"{attribute!r}, but {known}."
         )
+
+
+def _kinds(est: BaseMixup) -> Iterator[tuple[Any, Any]]:
+    """Return the names of all callbacks and their classes."""
+    yield from NAMED_CALLBACKS.items()
+    for name, callback, _ in list(_named_callbacks(est))[len(NAMED_CALLBACKS) :]:
+        yield name, callback if isinstance(callback, type) else type(callback)
 
 
 def try_optimizer(

@@ -7,13 +7,14 @@ from numbers import Real
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import RegressorMixin
 from torch import nn
 
-from sk_mixup._columns import check_quantities
+from sk_mixup._columns import check_quantities, missing
 from sk_mixup._estimator import BaseMixup
 from sk_mixup._losses import AbsoluteError, HuberLoss, Loss, SquaredError
 from sk_mixup._modules import Rescale
@@ -418,7 +419,10 @@ class MixupRegressor(RegressorMixin, BaseMixup):
             )
         if sparse.issparse(y):
             raise ValueError("MixupRegressor needs a dense y; use y.toarray().")
-        check_quantities(y, "y", type(self).__name__)
+        who = type(self).__name__
+        check_quantities(y, "y", who)
+        if pd.isna(y).any():
+            raise ValueError(missing("y", [], who))
         y = _check_y(y, multi_output=True, y_numeric=True, estimator=self)
         columns = y.reshape(len(y), -1).astype(np.float64)
         if first:

@@ -9,6 +9,7 @@ from skorch.callbacks import (
     EpochTimer,
     Freezer,
     GradientNormClipping,
+    PrintLog,
 )
 
 from sk_mixup import MixupClassifier, MixupRegressor, fit_many
@@ -233,3 +234,29 @@ def test_an_unknown_class_is_blamed_on_class_weight(blobs):
 def test_a_loss_that_is_lost_is_blamed_on_what_was_set(make, name, data):
     model = make(**SMALL | {name: 1e30, "optimizer": "sgd"})
     refuse(model, rf"NaN or infinite in epoch \d; try .*other {name} \(now 1e", *data)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"callbacks__print_log": 3}, "print_log.* must be a callback"),
+        ({"callbacks__epoch_timer__foo": 1}, "'epoch_timer' has no parameter 'foo'"),
+        ({"callbacks__EpochTimer_3__foo": 1}, "no callback 'EpochTimer_3'"),
+        ({"callbacks__EpochTimer_0__foo": 1}, "no callback 'EpochTimer_0'"),
+    ],
+)
+@pytest.mark.parametrize("make", TWINS)
+def test_parameters_of_callbacks_are_looked_at(make, params, message, data):
+    callbacks = [EpochTimer(), EpochTimer()]
+    with pytest.raises((TypeError, ValueError), match=message):
+        make(net_params=params, callbacks=callbacks, **SMALL).fit(*data)
+
+
+@pytest.mark.parametrize("make", TWINS)
+def test_callbacks_of_one_kind_are_numbered_as_by_skorch(make, data):
+    callbacks = [PrintLog(sink=len), PrintLog(sink=len)]
+    params = {"callbacks__PrintLog_2__floatfmt": ".1f"}
+    model = make(net_params=params, callbacks=callbacks, **SMALL).fit(*data)
+    formats = [log.floatfmt for log in callbacks]
+    assert formats == [".4f", ".1f"]
+    assert model.n_iter_ == 3

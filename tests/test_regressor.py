@@ -246,3 +246,11 @@ def test_to_torch_gives_the_shape_that_predict_gives(n_estimators, shape, line):
     np.testing.assert_allclose(module(rows), model.predict(X), rtol=1e-4, atol=1e-3)
     exported = torch.export.export(module, (rows,)).module()
     assert exported(rows).shape == shape
+
+
+@pytest.mark.parametrize("kind", [np.asarray, list, lambda y: y[:, None]])
+def test_missing_targets_are_told_with_the_remedy(kind, line):
+    X, y = line[0], line[1].copy()
+    y[3] = np.nan
+    with pytest.raises(ValueError, match=r"y contains NaN, but .* leave out the rows"):
+        MixupRegressor(**SMALL).fit(X, kind(y))
