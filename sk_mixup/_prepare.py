@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_random_state, validate_data
 from sk_mixup import _data
 from sk_mixup._architecture import Architecture, MLPArchitecture, ModuleArchitecture
 from sk_mixup._columns import holds_codes, warn_of_lost_digits
+from sk_mixup._duration import takes_long, warn_of_width
 from sk_mixup._epoch import Plan
 from sk_mixup._equality import same_value, snapshot
 from sk_mixup._modules import Standardize
@@ -77,6 +78,7 @@ class Preparation:
         streams = self._streams()
         members = [self._member(whole, number, s) for number, s in enumerate(streams)]
         runs = [run for run, *_ in members]
+        self._warn_of_width(table, len(runs[0].training))
         standardize = Standardize.concatenate([figures for _, figures, _ in members])
         moments = [own for *_, own in members]
         return Problem(
@@ -88,6 +90,18 @@ class Preparation:
             fixed=self._fixed,
             moments=moments,
         )
+
+    def _warn_of_width(self, table: Table, n_rows: int) -> None:
+        """Warn once of a table whose many columns make the fit take minutes."""
+        est = self.estimator
+        n_columns = int(np.prod(table.shape[1:]))
+        visits = int(est.n_estimators) * (1 if self.one_epoch else int(est.max_epochs))
+        if est.module is not None or not takes_long(n_rows, n_columns, visits):
+            return
+        units = [*est._hidden_sizes, est._n_outputs][0]
+        weights = n_columns * int(units * est.n_estimators)
+        warn = partial(warn_of_width, n_rows, n_columns, weights)
+        self.memo.get("width", (table,), warn)
 
     def _net(
         self,

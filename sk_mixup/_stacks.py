@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from sk_mixup._architecture import Architecture
+from sk_mixup._duration import Forecast
 from sk_mixup._epoch import Minibatches, Plan
 from sk_mixup._losses import Loss
 from sk_mixup._modules import Network, Standardize
@@ -99,6 +101,11 @@ class Stack:
         return self.shares[0].problem.recipe
 
     @property
+    def prints(self) -> bool:
+        """Whether its epochs are printed."""
+        return any(share.problem.net_params.get("verbose") for share in self.shares)
+
+    @property
     def owners(self) -> NDArray[np.int64]:
         """The number of the share, and so of the estimator, that each run is of."""
         sizes = [len(share.runs) for share in self.shares]
@@ -117,6 +124,8 @@ class Progress:
         self.bar: tqdm[Any] | None = None
         if visible:
             self.bar = tqdm(unit="epoch", desc="networks x epochs")
+        self.forecast = Forecast(None if visible else sys.stderr)
+        self._share = 1.0
         self.stop = Event()
 
     def __enter__(self) -> Progress:
@@ -126,16 +135,20 @@ class Progress:
         if self.bar is not None:
             self.bar.close()
 
-    def expect(self, stacks: Sequence[Stack]) -> None:
-        """Reckon with the epochs of all runs of the stacks."""
+    def expect(self, stacks: Sequence[Stack], at_once: int) -> None:
+        """Reckon with the epochs of all runs of the stacks, so many trained at once."""
+        epochs = sum(len(s.runs) * s.recipe.plan.max_epochs for s in stacks)
         if self.bar is not None:
-            epochs = [len(s.runs) * s.recipe.plan.max_epochs for s in stacks]
-            self.bar.total = (self.bar.total or 0) + sum(epochs)
+            self.bar.total = (self.bar.total or 0) + epochs
+        self._share = at_once / max(1, epochs)
+        if not any(stack.prints for stack in stacks):
+            self.forecast.begin()
 
     def epoch_done(self, n_runs: int) -> None:
         """Note that so many runs have finished an epoch."""
         if self.bar is not None:
             self.bar.update(n_runs)
+        self.forecast.after(n_runs * self._share)
 
 
 def train_problems(
@@ -145,7 +158,7 @@ def train_problems(
     parts: dict[int, list[tuple[MixupNet, range]]] = defaultdict(list)
     with one_thread() as threads:
         stacks = plan_stacks(problems, threads, max_memory)
-        progress.expect(stacks)
+        progress.expect(stacks, min(threads, len(stacks)))
         nets = _train_stacks(stacks, threads, progress)
         for stack, net in zip(stacks, nets, strict=True):
             start = 0

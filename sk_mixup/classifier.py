@@ -205,7 +205,8 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         first call.
 
     verbose : int, default=0
-        1 prints a line an epoch, 2 shows a progress bar too.
+        1 prints a line an epoch, 2 shows a progress bar too. With 0 a fit that takes
+        more than a minute says so once, after its first epoch, on a terminal.
 
     random_state : int, RandomState instance or None, default=None
         Seed of everything. Two estimators that differ only in ``alpha`` share initial
