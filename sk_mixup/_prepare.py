@@ -24,7 +24,7 @@ from sk_mixup._moments import Moments
 from sk_mixup._net import MixupNet
 from sk_mixup._parameters import check_parameters, epochs, try_optimizer
 from sk_mixup._rows import Classes, Portion, Run, Streams, Table, Values
-from sk_mixup._scaling import feature_moments, standardization
+from sk_mixup._scaling import FEWEST_ROWS, feature_moments, standardization
 from sk_mixup._sklearn import _check_sample_weight
 from sk_mixup._split import equal_rows, split_portion
 from sk_mixup._stacks import Problem, Recipe
@@ -289,8 +289,9 @@ class Preparation:
         if not self.estimator.standardize:
             return None
         before = self.estimator._moments[number] if self._goes_on else None
+        hint = before if len(training) < FEWEST_ROWS else None
         moments = self.memo.get(
-            "moments", (training, before), lambda: feature_moments(training, before)
+            "moments", (training, hint), lambda: feature_moments(training, hint)
         )
         return moments if before is None else before.joined(moments)
 
