@@ -20,6 +20,7 @@ extensions = [
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "gallery/**"]
 default_role = "py:obj"
+smartquotes = False  # messages are quoted, and looked for, as they are printed
 
 html_theme = "pydata_sphinx_theme"
 html_title = "sk_mixup"

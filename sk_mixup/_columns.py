@@ -36,9 +36,10 @@ KINDS = {  # pandas.api.types.infer_dtype -> ours
     "time": "times of day",
 }
 REMEDIES = {
-    "text": "encode it first, by OneHotEncoder or OrdinalEncoder in a "
+    "text": "encode text first, by OneHotEncoder or OrdinalEncoder in a "
     "ColumnTransformer, or the whole table by skrub's TableVectorizer",
-    "numbers as text": "turn it into numbers by pd.to_numeric",
+    "numbers as text": "turn quantities into numbers by pd.to_numeric, and encode codes "
+    "by OneHotEncoder",
     "categories": "encode them first, by OneHotEncoder or OrdinalEncoder in a "
     "ColumnTransformer, or turn them into numbers by astype(float) if they are "
     "quantities",

@@ -165,10 +165,11 @@ class Labels:
         classes = given.values if announced is None else announced
         if len(classes) < 2:
             who = "y has" if announced is None else "classes has"
+            only = classes.tolist()[0]
             raise ValueError(
                 f"MixupClassifier needs rows of at least 2 classes, but {who} 1 class: "
-                f"{classes[0]!r} (partial_fit takes classes that are to come as "
-                "classes=)."
+                f"{only!r}. Where others are to come in parts, name all in the first "
+                "call: partial_fit(X, y, classes=...)."
             )
         return cls(classes, multilabel=False)
 
@@ -191,7 +192,8 @@ class Labels:
         if len(unknown):
             raise ValueError(
                 f"y has labels {unknown} that are not among the classes "
-                f"{self.classes} of the first call."
+                f"{self.classes} of the first call: name all classes there, as in "
+                "partial_fit(X, y, classes=...)."
             )
         return np.searchsorted(self.classes, values)[places]
 
