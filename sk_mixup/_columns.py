@@ -38,8 +38,8 @@ KINDS = {  # pandas.api.types.infer_dtype -> ours
 REMEDIES = {
     "text": "encode text first, by OneHotEncoder or OrdinalEncoder in a "
     "ColumnTransformer, or the whole table by skrub's TableVectorizer",
-    "numbers as text": "turn quantities into numbers by pd.to_numeric, and encode codes "
-    "by OneHotEncoder",
+    "numbers as text": "turn quantities into numbers by pd.to_numeric, and encode "
+    "codes by OneHotEncoder",
     "categories": "encode them first, by OneHotEncoder or OrdinalEncoder in a "
     "ColumnTransformer, or turn them into numbers by astype(float) if they are "
     "quantities",
