@@ -25,6 +25,8 @@ smartquotes = False  # messages are quoted, and looked for, as they are printed
 html_theme = "pydata_sphinx_theme"
 html_title = "sk_mixup"
 html_show_sourcelink = False
+html_static_path = ["_static"]
+html_css_files = ["narrow.css"]
 html_theme_options = {
     "navigation_with_keys": False,
     "show_prev_next": False,
