@@ -68,14 +68,6 @@ class MixupNet(RecordingNet):
         weights.
     **kwargs
         What :class:`skorch.NeuralNet` takes.
-
-    Attributes
-    ----------
-    train_losses_ : list of ndarray of shape (n_runs,)
-        Mean loss on virtual examples, one array an epoch.
-    valid_losses_, valid_errors_ : list of ndarray of shape (n_runs,)
-        Mean loss and share of wrong predictions on clean validation rows, if there
-        are any.
     """
 
     def __init__(
