@@ -45,24 +45,6 @@ def _version(name: str) -> str:
         return "unknown"
 
 
-def asked_for(experiment: Experiment, store: Store) -> list[Job]:
-    """List the jobs that were asked for so far, each once.
-
-    Parameters
-    ----------
-    experiment : Experiment
-        The experiment.
-    store : Store
-        Its store.
-
-    Returns
-    -------
-    list of Job
-        In the order in which they were asked for.
-    """
-    return look_up(experiment, store).jobs
-
-
 @dataclass(frozen=True)
 class Asked:
     """What was asked of an experiment so far.

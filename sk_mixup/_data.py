@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from sk_mixup._modules import Standardize
+from sk_mixup._neighbors import Draw
 from sk_mixup._rows import DenseTable, Portion, SparseTable, Table
-from sk_mixup.vicinity import Draw, Pairing, TrainingRows
+from sk_mixup.vicinity import Pairing, TrainingRows
 
 Result = TypeVar("Result")
 

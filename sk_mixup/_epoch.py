@@ -18,9 +18,10 @@ from sklearn.utils import gen_batches
 from torch import Tensor
 
 from sk_mixup._modules import Standardize
+from sk_mixup._neighbors import Rows
 from sk_mixup._rows import Portion, Run
 from sk_mixup._stacked import Batch, Mixture
-from sk_mixup.vicinity import Rows, Vicinity
+from sk_mixup.vicinity import Vicinity
 
 CPU_BLOCK_BYTES, GPU_BLOCK_BYTES = 4_000_000, 64_000_000
 KEPT_BYTES = 16_000_000  # of validation rows, gathered once

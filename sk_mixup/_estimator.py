@@ -40,6 +40,7 @@ from sk_mixup._threads import one_thread, torch_threads
 from sk_mixup.vicinity import Pairing
 
 PREDICT_BYTES = 4_000_000
+FEWER_ROWS = "give fewer rows at once"
 SMALL_TABLE = 20_000
 
 
@@ -180,12 +181,12 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         encoded: NDArray[Any],
         weights: NDArray[Any] | None,
         unit: float,
-        goes_on: bool,
+        adds_rows: bool,
     ) -> Classes | Values:
         """Return the targets that are mixed, on the CPU.
 
-        A weight of 1 stands for ``unit`` of the user's. ``goes_on`` says that the rows
-        come on top of those of earlier epochs.
+        A weight of 1 stands for ``unit`` of the user's. ``adds_rows`` says that the
+        rows come on top of those of earlier epochs.
         """
 
     @abstractmethod
@@ -344,15 +345,12 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         among others to 1e-7, and more. ``link`` takes the place of the loss's own.
         """
         check_is_fitted(self)
-        doing, remedy = (
-            f"Predicting by {type(self).__name__}",
-            "give fewer rows at once",
-        )
+        doing = f"Predicting by {type(self).__name__}"
         network, link = self.net_.module_, link or self.net_.criterion_.link()
         # The default dtype is that of all threads, some of which may train.
         own = isinstance(network.body, StackedMLP)
         modes = plain_modes() if own else own_modes(network.dtype)
-        with modes, memory_errors(doing, remedy), one_thread() as threads:
+        with modes, memory_errors(doing, FEWER_ROWS), one_thread() as threads:
             network = network.in_double() if exact else network
             return self._predict_in_chunks(network.eval(), X, link, threads)
 
@@ -362,7 +360,7 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         device = network.inputs.shift.device
         dtype = numpy_dtype(network.inputs.shift.dtype)
         X = self._check_rows(X, dtype, reset=False)
-        predicted = np.empty((X.shape[0], self._n_outputs), dtype=dtype)
+        predicted = []
         # For few rows threads would only slow down.
         n_threads = threads if X.shape[0] > SMALL_TABLE else 1
         with torch.inference_mode(), torch_threads(n_threads):
@@ -372,8 +370,8 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
                 outputs = network(raw.to(device).unsqueeze(0))
                 # One by one: the rounding of torch's mean depends on a row's place.
                 total = sum(link(outputs).unbind())
-                predicted[chunk] = (total / network.runs).cpu().numpy()
-        return predicted
+                predicted.append((total / network.runs).cpu().numpy())
+        return np.concatenate(predicted)
 
     def _chunk_rows(self, X: Any) -> int:
         hidden = self._fixed["hidden_layer_sizes"] or ()

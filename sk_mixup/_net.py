@@ -211,9 +211,7 @@ class MixupNet(RecordingNet):
 
     @property
     def _has_callbacks_of_the_user(self) -> bool:
-        given = (
-            each[-1] if isinstance(each, tuple) else each for each in self.callbacks
-        )
+        given = (named_callback(each)[1] for each in self.callbacks)
         return not all(isinstance(each, ProgressBar) for each in given)
 
     def get_split_datasets(

@@ -52,9 +52,9 @@ class Preparation:
 
     def __init__(self, estimator: BaseMixup, memo: _data.Memo, one_epoch: bool) -> None:
         self.estimator, self.memo, self.one_epoch = estimator, memo, one_epoch
-        goes_on = one_epoch or estimator.warm_start
-        self.first = not (goes_on and hasattr(estimator, "net_"))
-        self._goes_on = one_epoch and not self.first
+        continues = one_epoch or estimator.warm_start
+        self.first = not (continues and hasattr(estimator, "net_"))
+        self._adds_rows = one_epoch and not self.first
 
     def problem(self, X: Any, y: Any, sample_weight: Any) -> Problem:
         """Check everything and return what is to be trained."""
@@ -195,7 +195,7 @@ class Preparation:
         weights = self._weights(encoded, sample_weight)
         unit = self._weight_unit
         if weights is None and unit in (None, 1):
-            targets = self.estimator._targets(encoded, None, 1.0, self._goes_on)
+            targets = self.estimator._targets(encoded, None, 1.0, self._adds_rows)
             return Portion(table, targets.to(self.device))
         if weights is None:
             weights = np.ones(len(encoded))
@@ -207,7 +207,7 @@ class Preparation:
         if unit is None:
             unit = float((weights / len(weights)).sum())  # a mean that cannot overflow
         weights = _in_units(weights, unit)
-        targets = self.estimator._targets(encoded[kept], weights, unit, self._goes_on)
+        targets = self.estimator._targets(encoded[kept], weights, unit, self._adds_rows)
         return Portion(
             table,
             targets.to(self.device),
@@ -222,7 +222,7 @@ class Preparation:
 
         Else a minibatch of one class would lose the class's weight.
         """
-        return self.estimator._weight_unit if self._goes_on else None
+        return self.estimator._weight_unit if self._adds_rows else None
 
     def _weights(self, encoded: NDArray[Any], sample_weight: Any) -> Any:
         weights = None
@@ -288,7 +288,7 @@ class Preparation:
         """Return mean and deviation of the features, with those of earlier epochs."""
         if not self.estimator.standardize:
             return None
-        before = self.estimator._moments[number] if self._goes_on else None
+        before = self.estimator._moments[number] if self._adds_rows else None
         hint = before if len(training) < FEWEST_ROWS else None
         moments = self.memo.get(
             "moments", (training, hint), lambda: feature_moments(training, hint)

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from sk_mixup._modules import Standardize
 from sk_mixup._moments import Moments
-from sk_mixup.vicinity import Draw, Rows, Vicinity
+from sk_mixup._neighbors import Draw, Rows
+from sk_mixup.vicinity import Vicinity
 
 CHUNK_NUMBERS = 1_000_000  # scaled at a time
 

@@ -85,19 +85,17 @@ def target_moments(
     ``robust`` lets values beyond the fences count as if they lay on them; see
     :func:`feature_moments`.
     """
-    if robust:
-        weights_of_all = np.ones(len(values)) if weights is None else weights
-        values = values.clip(*_fences(values, weights_of_all, before))
     weights = np.ones(len(values)) if weights is None else weights
+    if robust:
+        values = values.clip(*_fences(values, weights, before))
     first = values[0]
-    # Halves, since a difference may be too large for a float64.
+    # Halves, since a difference may be too large for a float64, in units whose squares
+    # are neither too large nor too small.
     halves = values / 2 - first / 2
     _, exponent = np.frexp(np.abs(halves).max(axis=0))
-    exponent += 1
-    differences = np.ldexp(halves, 1 - exponent)
-    scaler = StandardScaler().fit(differences, sample_weight=weights)
-    mean = 2 * (first / 2 + np.ldexp(scaler.mean_, exponent - 1))
-    deviation = np.ldexp(np.sqrt(scaler.var_), exponent)
+    scaler = StandardScaler().fit(np.ldexp(halves, -exponent), sample_weight=weights)
+    mean = 2 * (first / 2 + np.ldexp(scaler.mean_, exponent))
+    deviation = 2 * np.ldexp(np.sqrt(scaler.var_), exponent)
     constant = (values == first).all(axis=0)
     return Moments(
         min(float(weights.sum()) * unit, LARGEST_WEIGHT),
@@ -114,21 +112,26 @@ def _fences(
         return _fences_by(before, rows.shape[1])
     low, high = _fences_by(None, rows.shape[1])
     varying = np.flatnonzero(_varies(rows, weights))
-    probabilities = [p for q, _ in FENCES for p in (q, 1 - q)]
     size = max(1, SORTED_NUMBERS // rows.shape[0])
     for columns in np.split(varying, range(size, len(varying), size)):
         values = rows[:, columns]
         values = values.toarray() if sparse.issparse(values) else values
-        quantiles = _quantiles(values, weights, probabilities)
-        open_ = np.ones(len(columns), dtype=bool)
-        for number, (_, width) in enumerate(FENCES):
-            below, above = quantiles[2 * number : 2 * number + 2].astype(np.float64)
-            reach = width * (above - below)
-            least, most = below - reach, above + reach
-            taken = open_ & (above > below) & _are_wild(values, weights, least, most)
-            low[columns[taken]] = least[taken]
-            high[columns[taken]] = most[taken]
-            open_ &= ~taken
+        low[columns], high[columns] = _fences_of(values, weights)
+    return low, high
+
+
+def _fences_of(values: Any, weights: Figures) -> tuple[Figures, Figures]:
+    """Return the first fences beyond which little lies."""
+    low, high = _fences_by(None, values.shape[1])
+    open_ = np.ones(len(low), dtype=bool)
+    quantiles = _quantiles(values, weights, [p for q, _ in FENCES for p in (q, 1 - q)])
+    pairs = quantiles.astype(np.float64).reshape(len(FENCES), 2, -1)
+    for (below, above), (_, width) in zip(pairs, FENCES, strict=True):
+        reach = width * (above - below)
+        least, most = below - reach, above + reach
+        taken = open_ & (above > below) & _are_wild(values, weights, least, most)
+        low[taken], high[taken] = least[taken], most[taken]
+        open_ &= ~taken
     return low, high
 
 

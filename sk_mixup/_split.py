@@ -66,7 +66,7 @@ def held_out(
     size = n_held_out(n_rows, fraction, strata)
     if strata is not None and len(np.unique(strata)) == n_rows:
         strata = None  # one row each: some will be missed
-    units = np.arange(n_rows) if copies is None else pd.factorize(copies)[0]
+    units = np.arange(n_rows) if copies is None else copies
     counts = np.bincount(units)
     firsts = np.unique(units, return_index=True)[1]
     # Rows of which there are more copies than that are trained on by all members.
@@ -140,19 +140,22 @@ def _taken(order: Rows, units: Rows, strata: Rows | None, size: int) -> Mask:
     mask: Mask = chosen[units]
     if mask.sum() >= size and _leaves_all(strata, mask):
         return mask
-    by_unit = np.argsort(units, kind="stable")
-    ends = np.cumsum(counts)
+    return _taken_one_by_one(order, units, strata, size)
+
+
+def _taken_one_by_one(order: Rows, units: Rows, strata: Rows, size: int) -> Mask:
+    by_unit = np.split(np.argsort(units, kind="stable"), np.bincount(units).cumsum())
     mask = np.zeros(len(units), dtype=bool)
-    left, n_taken = np.bincount(strata), 0
+    left, missing = np.bincount(strata), size
     for unit in order:
-        rows = by_unit[ends[unit - 1] if unit else 0 : ends[unit]]
-        given, counts = np.unique(strata[rows], return_counts=True)
-        if (left[given] == counts).any():
+        rows = by_unit[unit]
+        given, lost = np.unique(strata[rows], return_counts=True)
+        if (left[given] == lost).any():
             continue
-        left[given] -= counts
+        left[given] -= lost
         mask[rows] = True
-        n_taken += len(rows)
-        if n_taken >= size:
+        missing -= len(rows)
+        if missing <= 0:
             break
     return mask
 

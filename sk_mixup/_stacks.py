@@ -103,7 +103,7 @@ class Stack:
     @property
     def prints(self) -> bool:
         """Whether its epochs are printed."""
-        return any(share.problem.net_params.get("verbose") for share in self.shares)
+        return any(share.problem.verbose for share in self.shares)
 
     @property
     def owners(self) -> NDArray[np.int64]:

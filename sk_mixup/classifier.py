@@ -482,13 +482,10 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
             log-odds of each label. Always finite: probabilities below 1e-38 count as
             that.
         """
-        proba = self._predict_raw(X, exact=True)
         if self._multilabel:
-            complement = self._predict_raw(
-                X, exact=True, link=lambda outputs: torch.sigmoid(-outputs)
-            )
-            return log_odds(proba, complement)
-        logs = finite_log(proba)
+            both = self._predict_raw(X, exact=True, link=_with_complement)
+            return log_odds(*np.split(both, 2, axis=1))
+        logs = finite_log(self._predict_raw(X, exact=True))
         return logs[:, 1] - logs[:, 0] if len(self.classes_) == 2 else logs
 
     def predict(self, X: Any) -> NDArray[Any]:
@@ -567,7 +564,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         encoded: NDArray[Any],
         weights: NDArray[Any] | None,
         unit: float,
-        goes_on: bool,
+        adds_rows: bool,
     ) -> Classes | Values:
         if self._multilabel:
             dtype = numpy_dtype(torch.get_default_dtype())
@@ -582,3 +579,8 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
 
     def _strata(self, targets: Classes | Values) -> NDArray[Any] | None:
         return self._groups(targets) if isinstance(targets, Classes) else None
+
+
+def _with_complement(outputs: torch.Tensor) -> torch.Tensor:
+    """Return the probability of each label, and beside them of its absence."""
+    return torch.sigmoid(torch.cat([outputs, -outputs], -1))

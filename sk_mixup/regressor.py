@@ -441,9 +441,9 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         encoded: NDArray[Any],
         weights: NDArray[Any] | None,
         unit: float,
-        goes_on: bool,
+        adds_rows: bool,
     ) -> Classes | Values:
-        before = self._target_moments if goes_on else None
+        before = self._target_moments if adds_rows else None
         robust = self._loss.robust
         moments = target_moments(encoded, weights, unit, robust, before)
         if before is not None:

@@ -6,7 +6,6 @@ knows nothing of networks or devices.
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,8 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
-from sklearn.neighbors import NearestNeighbors
-from sklearn.utils import gen_batches
+
+from sk_mixup._kernel import SimilarTargets
+from sk_mixup._neighbors import Draw, Rows, draw_from, nearest
 
 __all__ = [
     "Neighbors",
@@ -31,12 +31,6 @@ __all__ = [
 ]
 
 LARGEST_ALPHA = 1e30
-
-FOUND_NUMBERS = 2_000_000  # neighbours at a time
-SEARCH_BLOCK = 256  # rows
-
-Rows = NDArray[np.int64]
-Draw = Callable[[Rows, int, int, Generator], Rows]
 
 
 class TrainingRows:
@@ -210,7 +204,7 @@ class Neighbors(Pairing):
         _check_n_neighbors(self.n_neighbors)
 
     def fit(self, rows: TrainingRows) -> Draw:
-        return _draw_from(_nearest(rows.X, [np.arange(len(rows))], self.n_neighbors))
+        return draw_from(nearest(rows.X, [np.arange(len(rows))], self.n_neighbors))
 
 
 @dataclass(frozen=True)
@@ -244,68 +238,7 @@ class SameClassNeighbors(Pairing):
     def fit(self, rows: TrainingRows) -> Draw:
         y = _classes(rows, self)
         members = [np.flatnonzero(y == label) for label in np.unique(y)]
-        return _draw_from(_nearest(rows.X, members, self.n_neighbors))
-
-
-def _nearest(
-    X: NDArray[np.floating], groups: list[Rows], n_neighbors: int
-) -> tuple[NDArray[np.int32], Rows]:
-    """Return neighbours, (n_rows, n_neighbors), and how many of them count.
-
-    For 200 neighbours of 50 features their numbers take four times the memory of the
-    rows, so that one copy is made of them and not several.
-    """
-    largest = max(len(members) for members in groups)
-    width, n_rows = max(1, min(n_neighbors, largest - 1)), X.shape[0]
-    neighbors = np.tile(np.arange(n_rows, dtype=np.int32)[:, None], (1, width))
-    counts = np.ones(n_rows, dtype=np.int64)
-    for members in groups:
-        k = min(n_neighbors, len(members) - 1)
-        if k > 0:
-            own = X if len(members) == n_rows else X[members]
-            numbers = members.astype(np.int32)
-            search = NearestNeighbors(n_neighbors=k).fit(own)
-            size = _searched_at_a_time(k)
-            for chunk in gen_batches(len(members), size, min_batch_size=size):
-                found = _nearest_others(search, own, chunk, k)
-                neighbors[members[chunk], :k] = numbers[found]
-            counts[members] = k
-    return neighbors, counts
-
-
-def _searched_at_a_time(k: int) -> int:
-    """Return a number of rows, in whole blocks of scikit-learn's search.
-
-    Then the same is found as for all rows at once. Of fewer rows than four blocks a
-    thread the blocks are searched in another order, which decides between neighbours
-    that are equally near.
-    """
-    blocks = FOUND_NUMBERS // (k + 1) // SEARCH_BLOCK
-    return max(blocks, 4 * (os.cpu_count() or 1) + 1) * SEARCH_BLOCK
-
-
-def _nearest_others(
-    search: NearestNeighbors, X: NDArray[np.floating], chunk: slice, k: int
-) -> Rows:
-    """Return what ``search.kneighbors()`` finds for some of its rows, ``X[chunk]``."""
-    found = search.kneighbors(X[chunk], k + 1, return_distance=False)
-    itself = found == np.arange(chunk.start, chunk.stop)[:, None]
-    itself[~itself.any(axis=1), 0] = True  # where more than k rows are equal to it
-    others: Rows = found[~itself].reshape(-1, k)
-    return others
-
-
-def _draw_from(nearest: tuple[NDArray[np.int32], Rows]) -> Draw:
-    neighbors, counts = nearest
-
-    def draw(
-        order: Rows, batch_size: int, n_partners: int, generator: Generator
-    ) -> Rows:
-        uniform = generator.random((len(order), n_partners))
-        chosen = (uniform * counts[order, None]).astype(np.int64)
-        return neighbors[order[:, None], chosen].astype(np.int64)
-
-    return draw
+        return draw_from(nearest(rows.X, members, self.n_neighbors))
 
 
 @dataclass(frozen=True)
@@ -348,67 +281,7 @@ class Similar(Pairing):
 
     def fit(self, rows: TrainingRows) -> Draw:
         y = np.asarray(rows.y, dtype=np.float64).reshape(len(rows), -1)
-        return _SimilarTargets(y, self.bandwidth).draw
-
-
-class _SimilarTargets:
-    """Rejection sampling from the Gaussian kernel of the targets.
-
-    Bins are made along the first output: the distance along one axis never exceeds the
-    distance, so a kernel between bins bounds the kernel between their rows.
-    """
-
-    def __init__(self, y: NDArray[np.float64], bandwidth: float) -> None:
-        self.y = y / (bandwidth * np.sqrt(2))
-        self.sorted_rows = np.argsort(self.y[:, 0], kind="stable")
-        n_bins = min(len(y), 256)
-        self.starts = np.linspace(0, len(y), n_bins + 1).astype(np.int64)
-        self.sizes = np.diff(self.starts)
-        self.bin_of = np.empty(len(y), dtype=np.int64)
-        self.bin_of[self.sorted_rows] = np.repeat(np.arange(n_bins), self.sizes)
-        along = self.y[self.sorted_rows, 0]
-        lowest, highest = along[self.starts[:-1]], along[self.starts[1:] - 1]
-        gap = np.maximum(lowest[None, :] - highest[:, None], 0)
-        self.bound = np.exp(-np.square(np.maximum(gap, gap.T)))
-        self.cumulative = np.cumsum(self.bound * self.sizes, axis=1)
-
-    def draw(
-        self, order: Rows, batch_size: int, n_partners: int, generator: Generator
-    ) -> Rows:
-        own = np.repeat(order, n_partners)
-        partners = own.copy()
-        open_ = np.arange(len(own))
-        while len(open_):
-            proposal, accepted = self._propose(own[open_], generator)
-            partners[open_[accepted]] = proposal[accepted]
-            open_ = open_[~accepted]
-        return partners.reshape(len(order), n_partners)
-
-    def _propose(
-        self, own: Rows, generator: Generator
-    ) -> tuple[Rows, NDArray[np.bool_]]:
-        own_bin = self.bin_of[own]
-        goal = generator.random(len(own)) * self.cumulative[own_bin, -1]
-        chosen_bin = _first_above(self.cumulative, own_bin, goal)
-        offset = (generator.random(len(own)) * self.sizes[chosen_bin]).astype(np.int64)
-        proposal = self.sorted_rows[self.starts[chosen_bin] + offset]
-        distance = np.square(self.y[own] - self.y[proposal]).sum(axis=1)
-        bound = self.bound[own_bin, chosen_bin]
-        return proposal, generator.random(len(own)) * bound < np.exp(-distance)
-
-
-def _first_above(
-    cumulative: NDArray[np.float64], row: Rows, goal: NDArray[np.float64]
-) -> Rows:
-    """Return per goal the first column whose cumulative value in ``row`` exceeds it."""
-    low = np.zeros(len(row), dtype=np.int64)
-    high = np.full(len(row), cumulative.shape[1] - 1, dtype=np.int64)
-    while np.any(low < high):
-        middle = (low + high) // 2
-        above = cumulative[row, middle] > goal
-        high = np.where(above, middle, high)
-        low = np.where(above, low, middle + 1)
-    return low
+        return SimilarTargets(y, self.bandwidth).draw
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pytest
 import sk_mixup
 from benchmarks import experiments
 from benchmarks.command_line import main
-from benchmarks.gather import asked_for, counts, machine, named, sections
+from benchmarks.gather import counts, look_up, machine, named, sections
 from benchmarks.store import Store
 from sk_mixup import MixupClassifier, MixupRegressor
 
@@ -34,7 +34,7 @@ def demo(folders, *words):
 def test_what_was_asked_for_is_the_union_of_all_that_was(folders, tmp_path, known):
     demo(folders, "iris", "--alphas", "0", "1")
     demo(folders, "iris", "wine", "--alphas", "1")
-    jobs = asked_for(known["demo"], Store(tmp_path / "store"))
+    jobs = look_up(known["demo"], Store(tmp_path / "store")).jobs
     found = {(job.dataset, job.method.name) for job in jobs}
     assert found == {
         ("sklearn_iris", "ERM"),
@@ -57,10 +57,10 @@ def test_results_of_other_defaults_are_not_taken_for_those_of_today(
     words = ["--datasets", dataset, "--folds", "2", "--repeats", "1", "--epochs", "1"]
     assert main([experiment, *words, *folders]) == 0
     store = Store(tmp_path / "store")
-    assert counts(store, asked_for(known[experiment], store))["open"] == 0
+    assert counts(store, look_up(known[experiment], store).jobs)["open"] == 0
     defaults = estimator.__init__.__kwdefaults__
     monkeypatch.setitem(defaults, "lr", 2 * defaults["lr"])
-    jobs = asked_for(known[experiment], store)
+    jobs = look_up(known[experiment], store).jobs
     networks = {job for job in jobs if job.method.estimator == "mixup"}
     assert {job for job in jobs if not store.is_done(job)} == networks
 

@@ -1,0 +1,80 @@
+"""Nearest neighbours of all rows, in memory that hardly exceeds their numbers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+from sklearn.neighbors import NearestNeighbors
+from sklearn.utils import gen_batches
+
+Rows = NDArray[np.int64]
+Draw = Callable[[Rows, int, int, Generator], Rows]
+
+FOUND_NUMBERS = 2_000_000  # neighbours at a time
+SEARCH_BLOCK = 256  # rows
+
+
+def nearest(
+    X: NDArray[np.floating], groups: list[Rows], n_neighbors: int
+) -> tuple[NDArray[np.int32], Rows]:
+    """Return neighbours, (n_rows, n_neighbors), and how many of them count.
+
+    For 200 neighbours of 50 features their numbers take four times the memory of the
+    rows, so that one copy is made of them and not several.
+    """
+    largest = max(len(members) for members in groups)
+    width, n_rows = max(1, min(n_neighbors, largest - 1)), X.shape[0]
+    neighbors = np.tile(np.arange(n_rows, dtype=np.int32)[:, None], (1, width))
+    counts = np.ones(n_rows, dtype=np.int64)
+    for members in groups:
+        k = min(n_neighbors, len(members) - 1)
+        if k > 0:
+            own = X if len(members) == n_rows else X[members]
+            numbers = members.astype(np.int32)
+            search = NearestNeighbors(n_neighbors=k).fit(own)
+            size = _searched_at_a_time(k)
+            for chunk in gen_batches(len(members), size, min_batch_size=size):
+                found = _nearest_others(search, own, chunk, k)
+                neighbors[members[chunk], :k] = numbers[found]
+            counts[members] = k
+    return neighbors, counts
+
+
+def _searched_at_a_time(k: int) -> int:
+    """Return a number of rows, in whole blocks of scikit-learn's search.
+
+    Then the same is found as for all rows at once. Of fewer rows than four blocks a
+    thread the blocks are searched in another order, which decides between neighbours
+    that are equally near.
+    """
+    blocks = FOUND_NUMBERS // (k + 1) // SEARCH_BLOCK
+    return max(blocks, 4 * (os.cpu_count() or 1) + 1) * SEARCH_BLOCK
+
+
+def _nearest_others(
+    search: NearestNeighbors, X: NDArray[np.floating], chunk: slice, k: int
+) -> Rows:
+    """Return what ``search.kneighbors()`` finds for some of its rows, ``X[chunk]``."""
+    found = search.kneighbors(X[chunk], k + 1, return_distance=False)
+    itself = found == np.arange(chunk.start, chunk.stop)[:, None]
+    itself[~itself.any(axis=1), 0] = True  # where more than k rows are equal to it
+    others: Rows = found[~itself].reshape(-1, k)
+    return others
+
+
+def draw_from(found: tuple[NDArray[np.int32], Rows]) -> Draw:
+    """Return the function that draws partners from what was found."""
+    neighbors, counts = found
+
+    def draw(
+        order: Rows, batch_size: int, n_partners: int, generator: Generator
+    ) -> Rows:
+        uniform = generator.random((len(order), n_partners))
+        chosen = (uniform * counts[order, None]).astype(np.int64)
+        return neighbors[order[:, None], chosen].astype(np.int64)
+
+    return draw
