@@ -253,12 +253,12 @@ def test_going_on_over_a_constant_target_wrecks_nothing(line):
     assert model.fit(X, 1e6 * y).score(X, 1e6 * y) > 0.9
 
 
-@pytest.mark.parametrize("clip", [20.0, None])
+@pytest.mark.parametrize("clip", [{}, {"clip": None}], ids=["default", "None"])
 def test_a_trend_goes_on_beyond_the_training_rows(clip):
     years = np.arange(2000, 2017.0).repeat(10)[:, None]
     y = 2 * (years[:, 0] - 2000)
     params = {"n_estimators": 2, "max_epochs": 200, "early_stopping": False}
-    model = MixupRegressor(clip=clip, lr=0.01, random_state=0, **params).fit(years, y)
+    model = MixupRegressor(lr=0.01, random_state=0, **params, **clip).fit(years, y)
     assert abs(model.predict([[2030.0]])[0] - 60) < 6
 
 

@@ -41,7 +41,7 @@ def test_an_experiment_prints_a_table_and_writes_every_fold(run, tmp_path):
     assert (status, err) == (0, "")
     assert "error (%)" in out
     assert "log loss" in out
-    assert "The paper's errors (%)" in out
+    assert "The paper's errors (%), by its own recipe" in out
     assert "±" in out
     assert "…" not in out
     folds = pd.read_csv(tmp_path / "results" / "demo" / "demo-paper.csv")
