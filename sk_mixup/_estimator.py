@@ -360,7 +360,7 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         device = network.inputs.shift.device
         dtype = numpy_dtype(network.inputs.shift.dtype)
         X = self._check_rows(X, dtype, reset=False)
-        predicted = []
+        predicted: NDArray[np.floating] = np.empty(0)
         # For few rows threads would only slow down.
         n_threads = threads if X.shape[0] > SMALL_TABLE else 1
         with torch.inference_mode(), torch_threads(n_threads):
@@ -370,8 +370,11 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
                 outputs = network(raw.to(device).unsqueeze(0))
                 # One by one: the rounding of torch's mean depends on a row's place.
                 total = sum(link(outputs).unbind())
-                predicted.append((total / network.runs).cpu().numpy())
-        return np.concatenate(predicted)
+                means = (total / network.runs).cpu().numpy()
+                if not predicted.size:  # whole at once: parts would litter the heap
+                    predicted = np.empty((X.shape[0], means.shape[1]), dtype)
+                predicted[chunk] = means
+        return predicted
 
     def _chunk_rows(self, X: Any) -> int:
         hidden = self._fixed["hidden_layer_sizes"] or ()

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from sk_mixup._data import numpy_dtype
@@ -482,6 +483,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
             log-odds of each label. Always finite: probabilities below 1e-38 count as
             that.
         """
+        check_is_fitted(self)
         if self._multilabel:
             both = self._predict_raw(X, exact=True, link=_with_complement)
             return log_odds(*np.split(both, 2, axis=1))
