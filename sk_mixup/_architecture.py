@@ -13,8 +13,10 @@ from torch import nn
 from sk_mixup._copies import StackedCopies, seeded
 from sk_mixup._modes import lacks_memory
 from sk_mixup._modules import Network, Standardize
-from sk_mixup._rows import Portion, Run, Streams
+from sk_mixup._run import Run
 from sk_mixup._stacked import StackedMLP
+from sk_mixup._streams import Streams
+from sk_mixup._subsets import RowSubset
 
 BLOCK_NUMBERS = 1_000_000
 
@@ -66,14 +68,14 @@ class MLPArchitecture:
                     body.bend_at(number, depth, some, own(rows).squeeze(0).cpu())
 
 
-def _are_alike(rows: Portion) -> bool:
+def _are_alike(rows: RowSubset) -> bool:
     numbers = torch.arange(len(rows), device=rows.device)
     first = rows.inputs(numbers[:1])
     size = max(1, BLOCK_NUMBERS // first.numel())
     return all(bool((rows.inputs(some) == first).all()) for some in numbers.split(size))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class ModuleArchitecture:
     """Copies of a user's module, checked before anything is trained."""
 

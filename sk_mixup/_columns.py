@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn import get_config
+from sklearn.utils import check_array
 
 from sk_mixup._sklearn import _safe_indexing
 
@@ -56,6 +57,41 @@ REMEDIES_OF_TARGETS = {
     "astype(float) turns categories that are quantities into numbers",
     "dates": "turn them into numbers first, such as days since the earliest of them",
 }
+
+
+def check_rows(X: Any, dtype: type[np.floating], taker: str, allow_nd: bool) -> Any:
+    """Return features as an array, or a CSR matrix, of finite numbers.
+
+    Parameters
+    ----------
+    X : array-like or sparse matrix of shape (n_samples, n_features)
+        Features as the user gives them.
+    dtype : type
+        The precision to return.
+    taker : str
+        The class that takes them.
+    allow_nd : bool
+        Whether a row may have more than one dimension.
+    """
+    if sparse.issparse(X):
+        check_structure(X, "X")
+    else:
+        check_quantities(X, "X", taker)
+    with np.errstate(over="ignore"):  # of what is infinite then
+        rows = check_array(
+            X,
+            accept_sparse="csr",
+            dtype=dtype,
+            order="C",
+            ensure_all_finite=False,  # which would not say where
+            allow_nd=allow_nd,
+            estimator=taker,
+            input_name="X",
+        )
+    names = list(getattr(X, "columns", ()))
+    named = names and all(isinstance(name, str) for name in names)
+    check_finite(rows, names if named else None, taker)
+    return rows
 
 
 class Column(NamedTuple):

@@ -19,8 +19,9 @@ from torch import Tensor
 
 from sk_mixup._modules import Standardize
 from sk_mixup._neighbors import Rows
-from sk_mixup._rows import Portion, Run
+from sk_mixup._run import Run
 from sk_mixup._stacked import Batch, Mixture
+from sk_mixup._subsets import RowSubset
 from sk_mixup.vicinity import Vicinity
 
 CPU_BLOCK_BYTES, GPU_BLOCK_BYTES = 4_000_000, 64_000_000
@@ -358,7 +359,7 @@ def _mixed_inputs(inputs: Tensor, weights: Tensor) -> Tensor:
 
 def _mixed_targets(run: Run, numbers: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
     """Return targets, ``(rows, outputs)``, and the weight behind them, ``(rows,)``."""
-    shares = shares * run.training.mass(numbers)
+    shares = shares * run.training.weight(numbers)
     mass = shares.sum(1)
     mixed = (shares.unsqueeze(-1) * run.training.targets.take(numbers)).sum(1)
     targets = mixed / mass.clamp(min=1e-30).unsqueeze(-1)
@@ -407,10 +408,10 @@ class ValidationRows:
             )
             yield inputs, targets, mass
 
-    def _part(self, portion: Portion, rows: slice) -> tuple[Tensor, Tensor, Tensor]:
+    def _part(self, portion: RowSubset, rows: slice) -> tuple[Tensor, Tensor, Tensor]:
         numbers = torch.arange(rows.start, rows.stop, device=portion.device)
         present = numbers < len(portion)
         numbers = numbers.clamp_(max=len(portion) - 1)
-        total = portion.mass(torch.arange(len(portion), device=portion.device)).sum()
-        mass = portion.mass(numbers) * present / total
+        total = portion.weight(torch.arange(len(portion), device=portion.device)).sum()
+        mass = portion.weight(numbers) * present / total
         return portion.inputs(numbers), portion.targets.take(numbers), mass[:, None]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 from abc import ABCMeta, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -17,31 +18,73 @@ from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, nn
 
-from sk_mixup._columns import check_finite, check_quantities, check_structure
-from sk_mixup._data import OPTIMIZERS, Memo, numpy_dtype, without_warning
-from sk_mixup._losses import Loss
-from sk_mixup._many import Attempt, fit_many, run_attempts
-from sk_mixup._modes import memory_errors, own_modes, plain_modes
+from sk_mixup._columns import (
+    check_finite,
+    check_quantities,
+    check_rows,
+    check_structure,
+    warn_of_lost_digits,
+)
+from sk_mixup._memo import Memo
+from sk_mixup._modes import memory_errors, own_modes, plain_modes, resolve_device
 from sk_mixup._modules import Network, Predictor
-from sk_mixup._moments import Moments
 from sk_mixup._net import LR_SCHEDULES, MixupNet
+from sk_mixup._optimizers import OPTIMIZERS
 from sk_mixup._parameters import (
     LARGEST_NUMBER,
     LARGEST_SIZE,
     MOST_MIXED,
     MOST_NETWORKS,
+    check_codes,
+    check_parameters,
 )
-from sk_mixup._prepare import Preparation
-from sk_mixup._rows import Classes, Run, Values
+from sk_mixup._prepare import prepare_task
+from sk_mixup._settings import Settings
 from sk_mixup._sklearn import Interval, RealNotInt, StrOptions
 from sk_mixup._stacked import StackedMLP
-from sk_mixup._stacks import Problem
+from sk_mixup._stacks import train
+from sk_mixup._subsets import weighted_rows
+from sk_mixup._tables import Table, as_table, numpy_dtype, without_warning
+from sk_mixup._targets import TargetSpec
+from sk_mixup._task import Start, Task
 from sk_mixup._threads import one_thread, torch_threads
 from sk_mixup.vicinity import Pairing
 
+NEEDS_LESS = (
+    "a smaller batch_size, fewer or narrower networks (n_estimators, "
+    "hidden_layer_sizes) or fewer rows need less"
+)
 PREDICT_BYTES = 4_000_000
 FEWER_ROWS = "give fewer rows at once"
 SMALL_TABLE = 20_000
+
+
+class Snapshot:
+    """The attributes of an estimator, to be put back if its fit fails."""
+
+    def __init__(self, estimator: Any) -> None:
+        self.estimator, self.attributes = estimator, dict(vars(estimator))
+
+    def restore(self) -> None:
+        vars(self.estimator).clear()
+        vars(self.estimator).update(self.attributes)
+
+
+@contextmanager
+def all_or_nothing(estimators: Sequence[Any]) -> Iterator[None]:
+    """Leave estimators as they were if anything fails inside."""
+    before = [Snapshot(estimator) for estimator in estimators]
+    try:
+        yield
+    except BaseException:
+        for snapshot in before:
+            snapshot.restore()
+        raise
+
+
+def enough_memory(name: str) -> AbstractContextManager[None]:
+    """Say in one sentence that memory did not suffice to fit what is named."""
+    return memory_errors(f"Fitting {name}", NEEDS_LESS)
 
 
 class BaseMixup(BaseEstimator, metaclass=ABCMeta):
@@ -55,6 +98,7 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         "alpha": [Interval(Real, 0, None, closed="both")],
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
         "n_mixed": [Interval(Integral, 2, MOST_MIXED, closed="both")],
+        "pairing": ["no_validation"],
         "weights_per": [StrOptions({"batch", "example"})],
         "mix_layer": [Interval(Integral, 0, None, closed="left"), str],
         "noise_std": [Interval(Real, 0, LARGEST_NUMBER, closed="both")],
@@ -123,7 +167,6 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         "weights_per": "batch",
     }
     _pairings: ClassVar[dict[str, type[Pairing]]]
-    _target_moments: Moments | None = None  # of real targets
     _flat = False  # whether the only column of predictions comes as a vector
 
     @classmethod
@@ -157,63 +200,13 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
 
     # What the twins say for themselves.
 
-    @property
     @abstractmethod
-    def _loss(self) -> type[Loss]:
-        """The loss to train; predictions are made by that of ``net_``."""
-
-    @property
-    @abstractmethod
-    def _n_outputs(self) -> int:
-        """Columns of the networks' outputs."""
-
-    @abstractmethod
-    def _encode(self, y: Any, first: bool, one_epoch: bool) -> NDArray[Any]:
-        """Check the targets and return class numbers or a matrix.
-
-        The classes are learnt from ``y`` if ``first``, else those at hand are used, all
-        of which ``y`` must hold unless it is that of a ``partial_fit``.
-        """
-
-    @abstractmethod
-    def _targets(
-        self,
-        encoded: NDArray[Any],
-        weights: NDArray[Any] | None,
-        unit: float,
-        adds_rows: bool,
-    ) -> Classes | Values:
-        """Return the targets that are mixed, on the CPU.
-
-        A weight of 1 stands for ``unit`` of the user's. ``adds_rows`` says that the
-        rows come on top of those of earlier epochs.
-        """
-
-    @abstractmethod
-    def _groups(self, targets: Classes | Values) -> NDArray[Any]:
-        """Return what a pairing may know of the targets."""
-
-    @property
-    def _needs_validation(self) -> bool:
-        """Whether each network leaves rows out, to be judged by them."""
-        return bool(self.early_stopping)
-
-    @abstractmethod
-    def _strata(self, targets: Classes | Values) -> NDArray[Any] | None:
-        """Return the classes in whose shares validation rows are set aside, if any."""
-
-    def _calibrate(self, net: MixupNet, runs: list[Run]) -> None:
-        """Make trained networks as sure as they should be, where the twin can."""
+    def _target_spec(self, y: Any, start: Start) -> TargetSpec:
+        """Check the targets and return what is made of them, and their loss."""
 
     @abstractmethod
     def _links(self) -> list[nn.Module]:
         """Return the modules that turn a network's outputs into predictions."""
-
-    def _class_weights(
-        self, encoded: NDArray[Any], sample_weight: NDArray[np.float64] | None
-    ) -> NDArray[Any] | None:
-        """Return what the twin multiplies into the weights of the rows."""
-        return None
 
     # Training.
 
@@ -245,22 +238,94 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
             If a parameter or the data cannot be used, or if the loss becomes NaN or
             infinite. The estimator is then as it was before.
         """
-        fit_many([self], [X], [y], [sample_weight])
+        return self._fit(X, y, sample_weight)
+
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        one_epoch: bool = False,
+        classes: NDArray[Any] | None = None,
+    ) -> Self:
+        """Train on the given rows, for one epoch only as a ``partial_fit``."""
+        with all_or_nothing([self]), enough_memory(type(self).__name__):
+            start = self._start(one_epoch, classes)
+            with own_modes(start.dtype):
+                task = self._prepare(X, y, sample_weight, start, Memo())
+                (net,) = train([task])
+                self._adopt(net, task)
         return self
 
-    def _fit_one_epoch(self, X: Any, y: Any, sample_weight: Any) -> Self:
-        """Train for one epoch on the given rows, from where the networks stand."""
-        run_attempts([Attempt(self, X, y, sample_weight, one_epoch=True)])
-        return self
-
-    def _problem(
-        self, X: Any, y: Any, sample_weight: Any, memo: Memo, one_epoch: bool = False
-    ) -> Problem:
-        """Check everything and return what is to be trained."""
+    def _start(
+        self, one_epoch: bool = False, classes: NDArray[Any] | None = None
+    ) -> Start:
+        """Check the parameters; start at the networks at hand if training goes on."""
         self._validate_params()
-        return Preparation(self, memo, one_epoch).problem(X, y, sample_weight)
+        check_parameters(self._settings, self._parameter_constraints)
+        goes_on = (one_epoch or self.warm_start) and hasattr(self, "net_")
+        if not goes_on:
+            return Start(one_epoch=one_epoch, classes=classes)
+        self._settings.check_unchanged(self._fitted.lasting)
+        return Start(self.net_, self._fitted, one_epoch, classes)
 
-    def _adopt(self, net: MixupNet, problem: Problem) -> None:
+    @property
+    def _settings(self) -> Settings:
+        params = {name: getattr(self, name) for name in self._parameter_constraints}
+        return Settings(
+            **params, estimator=type(self).__name__, pairings=self._pairings
+        )
+
+    @one_thread()
+    def _prepare(
+        self, X: Any, y: Any, sample_weight: Any, start: Start, memo: Memo
+    ) -> Task:
+        """Check the data and return what is to be trained."""
+        settings = self._settings
+        device = resolve_device(self.device)
+        table = self._table(X, start, device, memo)
+        check_codes(X, settings)
+        spec = self._target_spec(y, start)
+        if table.shape[0] != len(spec.encoded):
+            raise ValueError(
+                f"X and y must be of one length, but X has {table.shape[0]} rows and y "
+                f"has {len(spec.encoded)}."
+            )
+        unit = None if start.earlier is None else start.earlier.weight_unit
+        rows = memo.get(
+            ("rows", spec.loss, device, spec.class_weight),
+            (X, y, sample_weight, start.net),
+            lambda: weighted_rows(table, spec, sample_weight, unit, device),
+        )
+        return prepare_task(rows, spec, settings, start, memo)
+
+    def _table(self, X: Any, start: Start, device: torch.device, memo: Memo) -> Table:
+        """Check X, learn its features if fresh, and put it on the device once."""
+        name, dtype = type(self).__name__, numpy_dtype(torch.get_default_dtype())
+        allow_nd = self.module is not None
+
+        def compute() -> Table:
+            rows = check_rows(X, dtype, name, allow_nd)
+            if start.is_fresh and self.standardize:
+                warn_of_lost_digits(X, dtype)
+            return as_table(rows, device)
+
+        table = memo.get(("table", device, allow_nd), (X,), compute)
+        validate_data(self, X, reset=start.is_fresh, skip_check_array=True)
+        if start.net is not None:
+            self._check_shape(table.shape[1:], start.net.module_)
+        return table
+
+    def _check_shape(self, shape: tuple[int, ...], network: Network) -> None:
+        trained = tuple(network.inputs.shift.shape[2:])
+        if shape != trained:
+            raise ValueError(
+                f"X has rows of shape {shape}, but {type(self).__name__} was "
+                f"trained on rows of shape {trained}."
+            )
+
+    @one_thread()
+    def _adopt(self, net: MixupNet, task: Task) -> None:
         """Take the trained net."""
         bad_epoch = net.first_bad_epoch()
         if bad_epoch is not None:
@@ -276,12 +341,8 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
                 "values in X or y."
             )
         net.module_.eval()
-        self._calibrate(net, problem.runs)
         self.net_ = net
-        self._streams = [run.streams for run in problem.runs]
-        self._fixed = problem.fixed
-        self._moments = problem.moments
-        self._weight_unit = problem.runs[0].training.weight_unit
+        self._fitted = task.fitted
         self.n_iter_ = len(net.latest_epochs())
 
     # Read off the net when asked for: there may be as many epochs as calls.
@@ -305,7 +366,7 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
 
     # Prediction.
 
-    def _check_rows(self, X: Any, dtype: type[np.floating], reset: bool) -> Any:
+    def _check_rows(self, X: Any, dtype: type[np.floating]) -> Any:
         taker = type(self).__name__
         if sparse.issparse(X):
             check_structure(X, "X")
@@ -315,21 +376,15 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
             X = validate_data(
                 self,
                 X,
-                reset=reset,
+                reset=False,
                 accept_sparse="csr",
                 dtype=dtype,
                 order="C",
                 ensure_all_finite=False,  # which would not say where
-                allow_nd=(self.module if reset else self._fixed["module"]) is not None,
+                allow_nd=self._fitted.lasting["module"] is not None,
             )
         check_finite(X, getattr(self, "feature_names_in_", None), taker)
-        if not reset:
-            trained = tuple(self.net_.module_.inputs.shift.shape[2:])
-            if X.shape[1:] != trained:
-                raise ValueError(
-                    f"X has rows of shape {X.shape[1:]}, but {type(self).__name__} was "
-                    f"trained on rows of shape {trained}."
-                )
+        self._check_shape(X.shape[1:], self.net_.module_)
         return X
 
     def _predict_raw(
@@ -359,7 +414,7 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
     ) -> NDArray[np.floating]:
         device = network.inputs.shift.device
         dtype = numpy_dtype(network.inputs.shift.dtype)
-        X = self._check_rows(X, dtype, reset=False)
+        X = self._check_rows(X, dtype)
         predicted: NDArray[np.floating] = np.empty(0)
         # For few rows threads would only slow down.
         n_threads = threads if X.shape[0] > SMALL_TABLE else 1
@@ -377,14 +432,9 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         return predicted
 
     def _chunk_rows(self, X: Any) -> int:
-        hidden = self._fixed["hidden_layer_sizes"] or ()
-        width = max(int(np.prod(X.shape[1:])), *hidden, self._n_outputs)
+        hidden = self._fitted.lasting["hidden_layer_sizes"] or ()
+        width = max(int(np.prod(X.shape[1:])), *hidden)
         return max(256, PREDICT_BYTES // (4 * width * self.net_.module_.runs))
-
-    @property
-    def _hidden_sizes(self) -> tuple[int, ...]:
-        sizes = self.hidden_layer_sizes
-        return (int(sizes),) if isinstance(sizes, Integral) else tuple(sizes)
 
     @one_thread()
     def to_torch(self) -> nn.Module:

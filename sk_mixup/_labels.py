@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Set
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -213,37 +213,31 @@ class Labels:
                 f"{given.values}. (partial_fit takes rows of some of the classes.)"
             )
 
-    def weights(
-        self,
-        class_weight: dict[Any, float] | str | None,
-        encoded: NDArray[Any],
-        sample_weight: NDArray[np.float64] | None,
-    ) -> NDArray[np.float64] | None:
-        """Return the weight of each row's class; balanced ones count rows by weight."""
+    def class_weight(
+        self, class_weight: dict[Any, float] | str | None
+    ) -> Literal["balanced"] | tuple[float, ...] | None:
+        """Return the weight of each class, if it does not depend on the rows."""
         if class_weight is None:
             return None
         if self.multilabel:
             raise ValueError(
                 "class_weight is not defined for multilabel y; use sample_weight."
             )
-        weights: NDArray[np.float64]
         if isinstance(class_weight, str):
-            weights = _balancing(encoded, sample_weight)[encoded]
-        else:  # of all classes, some of which may be missing in a `partial_fit`
-            try:
-                of_class = compute_class_weight(
-                    class_weight, classes=self.classes, y=self.classes
-                )
-            except ValueError as error:
-                raise ValueError(
-                    f"class_weight={class_weight} names labels that are not among the "
-                    f"classes {self.classes}."
-                ) from error
-            weights = of_class[encoded]
-        return weights
+            return "balanced"
+        try:  # of all classes, some of which may be missing in a `partial_fit`
+            weights = compute_class_weight(
+                class_weight, classes=self.classes, y=self.classes
+            )
+        except ValueError as error:
+            raise ValueError(
+                f"class_weight={class_weight} names labels that are not among the "
+                f"classes {self.classes}."
+            ) from error
+        return tuple(weights.tolist())
 
 
-def _balancing(
+def balancing(
     encoded: NDArray[Any], sample_weight: NDArray[np.float64] | None
 ) -> NDArray[np.float64]:
     """Return weights of mean 1 with which all classes weigh the same in sum."""
@@ -251,9 +245,9 @@ def _balancing(
         sample_weight = sample_weight / sample_weight.max()  # its sum may overflow
     sizes = np.bincount(encoded, sample_weight)
     present = sizes > 0
-    balancing = np.zeros(len(sizes))
-    balancing[present] = sizes.sum() / (present.sum() * sizes[present])
-    return balancing
+    weights = np.zeros(len(sizes))
+    weights[present] = sizes.sum() / (present.sum() * sizes[present])
+    return weights
 
 
 def finite_log(proba: NDArray[Any]) -> NDArray[np.float64]:

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 
-from sk_mixup._data import Memo
-from sk_mixup._modes import memory_errors, own_modes, precision
-from sk_mixup._net import MixupNet
-from sk_mixup._stacks import Problem, Progress, train_problems
-from sk_mixup._threads import one_thread
-
-MAX_MEMORY = 1_000_000_000
-REMEDY = (
-    "a smaller batch_size, fewer or narrower networks (n_estimators, "
-    "hidden_layer_sizes) or fewer rows need less"
+from sk_mixup._estimator import (
+    BaseMixup,
+    Snapshot,
+    all_or_nothing,
+    enough_memory,
 )
+from sk_mixup._memo import Memo
+from sk_mixup._modes import own_modes
+from sk_mixup._stacks import MAX_MEMORY, Progress, train
+from sk_mixup._task import Start, Task
+
+
+class FitRequest(NamedTuple):
+    """An estimator, and what its ``fit`` was given."""
+
+    estimator: Any
+    X: Any
+    y: Any
+    sample_weight: Any = None
 
 
 def fit_many(
@@ -90,24 +96,21 @@ def fit_many(
             f"{len(weights)} sample_weights."
         )
     _check_estimators(estimators, on_error)
-    attempts = [
-        Attempt(*arguments)
-        for arguments in zip(estimators, Xs, ys, weights, strict=True)
+    requests = [
+        FitRequest(*given) for given in zip(estimators, Xs, ys, weights, strict=True)
     ]
-    deferred = _deferred.get()
-    if deferred is not None and all(each is deferred.of for each in estimators):
-        deferred.attempts.extend(attempts)
-        return list(estimators)
     with Progress(verbose > 0) as progress:
-        run_attempts(attempts, max_memory, on_error == "return", progress)
-    return [attempt.error or attempt.estimator for attempt in attempts]
+        errors = fit_requests(requests, max_memory, on_error == "return", progress)
+    return [
+        errors.get(number, estimator) for number, estimator in enumerate(estimators)
+    ]
 
 
 def _check_estimators(estimators: Sequence[Any], on_error: str) -> None:
     if on_error not in ("raise", "return"):
         raise ValueError(f"on_error must be 'raise' or 'return', got {on_error!r}.")
     for estimator in estimators:
-        if not hasattr(estimator, "_problem"):
+        if not isinstance(estimator, BaseMixup):
             raise TypeError(
                 "fit_many fits MixupClassifier and MixupRegressor, got "
                 f"{type(estimator).__name__}."
@@ -119,138 +122,98 @@ def _check_estimators(estimators: Sequence[Any], on_error: str) -> None:
         )
 
 
-class Deferred(NamedTuple):
-    """The fits of an estimator that are collected instead of run."""
-
-    of: Any
-    attempts: list[Attempt]
-
-
-_deferred: ContextVar[Deferred | None] = ContextVar("deferred", default=None)
-
-
-@contextmanager
-def deferred_fits(estimator: Any) -> Iterator[list[Attempt]]:
-    """Collect the fits of an estimator instead of running them, while inside."""
-    attempts: list[Attempt] = []
-    token = _deferred.set(Deferred(estimator, attempts))
-    try:
-        yield attempts
-    finally:
-        _deferred.reset(token)
+def fit_requests(
+    requests: Sequence[FitRequest],
+    max_memory: int,
+    keep_errors: bool,
+    progress: Progress,
+) -> dict[int, Exception]:
+    """Fit all estimators or none, unless errors are kept; return those by number."""
+    with all_or_nothing([request.estimator for request in requests]):
+        fits = Fits(requests, max_memory, progress, keep_errors)
+        for dtype, numbers in fits.begin().items():
+            with own_modes(dtype):
+                fits.run(numbers)
+        return fits.errors
 
 
-class Attempt:
-    """One estimator's fit, which leaves the estimator as it was if it fails."""
+class Fits:
+    """Fits of several estimators that are prepared, trained and adopted together."""
 
     def __init__(
-        self, estimator: Any, X: Any, y: Any, sample_weight: Any, **options: bool
+        self,
+        requests: Sequence[FitRequest],
+        max_memory: int,
+        progress: Progress,
+        keep_errors: bool,
     ) -> None:
-        self.estimator = estimator
-        self.data = (X, y, sample_weight)
-        self.options = options
-        self.before = dict(vars(estimator))
-        self.problem: Problem | None = None
-        self.error: Exception | None = None
+        self.requests, self.max_memory, self.progress = requests, max_memory, progress
+        self.kept: tuple[type[Exception], ...] = (Exception,) if keep_errors else ()
+        self.before = [Snapshot(request.estimator) for request in requests]
+        self.starts: dict[int, Start] = {}
+        self.errors: dict[int, Exception] = {}
 
-    @property
-    def doing(self) -> str:
-        return f"Fitting {type(self.estimator).__name__}"
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """The precision of the networks to go on with, or that of new ones."""
-        warm = self.estimator.warm_start  # of any type: it is not checked yet
-        warm = isinstance(warm, bool | np.bool_) and warm
-        goes_on = self.options.get("one_epoch") or warm
-        net = getattr(self.estimator, "net_", None)
-        return net.module_.dtype if goes_on and net is not None else precision()
-
-    @one_thread()
-    def prepare(self, memo: Memo) -> None:
-        """Check the data and make a problem of them."""
-        with memory_errors(self.doing, REMEDY):
-            self.problem = self.estimator._problem(*self.data, memo, **self.options)
-
-    @one_thread()
-    def adopt(self, net: MixupNet) -> None:
-        """Make the trained net the estimator's."""
-        with memory_errors(self.doing, REMEDY):
-            self.estimator._adopt(net, self.problem)
-
-    def put_back(self, error: Exception | None = None) -> None:
-        """Put the estimator back as it was and remember why."""
-        vars(self.estimator).clear()
-        vars(self.estimator).update(self.before)
-        self.problem, self.error = None, error
-
-
-def run_attempts(
-    attempts: Sequence[Attempt],
-    max_memory: int = MAX_MEMORY,
-    keep_errors: bool = False,
-    progress: Progress | None = None,
-) -> None:
-    """Prepare, train and adopt; all or none, unless errors are kept one by one."""
-    forgiven: tuple[type[Exception], ...] = (Exception,) if keep_errors else ()
-    try:
-        for dtype, group in _by_precision(attempts).items():
-            with own_modes(dtype):
-                _run_alike(group, max_memory, progress or Progress(), forgiven)
-    except BaseException:
-        for attempt in attempts:
-            attempt.put_back()
-        raise
-
-
-def _by_precision(
-    attempts: Sequence[Attempt],
-) -> dict[torch.dtype, list[Attempt]]:
-    groups: dict[torch.dtype, list[Attempt]] = {}
-    for attempt in attempts:
-        groups.setdefault(attempt.dtype, []).append(attempt)
-    return groups
-
-
-def _run_alike(
-    attempts: Sequence[Attempt],
-    max_memory: int,
-    progress: Progress,
-    forgiven: tuple[type[Exception], ...],
-) -> None:
-    memo = Memo()
-    for attempt in attempts:
-        try:
-            attempt.prepare(memo)
-        except forgiven as error:
-            attempt.put_back(error)
-    prepared = [attempt for attempt in attempts if attempt.problem is not None]
-    try:
-        _train_and_adopt(prepared, max_memory, progress, forgiven)
-    except forgiven:
-        # Training itself failed, as with a module of the wrong width: whose fault it
-        # was shows when each is trained alone, with its draws begun anew.
-        for attempt in prepared:
-            attempt.put_back()
+    def begin(self) -> dict[torch.dtype, list[int]]:
+        """Check parameters and return the requests of each precision, by number."""
+        groups: dict[torch.dtype, list[int]] = defaultdict(list)
+        for number, request in enumerate(self.requests):
             try:
-                attempt.prepare(memo)
-                _train_and_adopt([attempt], max_memory, Progress(), ())
-            except forgiven as error:
-                attempt.put_back(error)
+                start = self.starts[number] = request.estimator._start()
+                groups[start.dtype].append(number)
+            except self.kept as error:
+                self._keep(number, error)
+        return groups
 
-
-def _train_and_adopt(
-    attempts: Sequence[Attempt],
-    max_memory: int,
-    progress: Progress,
-    forgiven: tuple[type[Exception], ...],
-) -> None:
-    problems = [attempt.problem for attempt in attempts if attempt.problem]
-    doing = attempts[0].doing if len(attempts) == 1 else "Fitting these estimators"
-    with memory_errors(doing, REMEDY):
-        nets = train_problems(problems, max_memory, progress)
-    for attempt, net in zip(attempts, nets, strict=True):
+    def run(self, numbers: Sequence[int]) -> None:
+        """Prepare, train and adopt requests of one precision."""
+        memo = Memo()
+        tasks: dict[int, Task] = {}
+        for number in numbers:
+            try:
+                tasks[number] = self._prepare(number, memo)
+            except self.kept as error:
+                self._keep(number, error)
+        if not tasks:
+            return
         try:
-            attempt.adopt(net)
-        except forgiven as error:
-            attempt.put_back(error)
+            self._train(tasks, self.progress)
+        except self.kept:
+            # Training itself failed, as with a module of the wrong width: whose fault
+            # it was shows when each is trained alone, with its draws begun anew.
+            for number in tasks:
+                self._run_alone(number, memo)
+
+    def _run_alone(self, number: int, memo: Memo) -> None:
+        self.before[number].restore()
+        try:
+            self._train({number: self._prepare(number, memo)}, Progress())
+        except Exception as error:
+            self._keep(number, error)
+
+    def _prepare(self, number: int, memo: Memo) -> Task:
+        estimator, *data = self.requests[number]
+        with enough_memory(_name(estimator)):
+            task: Task = estimator._prepare(*data, self.starts[number], memo)
+        return task
+
+    def _train(self, tasks: dict[int, Task], progress: Progress) -> None:
+        estimators = [self.requests[number].estimator for number in tasks]
+        several = len(estimators) > 1
+        with enough_memory("these estimators" if several else _name(*estimators)):
+            nets = train(list(tasks.values()), self.max_memory, progress)
+        for estimator, (number, task), net in zip(
+            estimators, tasks.items(), nets, strict=True
+        ):
+            try:
+                with enough_memory(_name(estimator)):
+                    estimator._adopt(net, task)
+            except self.kept as error:
+                self._keep(number, error)
+
+    def _keep(self, number: int, error: Exception) -> None:
+        self.errors[number] = error
+        self.before[number].restore()
+
+
+def _name(estimator: Any) -> str:
+    return type(estimator).__name__

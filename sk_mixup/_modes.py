@@ -90,3 +90,18 @@ def lacks_memory(error: Exception) -> bool:
     """Tell whether an allocator failed; on the CPU torch has no class for that."""
     kinds = MemoryError, torch.OutOfMemoryError
     return isinstance(error, kinds) or "you tried to allocate" in str(error)
+
+
+def resolve_device(device: str) -> torch.device:
+    """Return the torch device of ``device``, or say why it cannot be had."""
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        torch.zeros(1, device=device).cpu()
+        return torch.device(device)
+    except Exception as error:  # of many kinds, from the back ends of torch
+        reason = str(error).splitlines()[0]
+        raise ValueError(
+            f"device={device!r} cannot be used here ({reason}); use 'cpu', or 'auto' "
+            "to take a GPU where there is one."
+        ) from error

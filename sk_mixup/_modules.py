@@ -75,6 +75,24 @@ class Standardize(ArrayModule):
         z = (x - self.shift) / self.scale
         return z if self.within is None else self.within(z)
 
+    @staticmethod
+    def by(
+        moments: Moments | None, features: tuple[int, ...], clip: float | None
+    ) -> Standardize:
+        """Return the layer of one run for rows of the given shape.
+
+        Without moments the rows are left as they are.
+        """
+        shape = (1, 1, *features)
+        if moments is None:
+            return Standardize(torch.zeros(shape), torch.ones(shape), idle=True)
+        dtype = torch.get_default_dtype()
+        shift, scale = (
+            torch.as_tensor(figure, dtype=dtype).view(shape)
+            for figure in (moments.mean, moments.divisor)
+        )
+        return Standardize(shift, scale, clip)
+
     def select(self, runs: Sequence[int]) -> Standardize:
         """Return the figures of the given runs alone."""
         chosen = list(runs)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import inspect
 import sys
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import torch
 from skorch.callbacks import (
     BatchScoring,
     Callback,
@@ -22,12 +21,11 @@ from skorch.callbacks import (
 )
 from torch import nn
 
+from sk_mixup._columns import holds_codes
 from sk_mixup._log import QuietLog
+from sk_mixup._settings import Settings
 from sk_mixup._sklearn import Interval
 from sk_mixup.vicinity import Pairing
-
-if TYPE_CHECKING:
-    from sk_mixup._estimator import BaseMixup
 
 LARGEST_SIZE = 2**31 - 1
 MOST_MIXED = 1000  # of which the mean is left: an example's weights are all near 0.001
@@ -58,10 +56,10 @@ REFUSED_NET_PARAMS = {
 }  # fmt: skip
 
 
-def check_parameters(estimator: BaseMixup) -> None:
+def check_parameters(settings: Settings, constraints: dict[str, list[Any]]) -> None:
     """Check what is left when each parameter has met its own constraint."""
+    _check_numbers(settings, constraints)
     for check in (
-        _check_numbers,
         _check_keys,
         _check_pairing,
         _check_layers,
@@ -71,21 +69,14 @@ def check_parameters(estimator: BaseMixup) -> None:
         _check_callbacks,
         _check_net_params,
     ):
-        check(estimator)
+        check(settings)
 
 
-def epochs(number: float, max_epochs: int) -> int:
-    """Return a number of epochs, which may be given as a fraction of all."""
-    if isinstance(number, Integral):
-        return int(number)
-    return int(number * max_epochs + 1e-9)
-
-
-def _check_numbers(est: BaseMixup) -> None:
+def _check_numbers(settings: Settings, constraints: dict[str, list[Any]]) -> None:
     """Check that numbers are no truth values, which Python counts as integers."""
-    for name, constraints in est._parameter_constraints.items():
-        value = getattr(est, name)
-        if not any(isinstance(each, Interval) for each in constraints):
+    for name, allowed in constraints.items():
+        value = getattr(settings, name)
+        if not any(isinstance(each, Interval) for each in allowed):
             continue
         if isinstance(value, bool):
             raise TypeError(f"{name} must be a number, got {value}.")
@@ -95,44 +86,44 @@ def _check_numbers(est: BaseMixup) -> None:
             raise ValueError(f"{name} is too large for a float.") from error
 
 
-def _check_keys(est: BaseMixup) -> None:
+def _check_keys(settings: Settings) -> None:
     for name in ("module_params", "net_params", "optimizer_params"):
-        odd = [key for key in getattr(est, name) or {} if not isinstance(key, str)]
+        odd = [key for key in getattr(settings, name) or {} if not isinstance(key, str)]
         if odd:
             raise TypeError(
                 f"{name} must have the names of arguments for keys, got {odd[0]!r}."
             )
 
 
-def _check_pairing(est: BaseMixup) -> None:
-    known = isinstance(est.pairing, str) and est.pairing in est._pairings
-    if not known and not isinstance(est.pairing, Pairing):
+def _check_pairing(settings: Settings) -> None:
+    known = isinstance(settings.pairing, str) and settings.pairing in settings.pairings
+    if not known and not isinstance(settings.pairing, Pairing):
         raise ValueError(
-            f"pairing={est.pairing!r} is unknown; it is one of "
-            f"{list(est._pairings)} or an object of sk_mixup.vicinity."
+            f"pairing={settings.pairing!r} is unknown; it is one of "
+            f"{list(settings.pairings)} or an object of sk_mixup.vicinity."
         )
     try:
-        hash(est.pairing)
+        hash(settings.pairing)
     except TypeError as error:
         raise TypeError(
-            f"pairing={est.pairing!r} must be hashable, as a frozen dataclass is."
+            f"pairing={settings.pairing!r} must be hashable, as a frozen dataclass is."
         ) from error
 
 
-def _check_layers(est: BaseMixup) -> None:
-    sizes = est.hidden_layer_sizes
+def _check_layers(settings: Settings) -> None:
+    sizes = settings.hidden_layer_sizes
     ordered = isinstance(sizes, Sequence) or getattr(sizes, "ndim", None) == 1
     if not (isinstance(sizes, Integral) or ordered) or not all(
-        map(_is_size, est._hidden_sizes)
+        map(_is_size, settings.hidden_sizes)
     ):
         raise ValueError(
             f"hidden_layer_sizes must be positive whole numbers up to {LARGEST_SIZE}, "
             f"got {sizes!r}."
         )
-    layers = ["input", "random", *range(len(est._hidden_sizes) + 1)]
-    if est.module is None and est.mix_layer not in layers:
+    layers = ["input", "random", *range(len(settings.hidden_sizes) + 1)]
+    if settings.module is None and settings.mix_layer not in layers:
         raise ValueError(
-            f"mix_layer={est.mix_layer!r} does not exist; the layers are {layers}."
+            f"mix_layer={settings.mix_layer!r} does not exist; the layers are {layers}."
         )
 
 
@@ -141,29 +132,29 @@ def _is_size(number: Any) -> bool:
     return whole and 0 < int(number) <= LARGEST_SIZE
 
 
-def _check_epochs(est: BaseMixup) -> None:
-    warmup = epochs(est.warmup_epochs, est.max_epochs)
-    clean = (
-        0 if est.clean_epochs == "auto" else epochs(est.clean_epochs, est.max_epochs)
-    )
-    if warmup + clean > est.max_epochs:
+def _check_epochs(settings: Settings) -> None:
+    warmup = settings.epochs(settings.warmup_epochs)
+    clean = 0
+    if settings.clean_epochs != "auto":
+        clean = settings.epochs(settings.clean_epochs)
+    if warmup + clean > settings.max_epochs:
         raise ValueError(
-            f"warmup_epochs={est.warmup_epochs} ({warmup} epochs) and clean_epochs="
-            f"{est.clean_epochs} ({clean} epochs) are more than max_epochs="
-            f"{est.max_epochs}."
+            f"warmup_epochs={settings.warmup_epochs} ({warmup} epochs) and "
+            f"clean_epochs={settings.clean_epochs} ({clean} epochs) are more than "
+            f"max_epochs={settings.max_epochs}."
         )
 
 
-def _check_module(est: BaseMixup) -> None:
-    if isinstance(est.module, nn.Module):
+def _check_module(settings: Settings) -> None:
+    if isinstance(settings.module, nn.Module):
         raise ValueError(
             "module must be a class or a function that makes a module for each "
-            f"network, but is a {type(est.module).__name__} itself."
+            f"network, but is a {type(settings.module).__name__} itself."
         )
 
 
-def _check_class_weight(est: BaseMixup) -> None:
-    given = getattr(est, "class_weight", None)
+def _check_class_weight(settings: Settings) -> None:
+    given = getattr(settings, "class_weight", None)
     weights: Collection[Any] = given.values() if isinstance(given, dict) else ()
     if not all(map(_is_weight, weights)):
         raise ValueError(
@@ -177,9 +168,9 @@ def _is_weight(number: Any) -> bool:
     return real and bool(0 <= number <= sys.float_info.max)
 
 
-def _check_callbacks(est: BaseMixup) -> None:
-    names = Counter(name for name, _, _ in _named_callbacks(est))
-    for name, callback, by_user in _named_callbacks(est):
+def _check_callbacks(settings: Settings) -> None:
+    names = Counter(name for name, _, _ in _named_callbacks(settings))
+    for name, callback, by_user in _named_callbacks(settings):
         kind = callback if isinstance(callback, type) else type(callback)
         if not (isinstance(name, str) and issubclass(kind, Callback)):
             raise TypeError(
@@ -194,11 +185,11 @@ def _check_callbacks(est: BaseMixup) -> None:
         _check_callback(kind, callback)
 
 
-def _named_callbacks(est: BaseMixup) -> Iterator[tuple[Any, Any, bool]]:
+def _named_callbacks(settings: Settings) -> Iterator[tuple[Any, Any, bool]]:
     """Return names, callbacks, and whether the user has given the name."""
     for name in NAMED_CALLBACKS:
         yield name, Callback(), False
-    for given in est.callbacks or []:
+    for given in settings.callbacks or []:
         if not isinstance(given, tuple | list):
             kind = given if isinstance(given, type) else type(given)
             yield kind.__name__, given, False
@@ -236,11 +227,11 @@ def _check_callback(kind: type, callback: Any) -> None:
         )
 
 
-def _check_net_params(est: BaseMixup) -> None:
-    for name, value in (est.net_params or {}).items():
+def _check_net_params(settings: Settings) -> None:
+    for name, value in (settings.net_params or {}).items():
         first, _, rest = name.partition("__")
         if first == "callbacks" and rest:
-            _check_callback_param(est, name, rest, value)
+            _check_callback_param(settings, name, rest, value)
         elif first in REFUSED_NET_PARAMS:
             raise ValueError(
                 f"net_params cannot set [{name!r}]: {REFUSED_NET_PARAMS[first]}."
@@ -261,9 +252,9 @@ def _check_net_params(est: BaseMixup) -> None:
             )
 
 
-def _check_callback_param(est: BaseMixup, name: str, rest: str, value: Any) -> None:
+def _check_callback_param(settings: Settings, name: str, rest: str, value: Any) -> None:
     callback, _, attribute = rest.partition("__")
-    named = [each for each, _, _ in _named_callbacks(est)]
+    named = [each for each, _, _ in _named_callbacks(settings)]
     numbered = [
         f"{each}_{number + 1}"
         for each, times in Counter(named).items()
@@ -281,7 +272,7 @@ def _check_callback_param(est: BaseMixup, name: str, rest: str, value: Any) -> N
                 f"{value!r}."
             )
         return
-    kinds = [kind for each, kind in _kinds(est) if callback.startswith(str(each))]
+    kinds = [kind for each, kind in _kinds(settings) if callback.startswith(str(each))]
     known = sorted(
         {param for kind in kinds for param in inspect.signature(kind).parameters}
     )
@@ -292,32 +283,29 @@ def _check_callback_param(est: BaseMixup, name: str, rest: str, value: Any) -> N
         )
 
 
-def _kinds(est: BaseMixup) -> Iterator[tuple[Any, Any]]:
+def _kinds(settings: Settings) -> Iterator[tuple[Any, Any]]:
     """Return the names of all callbacks and their classes."""
     yield from NAMED_CALLBACKS.items()
-    for name, callback, _ in list(_named_callbacks(est))[len(NAMED_CALLBACKS) :]:
+    for name, callback, _ in list(_named_callbacks(settings))[len(NAMED_CALLBACKS) :]:
         yield name, callback if isinstance(callback, type) else type(callback)
 
 
-def try_optimizer(
-    optimizer: Callable[..., torch.optim.Optimizer],
-    arguments: Mapping[str, Any],
-    lr: float,
-    device: torch.device,
-) -> None:
-    """Take a step of a single weight, to see whether the arguments will do."""
-    weight = nn.Parameter(torch.ones(1, 1, device=device))
-    name = getattr(optimizer, "__name__", repr(optimizer))
-    weight.grad = torch.ones_like(weight)
-    try:
-        hash(tuple(arguments.values()))
-        optimizer([weight], lr=lr, **arguments).step()
-    except Exception as error:
+def check_codes(X: Any, settings: Settings) -> None:
+    """Check that whole numbers, which a module may take for codes, stay whole."""
+    if settings.module is None or not holds_codes(X):
+        return
+    mixes_inputs = settings.alpha > 0 and settings.mixing_layer is None
+    changed_by = {
+        "standardize=True": settings.standardize,
+        f"noise_std={settings.noise_std}": settings.noise_std > 0,
+        f"mix_layer={settings.mix_layer!r} with alpha={settings.alpha}": mixes_inputs,
+    }
+    reasons = [setting for setting, changes in changed_by.items() if changes]
+    if reasons:
         raise ValueError(
-            f"optimizer={name} cannot train with these optimizer_params, "
-            f"weight_decay and lr ({_first_line(error)})."
-        ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+            f"X holds whole numbers, which {' and '.join(reasons)} would change "
+            "before module takes them. If they are codes, as for an embedding, set "
+            "standardize=False, noise_std=0 and mix_layer to the name of a "
+            "submodule behind it (or alpha=0); if they are quantities, give "
+            "X.astype(float)."
+        )

@@ -11,9 +11,9 @@ from scipy import sparse
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import gen_batches
 
-from sk_mixup._modules import Standardize
 from sk_mixup._moments import Figures, Moments
-from sk_mixup._rows import Portion, SparseTable
+from sk_mixup._subsets import RowSubset
+from sk_mixup._tables import SparseTable
 
 #: Quantile and width of the fences, tried in turn until the two quantiles differ and
 #: little lies beyond: the first are Tukey's "far out" (three interquartile ranges
@@ -31,45 +31,33 @@ LARGEST_WEIGHT = 1e300  # which may be added to itself
 CHUNK_NUMBERS = SORTED_NUMBERS = 1_000_000
 
 
-def standardization(
-    moments: Moments, features: tuple[int, ...], clip: float | None
-) -> Standardize:
-    """Return the module that centres and scales rows of the given shape."""
-    dtype = torch.get_default_dtype()
-    shift, scale = (
-        torch.as_tensor(figure, dtype=dtype).view(1, 1, *features)
-        for figure in (moments.mean, moments.divisor)
-    )
-    return Standardize(shift, scale, clip)
-
-
-def feature_moments(portion: Portion, before: Moments | None = None) -> Moments:
-    """Return the weighted moments of each feature of the portion's rows.
+def feature_moments(subset: RowSubset, before: Moments | None = None) -> Moments:
+    """Return the weighted moments of each feature, over the rows of the subset.
 
     Values beyond the fences count as if they lay on them. The moments of rows that came
     ``before`` give the fences of a few rows.
     """
-    low, high = _fences(*_some_rows(portion), before)
-    is_sparse = isinstance(portion.table, SparseTable)
+    low, high = _fences(*_some_rows(subset), before)
+    is_sparse = isinstance(subset.table, SparseTable)
     scaler = StandardScaler(with_mean=not is_sparse)
-    size = max(1, CHUNK_NUMBERS // int(np.prod(portion.table.shape[1:])))
+    size = max(1, CHUNK_NUMBERS // int(np.prod(subset.table.shape[1:])))
     total = 0.0
     # An implicit 0 may lie beyond a fence: sparse rows are taken as differences from
     # what a 0 counts as.
     zero = np.clip(0.0, low, high) if is_sparse else np.zeros(len(low))
-    for chunk in gen_batches(len(portion), size):
+    for chunk in gen_batches(len(subset), size):
         numbers = torch.arange(chunk.start, chunk.stop)
-        rows = portion.flat_rows(numbers)
+        rows = subset.flat_rows(numbers)
         rows = (
             _within(rows, low, high, zero) if is_sparse else _clipped(rows, low, high)
         )
-        weights = _weights(portion, numbers)
+        weights = _weights(subset, numbers)
         scaler.partial_fit(rows, sample_weight=weights)
         total += float(weights.sum())
     deviation = np.sqrt(scaler.var_)
     # scikit-learn's scale is 1 where nothing varies beyond the rounding of the mean.
     deviation[scaler.scale_ != deviation] = 0.0
-    weight = min(total * portion.weight_unit, LARGEST_WEIGHT)
+    weight = min(total * subset.weight_unit, LARGEST_WEIGHT)
     return Moments(weight, scaler.mean_ + zero, deviation)
 
 
@@ -185,20 +173,20 @@ def _varies(rows: Any, weights: Figures) -> NDArray[np.bool_]:
     return varies
 
 
-def _some_rows(portion: Portion) -> tuple[Any, Figures]:
-    """Return rows of the portion, a random one of every stretch, and their weights."""
-    most = min(QUANTILE_ROWS, QUANTILE_NUMBERS // int(np.prod(portion.table.shape[1:])))
-    size = min(len(portion), max(most, FEWEST_ROWS))
-    ends = np.linspace(0, len(portion), size + 1)
+def _some_rows(subset: RowSubset) -> tuple[Any, Figures]:
+    """Return rows of the subset, a random one of every stretch, and their weights."""
+    most = min(QUANTILE_ROWS, QUANTILE_NUMBERS // int(np.prod(subset.table.shape[1:])))
+    size = min(len(subset), max(most, FEWEST_ROWS))
+    ends = np.linspace(0, len(subset), size + 1)
     # Evenly spaced rows may all be of one kind where kinds alternate.
     drawn = np.random.default_rng(0).uniform(ends[:-1], ends[1:]).astype(np.int64)
-    numbers = torch.from_numpy(drawn.clip(max=len(portion) - 1))
-    return portion.flat_rows(numbers), _weights(portion, numbers)
+    numbers = torch.from_numpy(drawn.clip(max=len(subset) - 1))
+    return subset.flat_rows(numbers), _weights(subset, numbers)
 
 
-def _weights(portion: Portion, numbers: torch.Tensor) -> Figures:
-    mass = portion.mass(numbers.to(portion.device)).cpu().numpy()
-    return mass.astype(np.float64)
+def _weights(subset: RowSubset, numbers: torch.Tensor) -> Figures:
+    weights = subset.weight(numbers.to(subset.device)).cpu().numpy()
+    return weights.astype(np.float64)
 
 
 def _clipped(rows: Any, low: Figures, high: Figures) -> Any:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.utils import gen_batches
 
-from sk_mixup._rows import Portion
+from sk_mixup._subsets import RowSubset
 
 Rows = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -19,14 +19,14 @@ Mask = NDArray[np.bool_]
 CHUNK_ROWS = 10_000
 
 
-def split_portion(
-    whole: Portion,
+def split_rows(
+    whole: RowSubset,
     fraction: float,
     entropy: int,
     member: int,
     strata: Rows | None,
     copies: Rows | None,
-) -> tuple[Portion, Portion]:
+) -> tuple[RowSubset, RowSubset]:
     """Return the training rows of a member and its validation rows.
 
     Every member gets as many training rows, since networks trained side by side take
@@ -41,10 +41,10 @@ def split_portion(
         generator = np.random.default_rng([entropy, member, missing])
         again = generator.choice(training, missing, replace=missing > len(training))
         training = np.sort(np.concatenate([training, again]))
-    return _portion(whole, training), _portion(whole, validation)
+    return _subset(whole, training), _subset(whole, validation)
 
 
-def _portion(whole: Portion, rows: Rows) -> Portion:
+def _subset(whole: RowSubset, rows: Rows) -> RowSubset:
     return whole.subset(torch.from_numpy(rows).to(whole.device))
 
 
@@ -160,25 +160,25 @@ def _taken_one_by_one(order: Rows, units: Rows, strata: Rows, size: int) -> Mask
     return mask
 
 
-def equal_rows(portion: Portion) -> Rows | None:
+def equal_rows(subset: RowSubset) -> Rows | None:
     """Return numbers of the rows, equal ones alike, or None if all differ.
 
     Rows are compared as the network sees them: in its precision.
     """
-    prints = np.fromiter(_prints(portion), dtype=np.int64, count=len(portion))
+    prints = np.fromiter(_prints(subset), dtype=np.int64, count=len(subset))
     numbers, distinct = pd.factorize(prints)
     return None if len(distinct) == len(prints) else numbers
 
 
-def _prints(portion: Portion) -> Iterator[int]:
+def _prints(subset: RowSubset) -> Iterator[int]:
     """Yield a hash of each row, which decides nothing but whether rows are equal."""
-    for chunk in gen_batches(len(portion), CHUNK_ROWS):
+    for chunk in gen_batches(len(subset), CHUNK_ROWS):
         numbers = torch.arange(chunk.start, chunk.stop)
-        yield from _prints_of(portion, numbers)
+        yield from _prints_of(subset, numbers)
 
 
-def _prints_of(portion: Portion, numbers: torch.Tensor) -> Iterable[int]:
-    X = portion.flat_rows(numbers)
+def _prints_of(subset: RowSubset, numbers: torch.Tensor) -> Iterable[int]:
+    X = subset.flat_rows(numbers)
     if not sparse.issparse(X):
         return (hash(row.tobytes()) for row in X + 0.0)  # which makes -0.0 to 0.0
     X.eliminate_zeros()

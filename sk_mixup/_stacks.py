@@ -1,4 +1,4 @@
-"""Networks that can share a program do: from problems to stacks and trained nets."""
+"""Tasks that can share a program do: from tasks to stacks and trained nets."""
 
 from __future__ import annotations
 
@@ -6,114 +6,34 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from threading import Event
-from typing import Any
+from typing import Any, NamedTuple
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
-from sk_mixup._architecture import Architecture
 from sk_mixup._duration import Forecast
-from sk_mixup._epoch import Minibatches, Plan
-from sk_mixup._losses import Loss
-from sk_mixup._modules import Network, Standardize
-from sk_mixup._moments import Moments
+from sk_mixup._epoch import Minibatches
+from sk_mixup._modules import Network
 from sk_mixup._net import MixupNet
-from sk_mixup._rows import Run
+from sk_mixup._task import Recipe, Task
 from sk_mixup._threads import one_thread, torch_threads, without_denormals
 
+#: Bytes that networks in training, their optimiser states and draws may take.
+MAX_MEMORY = 1_000_000_000
 CPU_STACK = 16
 CACHE = 6_000_000
 WORK_PER_THREAD = 40_000_000  # floating-point operations of a step
 CUDA_STACK = 256
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """What networks must have in common to be trained side by side.
+class Stack(NamedTuple):
+    """Numbers of tasks, and which of their runs to train as one program.
 
-    ``alone`` is an object of its own for an estimator that shares its program with no
-    other: it has callbacks, prints, or goes on with an earlier training.
+    ``threads`` are those that it takes if it is trained alone.
     """
 
-    plan: Plan
-    architecture: Architecture
-    steps: int
-    loss: type[Loss]
-    optimizer: type[torch.optim.Optimizer]
-    optimizer_params: tuple[tuple[str, Any], ...]
-    lr: float
-    lr_schedule: str
-    ema_halflife: float
-    device: torch.device
-    patience: int | None
-    standardize: bool
-    clip: float | None
-    alone: object = None
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One estimator's networks, to be trained or, if ``net`` is given, trained on.
-
-    ``fixed`` are the parameters that may not change when they are trained on,
-    ``moments`` those of each network's features, if they are standardised.
-    """
-
-    recipe: Recipe
-    runs: list[Run]
-    standardize: Standardize
-    net: MixupNet | None = None
-    net_params: dict[str, Any] = field(default_factory=dict)
-    fixed: dict[str, Any] = field(default_factory=dict)
-    moments: list[Moments | None] = field(default_factory=list)
-
-    @property
-    def verbose(self) -> int:
-        return int(self.net_params.get("verbose", 0))
-
-    @property
-    def bar_steps(self) -> int | None:
-        """Steps of an epoch, if a progress bar is to show them."""
-        return self.recipe.steps if self.verbose >= 2 else None
-
-
-@dataclass(frozen=True)
-class Share:
-    """Some runs of one problem, within a stack."""
-
-    problem: Problem
-    runs: range
-
-
-@dataclass(frozen=True)
-class Stack:
-    """Shares that are trained as one program, and on how many threads if alone."""
-
-    shares: tuple[Share, ...]
+    parts: tuple[tuple[int, range], ...]
     threads: int
-
-    @property
-    def recipe(self) -> Recipe:
-        return self.shares[0].problem.recipe
-
-    @property
-    def prints(self) -> bool:
-        """Whether its epochs are printed."""
-        return any(share.problem.verbose for share in self.shares)
-
-    @property
-    def owners(self) -> NDArray[np.int64]:
-        """The number of the share, and so of the estimator, that each run is of."""
-        sizes = [len(share.runs) for share in self.shares]
-        return np.repeat(np.arange(len(sizes)), sizes)
-
-    @property
-    def runs(self) -> list[Run]:
-        return [share.problem.runs[run] for share in self.shares for run in share.runs]
 
 
 class Progress:
@@ -135,13 +55,13 @@ class Progress:
         if self.bar is not None:
             self.bar.close()
 
-    def expect(self, stacks: Sequence[Stack], at_once: int) -> None:
-        """Reckon with the epochs of all runs of the stacks, so many trained at once."""
-        epochs = sum(len(s.runs) * s.recipe.plan.max_epochs for s in stacks)
+    def expect(self, tasks: Sequence[Task], at_once: int) -> None:
+        """Reckon with the epochs of all runs of the tasks, so many trained at once."""
+        epochs = sum(task.n_epochs for task in tasks)
         if self.bar is not None:
             self.bar.total = (self.bar.total or 0) + epochs
         self._share = at_once / max(1, epochs)
-        if not any(stack.prints for stack in stacks):
+        if not any(task.verbose for task in tasks):
             self.forecast.begin()
 
     def epoch_done(self, n_runs: int) -> None:
@@ -151,47 +71,51 @@ class Progress:
         self.forecast.after(n_runs * self._share)
 
 
-def train_problems(
-    problems: Sequence[Problem], max_memory: int, progress: Progress
+def train(
+    tasks: Sequence[Task],
+    max_memory: int = MAX_MEMORY,
+    progress: Progress | None = None,
 ) -> list[MixupNet]:
-    """Train all problems, stacked where they can be, and return a net for each."""
-    parts: dict[int, list[tuple[MixupNet, range]]] = defaultdict(list)
+    """Train all tasks, stacked where they can be, and return a net for each."""
+    progress = progress or Progress()
     with one_thread() as threads:
-        stacks = plan_stacks(problems, threads, max_memory)
-        progress.expect(stacks, min(threads, len(stacks)))
-        nets = _train_stacks(stacks, threads, progress)
+        stacks = plan_stacks(tasks, threads, max_memory)
+        stacked = [_stacked(tasks, stack) for stack in stacks]
+        progress.expect(stacked, min(threads, len(stacks)))
+        nets = _train_stacks(stacked, stacks, threads, progress)
+        found: dict[int, list[tuple[MixupNet, range]]] = defaultdict(list)
         for stack, net in zip(stacks, nets, strict=True):
             start = 0
-            for share in stack.shares:
-                columns = range(start, start + len(share.runs))
-                parts[id(share.problem)].append((net, columns))
+            for number, runs in stack.parts:
+                columns = range(start, start + len(runs))
+                found[number].append((net, columns))
                 start = columns.stop
-        return [_assemble(problem, parts.pop(id(problem))) for problem in problems]
+        return [_assemble(task, found[number]) for number, task in enumerate(tasks)]
 
 
-def plan_stacks(
-    problems: Sequence[Problem], threads: int, max_memory: int
-) -> list[Stack]:
+def plan_stacks(tasks: Sequence[Task], threads: int, max_memory: int) -> list[Stack]:
     """Group what has one recipe and cut the groups to what runs fastest and fits."""
-    groups: dict[Recipe, list[Problem]] = defaultdict(list)
-    for problem in problems:
-        groups[problem.recipe].append(problem)
+    groups: dict[Any, list[int]] = defaultdict(list)
+    for number, task in enumerate(tasks):
+        groups[number if task.alone else task.recipe].append(number)
     stacks: list[Stack] = []
-    for recipe, group in groups.items():
-        n_runs = sum(len(problem.runs) for problem in group)
-        size, workers = _stack_size(group[0], n_runs, threads, max_memory)
-        if recipe.alone is not None:
+    for numbers in groups.values():
+        sizes = {number: len(tasks[number].runs) for number in numbers}
+        first, n_runs = tasks[numbers[0]], sum(sizes.values())
+        size, workers = _stack_size(first, n_runs, threads, max_memory)
+        if first.alone:
             size = n_runs
         # Networks of one estimator stop by what all of them say.
-        shares = list(_cut(group, size, splittable=recipe.patience is None))
-        if len(shares) == 1:
-            workers = max(workers, _threads_for(recipe, n_runs, threads))
-        stacks += [Stack(tuple(part), workers) for part in shares]
+        splittable = first.recipe.patience is None
+        parts = list(_cut(sizes, size, splittable))
+        if len(parts) == 1:
+            workers = max(workers, _threads_for(first.recipe, n_runs, threads))
+        stacks += [Stack(tuple(part), workers) for part in parts]
     return stacks
 
 
 def _stack_size(
-    problem: Problem, n_runs: int, threads: int, max_memory: int
+    task: Task, n_runs: int, threads: int, max_memory: int
 ) -> tuple[int, int]:
     """Return the runs of a stack and the threads it should run on.
 
@@ -203,10 +127,10 @@ def _stack_size(
     stop together, so that threads wait once an epoch, took 0.73 of the time on two idle
     cores and 1.5 times as long with one of them busy.)
     """
-    recipe = problem.recipe
+    recipe = task.recipe
     kept = 5 if recipe.ema_halflife else 4  # weights, gradients, two moments, average
     weights = 4 * kept * recipe.architecture.n_weights + 1
-    draws = 40 * recipe.plan.n_mixed * max(len(run.training) for run in problem.runs)
+    draws = 40 * recipe.plan.n_mixed * max(len(run.training) for run in task.runs)
     fits = max(1, max_memory // (weights + draws))
     if recipe.device.type != "cpu":
         return min(fits, CUDA_STACK), threads
@@ -224,41 +148,48 @@ def _threads_for(recipe: Recipe, n_runs: int, threads: int) -> int:
 
 
 def _cut(
-    group: Sequence[Problem], size: int, splittable: bool
-) -> Iterator[list[Share]]:
-    stack: list[Share] = []
+    sizes: dict[int, int], size: int, splittable: bool
+) -> Iterator[list[tuple[int, range]]]:
+    """Yield the parts of stacks of at most ``size`` runs, if tasks can be split."""
+    stack: list[tuple[int, range]] = []
     room = size
-    for problem in group:
-        start, n_runs = 0, len(problem.runs)
+    for number, n_runs in sizes.items():
+        start = 0
         while start < n_runs:
             if not room or (stack and not splittable and n_runs > room):
                 yield stack
                 stack, room = [], size
             stop = min(n_runs, start + room) if splittable else n_runs
-            stack.append(Share(problem, range(start, stop)))
+            stack.append((number, range(start, stop)))
             room = max(0, room - (stop - start))
             start = stop
     yield stack
 
 
+def _stacked(tasks: Sequence[Task], stack: Stack) -> Task:
+    """Return the stack's parts of tasks as one task."""
+    parts = [tasks[number].part(runs) for number, runs in stack.parts]
+    return Task.stack(parts) if len(parts) > 1 else parts[0]
+
+
 def _train_stacks(
-    stacks: Sequence[Stack], threads: int, progress: Progress
+    tasks: Sequence[Task], stacks: Sequence[Stack], threads: int, progress: Progress
 ) -> list[MixupNet]:
-    """Train the stacks, several of a CPU's on a thread each, and return their nets."""
-    if len(stacks) == 1:
-        return [_train_stack(stacks[0], stacks[0].threads, progress)]
+    """Train stacked tasks, several of a CPU's on a thread each."""
+    if len(tasks) == 1:
+        return [_train_task(tasks[0], stacks[0].threads, progress)]
     with ThreadPoolExecutor(threads) as pool:
         try:
             futures = {
-                number: pool.submit(_train_stack, stack, 1, progress)
-                for number, stack in enumerate(stacks)
-                if stack.recipe.device.type == "cpu"
+                number: pool.submit(_train_task, task, 1, progress)
+                for number, task in enumerate(tasks)
+                if task.recipe.device.type == "cpu"
             }
             return [
                 futures[number].result()
                 if number in futures
-                else _train_stack(stack, stack.threads, progress)
-                for number, stack in enumerate(stacks)
+                else _train_task(task, stack.threads, progress)
+                for number, (task, stack) in enumerate(zip(tasks, stacks, strict=True))
             ]
         except BaseException:
             progress.stop.set()
@@ -267,31 +198,27 @@ def _train_stacks(
             raise
 
 
-def _train_stack(stack: Stack, threads: int, progress: Progress) -> MixupNet:
+def _train_task(task: Task, threads: int, progress: Progress) -> MixupNet:
     with torch_threads(threads), without_denormals():
-        problem, runs = stack.shares[0].problem, stack.runs
-        net = problem.net
+        net = task.net
         if net is None:
-            standardize = Standardize.concatenate(
-                [share.problem.standardize.select(share.runs) for share in stack.shares]
-            )
-            network = stack.recipe.architecture.build(standardize, runs)
-            net = _new_net(problem, network)
+            network = task.recipe.architecture.build(task.standardize, task.runs)
+            net = _new_net(task, network)
         else:
             net.go_on_with(
-                _training_params(stack.recipe) | {"verbose": problem.verbose},
-                problem.net_params["callbacks"],
-                dict(stack.recipe.optimizer_params).get("weight_decay"),
+                _training_params(task.recipe) | {"verbose": task.verbose},
+                task.net_params["callbacks"],
+                dict(task.recipe.optimizer_params).get("weight_decay"),
             )
-            net.accompany(stack.recipe.patience, problem.bar_steps)
-        minibatches = Minibatches(runs, stack.recipe.plan, net.module_.inputs)
-        return net.train(minibatches, stack.owners, progress)
+            net.accompany(task.recipe.patience, task.bar_steps)
+        minibatches = Minibatches(task.runs, task.recipe.plan, net.module_.inputs)
+        return net.train(minibatches, task.estimator_numbers, progress)
 
 
-def _new_net(problem: Problem, network: Network) -> MixupNet:
-    recipe = problem.recipe
+def _new_net(task: Task, network: Network) -> MixupNet:
+    recipe = task.recipe
     params = {f"optimizer__{name}": value for name, value in recipe.optimizer_params}
-    params |= {"verbose": 0} | problem.net_params
+    params |= {"verbose": 0} | task.net_params
     callbacks = list(params.pop("callbacks", []))
     net = MixupNet(
         network,
@@ -303,7 +230,7 @@ def _new_net(problem: Problem, network: Network) -> MixupNet:
         **params,
     )
     net.initialize()
-    net.accompany(recipe.patience, problem.bar_steps)
+    net.accompany(recipe.patience, task.bar_steps)
     return net
 
 
@@ -317,14 +244,14 @@ def _training_params(recipe: Recipe) -> dict[str, Any]:
     }
 
 
-def _assemble(problem: Problem, parts: list[tuple[MixupNet, range]]) -> MixupNet:
-    """Return a net of the problem's own runs, gathered from the stacks they were in."""
+def _assemble(task: Task, parts: list[tuple[MixupNet, range]]) -> MixupNet:
+    """Return a net of the task's own runs, gathered from the stacks they were in."""
     first, columns = parts[0]
     if len(parts) == 1 and len(columns) == first.module_.runs:
         return first
     network = Network.concatenate(
         [net.module_.select(columns) for net, columns in parts]
     )
-    joined = _new_net(problem, network)
+    joined = _new_net(task, network)
     joined.take_training_from(parts)
     return joined

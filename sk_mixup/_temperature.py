@@ -11,7 +11,7 @@ from scipy.optimize import minimize_scalar
 from sk_mixup._epoch import ValidationRows
 from sk_mixup._losses import Loss
 from sk_mixup._modules import Network
-from sk_mixup._rows import Run
+from sk_mixup._run import Run
 
 LARGEST = 20.0
 MOST_ROWS = 20_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from numbers import Real
 from typing import Any, ClassVar, Literal, Self
 
@@ -13,7 +14,6 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from sk_mixup._data import numpy_dtype
 from sk_mixup._estimator import BaseMixup
 from sk_mixup._labels import (
     Labels,
@@ -23,10 +23,12 @@ from sk_mixup._labels import (
     log_odds,
     warn_of_one_hot,
 )
-from sk_mixup._losses import BinaryCrossEntropy, Loss, SoftCrossEntropy
+from sk_mixup._losses import BinaryCrossEntropy, SoftCrossEntropy
 from sk_mixup._net import MixupNet
-from sk_mixup._rows import Classes, Run, Values
 from sk_mixup._sklearn import Interval, StrOptions
+from sk_mixup._tables import numpy_dtype
+from sk_mixup._targets import Classes, Indicators, TargetSpec, Weights
+from sk_mixup._task import Start, Task
 from sk_mixup._temperature import fitted_temperature
 from sk_mixup.vicinity import (
     Neighbors,
@@ -421,17 +423,12 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
             )
         if classes is not None:
             classes = announced_classes(classes, type(self).__name__)
-        if not hasattr(self, "net_"):
-            self._announced = classes
-        elif classes is not None and not np.array_equal(classes, self.classes_):
-            raise ValueError(
-                f"classes={classes} are not those of the first call, {self.classes_}."
-            )
-        try:
-            self._fit_one_epoch(X, y, sample_weight)
-        finally:
-            self.__dict__.pop("_announced", None)
-        return self
+            if hasattr(self, "net_") and not np.array_equal(classes, self.classes_):
+                raise ValueError(
+                    f"classes={classes} are not those of the first call, "
+                    f"{self.classes_}."
+                )
+        return self._fit(X, y, sample_weight, one_epoch=True, classes=classes)
 
     def predict_proba(self, X: Any) -> NDArray[np.float32]:
         """Return the probability of each class.
@@ -516,26 +513,38 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         tags.classifier_tags.multi_label = True
         return tags
 
-    @property
-    def _needs_validation(self) -> bool:
-        return self.early_stopping or self.temperature == "auto"
+    def _target_spec(self, y: Any, start: Start) -> TargetSpec:
+        given = check_labels(y, self)
+        if start.is_fresh:
+            self._labels = Labels.learn(given, start.classes)
+            self.classes_ = self._labels.classes
+            if given.multilabel and start.classes is None:
+                warn_of_one_hot(given.values)
+        elif not start.one_epoch:
+            self._labels.check_same(given)
+        multilabel, n_classes = self._multilabel, len(self.classes_)
+        return TargetSpec(
+            encoded=self._labels.encode(given),
+            make=_indicators if multilabel else partial(_classes, n_classes=n_classes),
+            loss=BinaryCrossEntropy if multilabel else SoftCrossEntropy,
+            n_outputs=n_classes,
+            class_weight=self._labels.class_weight(self.class_weight),
+            mix_target=self.mix_target,
+            label_smoothing=self.label_smoothing,
+            calibrated=self.temperature == "auto",
+        )
 
-    def _calibrate(self, net: MixupNet, runs: list[Run]) -> None:
+    def _adopt(self, net: MixupNet, task: Task) -> None:
+        super()._adopt(net, task)
         if self.temperature != "auto":
             self.temperature_ = float(self.temperature)
-        elif runs[0].validation is not None:
-            self.temperature_ = fitted_temperature(net.module_, net.criterion_, runs)
-        else:  # of an epoch of `partial_fit` no rows are left out
+        elif task.runs[0].validation is not None:
+            self.temperature_ = fitted_temperature(
+                net.module_, net.criterion_, task.runs
+            )
+        else:  # an epoch of `partial_fit` holds no rows out
             self.temperature_ = getattr(self, "temperature_", 1.0)
         net.module_.temperature = self.temperature_
-
-    @property
-    def _loss(self) -> type[Loss]:
-        return BinaryCrossEntropy if self._multilabel else SoftCrossEntropy
-
-    @property
-    def _n_outputs(self) -> int:
-        return len(self.classes_)
 
     def _links(self) -> list[nn.Module]:
         return [self.net_.criterion_.link()]
@@ -544,43 +553,18 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
     def _multilabel(self) -> bool:
         return self._labels.multilabel
 
-    def _encode(self, y: Any, first: bool, one_epoch: bool) -> NDArray[Any]:
-        given = check_labels(y, self)
-        if first:
-            announced = getattr(self, "_announced", None)
-            self._labels = Labels.learn(given, announced)
-            self.classes_ = self._labels.classes
-            if given.multilabel and announced is None:
-                warn_of_one_hot(given.values)
-        elif not one_epoch:
-            self._labels.check_same(given)
-        return self._labels.encode(given)
 
-    def _class_weights(
-        self, encoded: NDArray[Any], sample_weight: NDArray[np.float64] | None
-    ) -> NDArray[np.float64] | None:
-        return self._labels.weights(self.class_weight, encoded, sample_weight)
+def _classes(
+    encoded: NDArray[Any], weights: Weights | None, unit: float, n_classes: int
+) -> Classes:
+    return Classes(torch.from_numpy(encoded), n_classes)
 
-    def _targets(
-        self,
-        encoded: NDArray[Any],
-        weights: NDArray[Any] | None,
-        unit: float,
-        adds_rows: bool,
-    ) -> Classes | Values:
-        if self._multilabel:
-            dtype = numpy_dtype(torch.get_default_dtype())
-            return Values(torch.from_numpy(encoded.astype(dtype)))
-        return Classes(torch.from_numpy(encoded), len(self.classes_))
 
-    def _groups(self, targets: Classes | Values) -> NDArray[Any]:
-        if isinstance(targets, Classes):
-            return targets.codes.cpu().numpy()
-        labels = targets.values.cpu().numpy()
-        return np.unique(labels, axis=0, return_inverse=True)[1].reshape(-1)
-
-    def _strata(self, targets: Classes | Values) -> NDArray[Any] | None:
-        return self._groups(targets) if isinstance(targets, Classes) else None
+def _indicators(
+    encoded: NDArray[Any], weights: Weights | None, unit: float
+) -> Indicators:
+    dtype = numpy_dtype(torch.get_default_dtype())
+    return Indicators(torch.from_numpy(encoded.astype(dtype)))
 
 
 def _with_complement(outputs: torch.Tensor) -> torch.Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from numbers import Real
 from typing import Any, ClassVar, Literal, Self
 
@@ -18,12 +19,12 @@ from sk_mixup._columns import check_quantities, missing
 from sk_mixup._estimator import BaseMixup
 from sk_mixup._losses import AbsoluteError, HuberLoss, Loss, SquaredError
 from sk_mixup._modules import Rescale
-from sk_mixup._net import MixupNet
+from sk_mixup._moments import Moments
 from sk_mixup._parameters import LARGEST_NUMBER
-from sk_mixup._rows import Classes, Values
 from sk_mixup._scaling import target_moments
 from sk_mixup._sklearn import Interval, StrOptions, _check_y
-from sk_mixup._stacks import Problem
+from sk_mixup._targets import RealTargets, TargetSpec, Weights
+from sk_mixup._task import Start
 from sk_mixup.vicinity import Neighbors, Pairing, RandomPairs, Similar
 
 LOSSES: dict[str, type[Loss]] = {
@@ -368,8 +369,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         ValueError
             If ``y`` has another number of columns than at first, or as ``fit``.
         """
-        self._fit_one_epoch(X, y, sample_weight)
-        return self
+        return self._fit(X, y, sample_weight, one_epoch=True)
 
     def predict(self, X: Any) -> NDArray[np.floating]:
         """Return the predicted targets of each row.
@@ -396,24 +396,27 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         tags.target_tags.multi_output = True
         return tags
 
-    @property
-    def _loss(self) -> type[Loss]:
-        return LOSSES[self.loss]
-
-    @property
-    def _n_outputs(self) -> int:
-        return self.n_outputs_
-
     def _links(self) -> list[nn.Module]:
         return [self.net_.criterion_.link(), Rescale(*self._scaling)]
 
     @property
     def _scaling(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Mean and deviation by which the networks' targets were standardised."""
-        moments: Any = self._target_moments
+        moments: Any = self._fitted.target_moments
         return moments.mean, moments.deviation
 
-    def _encode(self, y: Any, first: bool, one_epoch: bool) -> NDArray[Any]:
+    def _target_spec(self, y: Any, start: Start) -> TargetSpec:
+        loss, earlier = LOSSES[self.loss], start.earlier
+        before = None if earlier is None else earlier.target_moments
+        return TargetSpec(
+            encoded=self._columns(y, start),
+            make=partial(_real_targets, robust=loss.robust, before=before),
+            loss=loss,
+            n_outputs=self.n_outputs_,
+        )
+
+    def _columns(self, y: Any, start: Start) -> NDArray[np.float64]:
+        """Check the targets and return them as columns."""
         if y is None:
             raise ValueError(
                 "MixupRegressor requires y to be passed, but the target y is None."
@@ -426,7 +429,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
             raise ValueError(missing("y", [], who))
         y = _check_y(y, multi_output=True, y_numeric=True, estimator=self)
         columns = y.reshape(len(y), -1).astype(np.float64)
-        if first:
+        if start.is_fresh:
             self._flat = y.ndim == 1
             self.n_outputs_ = columns.shape[1]
         elif columns.shape[1] != self.n_outputs_:
@@ -436,29 +439,18 @@ class MixupRegressor(RegressorMixin, BaseMixup):
             )
         return columns
 
-    def _targets(
-        self,
-        encoded: NDArray[Any],
-        weights: NDArray[Any] | None,
-        unit: float,
-        adds_rows: bool,
-    ) -> Classes | Values:
-        before = self._target_moments if adds_rows else None
-        robust = self._loss.robust
-        moments = target_moments(encoded, weights, unit, robust, before)
-        if before is not None:
-            moments = before.joined(moments)
-        values = (encoded - moments.mean) / moments.divisor
-        dtype = torch.get_default_dtype()
-        return Values(torch.as_tensor(values, dtype=dtype), moments)
 
-    def _adopt(self, net: MixupNet, problem: Problem) -> None:
-        super()._adopt(net, problem)
-        targets: Any = problem.runs[0].training.targets
-        self._target_moments = targets.moments
-
-    def _groups(self, targets: Any) -> NDArray[Any]:
-        return targets.values.cpu().numpy()
-
-    def _strata(self, targets: Classes | Values) -> None:
-        return None
+def _real_targets(
+    encoded: NDArray[Any],
+    weights: Weights | None,
+    unit: float,
+    robust: bool,
+    before: Moments | None,
+) -> RealTargets:
+    """Standardise targets, by earlier rows too."""
+    moments = target_moments(encoded, weights, unit, robust, before)
+    if before is not None:
+        moments = before.joined(moments)
+    values = (encoded - moments.mean) / moments.divisor
+    dtype = torch.get_default_dtype()
+    return RealTargets(torch.as_tensor(values, dtype=dtype), moments)

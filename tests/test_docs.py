@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sk_mixup._rows import Streams
+from sk_mixup._streams import Streams
 
 DOCS = Path(__file__).parents[1] / "docs"
 MODULES = ["", ".model_selection", ".vicinity", ".inspection"]

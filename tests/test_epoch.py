@@ -12,15 +12,11 @@ from scipy import sparse
 from sk_mixup import MixupClassifier, _epoch
 from sk_mixup._epoch import EpochDraw, Minibatches, Plan, ValidationRows
 from sk_mixup._modules import Standardize
-from sk_mixup._rows import (
-    Classes,
-    DenseTable,
-    Portion,
-    Run,
-    SparseTable,
-    Streams,
-    Values,
-)
+from sk_mixup._run import Run
+from sk_mixup._streams import Streams
+from sk_mixup._subsets import RowSubset
+from sk_mixup._tables import DenseTable, SparseTable
+from sk_mixup._targets import Classes, Indicators
 from sk_mixup.vicinity import (
     Neighbors,
     Pairing,
@@ -50,7 +46,7 @@ def make_portion(n_rows, weights=None, table=DenseTable):
     X = sparse.csr_matrix(X) if table is SparseTable else X
     weights = None if weights is None else torch.as_tensor(weights).float()
     targets = Classes(torch.arange(n_rows) % 3, 3)
-    return Portion(table(X, CPU), targets, None, weights)
+    return RowSubset(table(X, CPU), targets, None, weights)
 
 
 def make_run(n_rows, vicinity=MIXUP, member=0, weights=None, table=DenseTable):
@@ -414,7 +410,7 @@ def test_runs_without_validation_have_no_rows_to_judge():
 def test_a_portion_numbers_its_own_rows():
     whole = make_portion(9)
     rows = torch.tensor([8, 2, 5])
-    portion = Portion(whole.table, whole.targets.subset(rows), rows)
+    portion = RowSubset(whole.table, whole.targets.subset(rows), rows)
     numbers = torch.tensor([1, 0])
     assert torch.equal(portion.inputs(numbers), whole.inputs(torch.tensor([2, 8])))
     assert portion.targets.take(numbers).argmax(1).tolist() == [2, 2]
@@ -431,7 +427,7 @@ def test_rows_are_drawn_as_often_as_they_weigh(numbers):
     weights = torch.arange(size, dtype=torch.float32)  # the first row weighs nothing
     own = np.arange(5) if numbers is None else np.array(numbers)
     for mass, share in ((None, np.ones(size)), (weights, weights.numpy())):
-        portion = Portion(table, codes, rows, mass)
+        portion = RowSubset(table, codes, rows, mass)
         numbers = portion.draw(20_000, np.random.default_rng(0))
         drawn = portion.inputs(numbers).flatten().numpy()
         counts = np.array([(drawn == number).sum() for number in own])
@@ -442,14 +438,14 @@ def test_equal_weights_draw_the_rows_of_none():
     table = DenseTable(np.arange(7.0)[:, None], torch.device("cpu"))
     codes = Classes(torch.zeros(7, dtype=torch.long), 1)
     one, other = (
-        Portion(table, codes, weights=w).draw(100, np.random.default_rng(1))
+        RowSubset(table, codes, weights=w).draw(100, np.random.default_rng(1))
         for w in (None, torch.ones(7))
     )
     assert torch.equal(one, other)
 
 
 def test_targets_are_taken_by_row():
-    values = Values(torch.arange(6.0).view(3, 2))
+    values = Indicators(torch.arange(6.0).view(3, 2))
     numbers = torch.tensor([[2, 0]])
     assert values.take(numbers).tolist() == [[[4, 5], [0, 1]]]
     assert values.subset(torch.tensor([1])).values.tolist() == [[2, 3]]

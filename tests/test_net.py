@@ -22,8 +22,8 @@ from torch.nn import functional as F
 
 from sk_mixup import MixupClassifier, MixupRegressor
 from sk_mixup._log import QuietLog
-from sk_mixup._rows import Streams
 from sk_mixup._split import held_out
+from sk_mixup._streams import Streams
 from tests.twins import PLAIN
 
 SMALL = {

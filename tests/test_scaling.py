@@ -12,8 +12,10 @@ from skorch.callbacks import Callback
 
 from sk_mixup import MixupClassifier, MixupRegressor, fit_many
 from sk_mixup._moments import Moments
-from sk_mixup._rows import Classes, DenseTable, Portion, SparseTable
 from sk_mixup._scaling import feature_moments, target_moments
+from sk_mixup._subsets import RowSubset
+from sk_mixup._tables import DenseTable, SparseTable
+from sk_mixup._targets import Classes
 from tests.twins import CONSTANT, PLAIN, SMALL, TWINS, all_rows, predicted
 
 CPU = torch.device("cpu")
@@ -24,7 +26,7 @@ def portion(X, weights=None):
     table = SparseTable(X, CPU) if sparse.issparse(X) else DenseTable(X, CPU)
     targets = Classes(torch.zeros(X.shape[0], dtype=torch.int64), 2)
     weights = None if weights is None else torch.as_tensor(weights, dtype=torch.float64)
-    return Portion(table, targets, None, weights)
+    return RowSubset(table, targets, None, weights)
 
 
 def assert_same_moments(one, other, rtol=1e-6):

@@ -9,8 +9,10 @@ from scipy import sparse
 from sklearn.metrics import log_loss
 
 from sk_mixup import MixupClassifier, MixupRegressor
-from sk_mixup._rows import Classes, DenseTable, Portion, SparseTable
-from sk_mixup._split import equal_rows, held_out, n_held_out, split_portion
+from sk_mixup._split import equal_rows, held_out, n_held_out, split_rows
+from sk_mixup._subsets import RowSubset
+from sk_mixup._tables import DenseTable, SparseTable
+from sk_mixup._targets import Classes
 from tests.twins import PLAIN, SMALL, TWINS, perceptron
 
 CPU = torch.device("cpu")
@@ -18,7 +20,7 @@ CPU = torch.device("cpu")
 
 def portion(X):
     table = SparseTable(X, CPU) if sparse.issparse(X) else DenseTable(X, CPU)
-    return Portion(table, Classes(torch.zeros(X.shape[0], dtype=torch.int64), 2))
+    return RowSubset(table, Classes(torch.zeros(X.shape[0], dtype=torch.int64), 2))
 
 
 COPIES = {
@@ -64,15 +66,15 @@ def test_members_train_on_equally_many_rows(
 ):
     copies, strata = drawn(times, n_classes, entropy)
     X = copies[:, None].astype(np.float32)
-    training, validation = split_portion(
+    training, validation = split_rows(
         portion(X), fraction, entropy, member, strata, copies
     )
     n_rows, size = len(X), n_held_out(len(X), fraction, strata)
     assert len(training) == n_rows - size
     assert len(validation) >= size
-    both = np.intersect1d(training.rows, validation.rows)
+    both = np.intersect1d(training.row_numbers, validation.row_numbers)
     assert len(both) == 0
-    everything = np.union1d(training.rows, validation.rows)
+    everything = np.union1d(training.row_numbers, validation.row_numbers)
     np.testing.assert_array_equal(everything, np.arange(n_rows))
 
 

@@ -14,12 +14,16 @@ from sklearn.datasets import make_blobs, make_multilabel_classification
 from torch.nn import functional as F
 
 from sk_mixup import MixupClassifier, MixupRegressor
-from sk_mixup._data import Memo
 from sk_mixup._losses import SoftCrossEntropy
+from sk_mixup._memo import Memo
 from sk_mixup._modules import Network, Standardize
-from sk_mixup._rows import Classes, DenseTable, Portion, Run, Streams
+from sk_mixup._run import Run
 from sk_mixup._split import held_out, n_held_out
 from sk_mixup._stacked import StackedMLP
+from sk_mixup._streams import Streams
+from sk_mixup._subsets import RowSubset
+from sk_mixup._tables import DenseTable
+from sk_mixup._targets import Classes
 from sk_mixup._temperature import fitted_temperature
 from sk_mixup.model_selection import GridSearchCV
 from sk_mixup.vicinity import Vicinity
@@ -220,7 +224,7 @@ def make_network(n_runs):
 
 def make_run(X, codes, weights=None):
     weights = None if weights is None else torch.as_tensor(weights).float()
-    rows = Portion(DenseTable(X, CPU), Classes(codes, 3), None, weights)
+    rows = RowSubset(DenseTable(X, CPU), Classes(codes, 3), None, weights)
     return Run(rows, Vicinity(alpha=0), None, Streams(0, 0), rows)
 
 
@@ -439,8 +443,9 @@ def test_clean_epochs_may_follow_from_the_steps(n_rows, max_epochs, warmup, mixe
     X = np.arange(n_rows * 2.0).reshape(n_rows, 2)
     params = SMALL | {"max_epochs": max_epochs, "warmup_epochs": warmup}
     model = MixupClassifier(1, clean_epochs="auto", **_without(params, "clean_epochs"))
-    problem = model.set_params(temperature=1.0)._problem(X, X[:, 0] > 9, None, Memo())
-    plan = problem.recipe.plan
+    model.set_params(temperature=1.0)
+    task = model._prepare(X, X[:, 0] > 9, None, model._start(), Memo())
+    plan = task.recipe.plan
     mixing = [epoch for epoch in range(max_epochs) if plan.mixes_in(epoch)]
     assert mixing == list(range(warmup, warmup + mixed))
 

@@ -21,7 +21,7 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from sk_mixup._estimator import BaseMixup
-from sk_mixup._many import Attempt, deferred_fits, run_attempts
+from sk_mixup._many import FitRequest, fit_requests
 from sk_mixup._sklearn import (
     ParallelBackendBase,
     _check_method_params,
@@ -99,7 +99,7 @@ class Task:
             estimator, *_ = self.args
             parameters = self.kwargs["parameters"] or {}
             self.estimator = estimator.set_params(**clone(parameters, safe=False))
-        self.attempt: Attempt | None = None
+        self.request: FitRequest | None = None
         self.error: Exception | None = None
         self.seconds = 0.0
 
@@ -146,21 +146,19 @@ class Task:
         start = time.perf_counter()
         X, y, fit_params = rows.of(self)
         try:
-            with deferred_fits(self.last_step) as attempts:
+            with collected_fits(self.last_step) as requests:
                 self.estimator.fit(X, y, **fit_params)
-            (self.attempt,) = attempts
+            (self.request,) = requests
         except Exception as error:
             if self.raises:
                 raise
             self.error = error
         self.seconds += time.perf_counter() - start
-        return 0 if self.attempt is None else _n_bytes(self.attempt.data[0])
+        return 0 if self.request is None else _n_bytes(self.request.X)
 
     def finish(self) -> None:
         """Let scikit-learn score what was trained, or run the task as it is."""
         if self.is_stackable:
-            if self.attempt is not None:
-                self.error = self.error or self.attempt.error
             with fitted_already(self.estimator, self.error):
                 result = self.function(*self.args, **self.kwargs)
             if "fit_time" in result:
@@ -169,7 +167,23 @@ class Task:
         else:
             self.future.outcome = self.future.calls()
         # Joblib keeps the future until the search ends: let rows and networks go.
-        self.future.calls = self.args = self.estimator = self.attempt = None
+        self.future.calls = self.args = self.estimator = self.request = None
+
+
+@contextmanager
+def collected_fits(estimator: Any) -> Iterator[list[FitRequest]]:
+    """Collect the fits of an estimator instead of running them, while inside."""
+    requests: list[FitRequest] = []
+
+    def fit(X: Any, y: Any, sample_weight: Any = None) -> Any:
+        requests.append(FitRequest(estimator, X, y, sample_weight))
+        return estimator
+
+    vars(estimator)["fit"] = fit
+    try:
+        yield requests
+    finally:
+        del vars(estimator)["fit"]
 
 
 @contextmanager
@@ -253,7 +267,7 @@ def _batches(tasks: Sequence[Task], max_memory: int) -> Iterator[list[Task]]:
     rows, used, seen = SplitRows(), 0, set()
     for task in tasks:
         n_bytes = task.prepare(rows)
-        source = id(task.attempt.data[0]) if task.attempt else None
+        source = id(task.request.X) if task.request else None
         if source not in seen:
             seen.add(source)
             used += n_bytes
@@ -265,10 +279,13 @@ def _batches(tasks: Sequence[Task], max_memory: int) -> Iterator[list[Task]]:
 
 
 def _train(batch: Sequence[Task], max_memory: int, progress: Progress) -> None:
-    attempts = [task.attempt for task in batch if task.attempt is not None]
+    waiting = [task for task in batch if task.request is not None]
+    requests = [task.request for task in waiting if task.request is not None]
     start = time.perf_counter()
     keep_errors = not all(task.raises for task in batch)
-    run_attempts(attempts, max_memory, keep_errors, progress)
+    errors = fit_requests(requests, max_memory, keep_errors, progress)
+    for number, error in errors.items():
+        waiting[number].error = error
     for task in batch:
         task.seconds += (time.perf_counter() - start) / len(batch)
 
