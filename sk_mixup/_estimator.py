@@ -98,7 +98,7 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         "alpha": [Interval(Real, 0, None, closed="both")],
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
         "n_mixed": [Interval(Integral, 2, MOST_MIXED, closed="both")],
-        "pairing": ["no_validation"],
+        "pairing": [object],  # checked with the names that there are
         "weights_per": [StrOptions({"batch", "example"})],
         "mix_layer": [Interval(Integral, 0, None, closed="left"), str],
         "noise_std": [Interval(Real, 0, LARGEST_NUMBER, closed="both")],
@@ -433,7 +433,7 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
 
     def _chunk_rows(self, X: Any) -> int:
         hidden = self._fitted.lasting["hidden_layer_sizes"] or ()
-        width = max(int(np.prod(X.shape[1:])), *hidden)
+        width = max([int(np.prod(X.shape[1:])), *hidden])
         return max(256, PREDICT_BYTES // (4 * width * self.net_.module_.runs))
 
     @one_thread()

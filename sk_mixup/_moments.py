@@ -30,7 +30,11 @@ class Moments:
             np.sqrt(1 - share) * self.deviation, np.sqrt(share) * other.deviation
         )
         between = np.sqrt(share * (1 - share)) * np.abs(step)
-        return Moments(weight, self.mean + share * step, np.hypot(within, between))
+        deviation = np.hypot(within, between)
+        # The roots round: rows with the same moments again must change nothing.
+        alike = (step == 0) & (self.deviation == other.deviation)
+        deviation[alike] = self.deviation[alike]
+        return Moments(weight, self.mean + share * step, deviation)
 
     @property
     def divisor(self) -> Figures:

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from dataclasses import dataclass
 from threading import Event
 from time import perf_counter
 
@@ -15,8 +16,17 @@ from sklearn.metrics import log_loss
 from skorch.callbacks import Callback
 from torch import nn
 
-from sk_mixup import MixupClassifier, MixupRegressor, _many, _stacks, fit_many
+from sk_mixup import (
+    MixupClassifier,
+    MixupRegressor,
+    _estimator,
+    _many,
+    _stacks,
+    fit_many,
+)
+from sk_mixup._columns import check_rows
 from sk_mixup._threads import rounds_denormals, torch_threads
+from sk_mixup.vicinity import Pairing, RandomPairs
 from tests.twins import PLAIN
 
 SHORT = {  # 48 steps on the blobs
@@ -236,13 +246,12 @@ def test_training_goes_on_from_a_stack_as_from_a_fit(params, optimizer, blobs):
 
 def test_an_array_given_often_is_checked_once(blobs, monkeypatch):
     checked = []
-    original = MixupClassifier._check_rows
 
-    def count(self, X, *args, **kwargs):
+    def count(X, *args):
         checked.append(X)
-        return original(self, X, *args, **kwargs)
+        return check_rows(X, *args)
 
-    monkeypatch.setattr(MixupClassifier, "_check_rows", count)
+    monkeypatch.setattr(_estimator, "check_rows", count)
     X, y = blobs
     models = fit_many(candidates(MixupClassifier), [X] * 10, [y] * 10)
     assert len(checked) == 1
@@ -288,15 +297,26 @@ def test_errors_are_returned_in_place_if_asked_for(blobs):
         assert_same_fit(fitted[index], alone, blobs[0])
 
 
-def test_an_error_does_not_end_what_is_trained_next(blobs, monkeypatch):
-    progress = _stacks.Progress()
-    model = MixupClassifier(random_state=0, **SHORT | {"n_estimators": 40})
+@dataclass(frozen=True)
+class Failing(Pairing):
+    """Pairs rows in some fits, and in others fails while networks are trained."""
+
+    fails: bool
+
+    def fit(self, rows):
+        return self._raise if self.fails else RandomPairs().fit(rows)
+
+    def _raise(self, *args):
+        raise ValueError("no partners")
+
+
+def test_an_error_does_not_end_what_is_trained_next(blobs):
+    progress, params = _stacks.Progress(), SHORT | {"n_estimators": 40}
     for fails in (True, False):
-        attempt = _many.Attempt(model, *blobs, None)
-        with monkeypatch.context() as patch:
-            if fails:
-                patch.setattr(_stacks, "Minibatches", None)
-            _many.run_attempts([attempt], keep_errors=fails, progress=progress)
+        model = MixupClassifier(random_state=0, pairing=Failing(fails), **params)
+        request = _many.FitRequest(model, *blobs)
+        errors = _many.fit_requests([request], _stacks.MAX_MEMORY, True, progress)
+        assert list(errors) == [0] * fails
     assert model.n_iter_ == SHORT["max_epochs"]
 
 
