@@ -13,12 +13,23 @@ from torch import nn
 from sk_mixup._copies import StackedCopies, seeded
 from sk_mixup._modes import lacks_memory
 from sk_mixup._modules import Network, Standardize
-from sk_mixup._run import Run
 from sk_mixup._stacked import StackedMLP
 from sk_mixup._streams import Streams
 from sk_mixup._subsets import RowSubset
 
 BLOCK_NUMBERS = 1_000_000
+
+
+class Member(Protocol):
+    """What a network is initialised from."""
+
+    @property
+    def training(self) -> RowSubset:
+        """The training rows."""
+
+    @property
+    def streams(self) -> Streams:
+        """The random streams."""
 
 
 class Architecture(Protocol):
@@ -28,7 +39,7 @@ class Architecture(Protocol):
     def n_weights(self) -> int:
         """Weights of one network, as far as they are known beforehand."""
 
-    def build(self, standardize: Standardize, runs: Sequence[Run]) -> Network:
+    def build(self, standardize: Standardize, runs: Sequence[Member]) -> Network:
         """Return untrained networks, each drawn from its run's own stream."""
 
 
@@ -47,7 +58,7 @@ class MLPArchitecture:
         pairs = zip(self.sizes[:-1], self.sizes[1:], strict=True)
         return sum((n_in + 1) * n_out for n_in, n_out in pairs)
 
-    def build(self, standardize: Standardize, runs: Sequence[Run]) -> Network:
+    def build(self, standardize: Standardize, runs: Sequence[Member]) -> Network:
         body = StackedMLP(len(runs), self.sizes)
         body.initialize([run.streams.initial for run in runs])
         if self.bias_init == "data":
@@ -55,7 +66,7 @@ class MLPArchitecture:
         return Network(standardize, body)
 
     def _bend_at_rows(
-        self, body: StackedMLP, standardize: Standardize, runs: Sequence[Run]
+        self, body: StackedMLP, standardize: Standardize, runs: Sequence[Member]
     ) -> None:
         for number, run in enumerate(runs):
             if _are_alike(run.training):
@@ -87,7 +98,7 @@ class ModuleArchitecture:
 
     n_weights = 0
 
-    def build(self, standardize: Standardize, runs: Sequence[Run]) -> Network:
+    def build(self, standardize: Standardize, runs: Sequence[Member]) -> Network:
         members = [self._member(run.streams) for run in runs]
         return Network(standardize, StackedCopies(members))
 

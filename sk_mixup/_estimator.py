@@ -45,7 +45,7 @@ from sk_mixup._stacked import StackedMLP
 from sk_mixup._stacks import train
 from sk_mixup._subsets import weighted_rows
 from sk_mixup._tables import Table, as_table, numpy_dtype, without_warning
-from sk_mixup._targets import TargetSpec
+from sk_mixup._target_spec import TargetSpec
 from sk_mixup._task import Start, Task
 from sk_mixup._threads import one_thread, torch_threads
 from sk_mixup.vicinity import Pairing

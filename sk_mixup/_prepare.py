@@ -23,7 +23,7 @@ from sk_mixup._settings import Settings
 from sk_mixup._split import equal_rows, split_rows
 from sk_mixup._streams import Streams
 from sk_mixup._subsets import RowSubset
-from sk_mixup._targets import TargetSpec
+from sk_mixup._target_spec import TargetSpec
 from sk_mixup._task import Start, Task
 from sk_mixup.vicinity import Pairing, RandomPairs, TrainingRows, Vicinity
 

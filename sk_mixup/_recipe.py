@@ -9,7 +9,7 @@ from sk_mixup._epoch import Plan
 from sk_mixup._optimizers import optimizer_arguments, resolve_optimizer, try_optimizer
 from sk_mixup._run import Run
 from sk_mixup._settings import Settings
-from sk_mixup._targets import TargetSpec
+from sk_mixup._target_spec import TargetSpec
 from sk_mixup._task import Recipe
 
 

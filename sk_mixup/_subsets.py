@@ -13,7 +13,7 @@ from torch import Tensor
 from sk_mixup._labels import balancing
 from sk_mixup._sklearn import _check_sample_weight
 from sk_mixup._tables import SparseTable, Table, numpy_dtype
-from sk_mixup._targets import Targets, TargetSpec, Weights
+from sk_mixup._targets import EncodedTargets, Targets, Weights
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class RowSubset:
 
 def weighted_rows(
     table: Table,
-    spec: TargetSpec,
+    y: EncodedTargets,
     sample_weight: Any,
     unit: float | None,
     device: torch.device,
@@ -91,11 +91,11 @@ def weighted_rows(
     that of the epoch before: else a minibatch of one class would lose the weight of the
     class.
     """
-    weights = _row_weights(spec, sample_weight)
+    weights = _row_weights(y, sample_weight)
     if weights is None and unit in (None, 1):
-        return RowSubset(table, spec.make(spec.encoded, None, 1.0).to(device))
+        return RowSubset(table, y.make(y.encoded, None, 1.0).to(device))
     if weights is None:
-        weights = np.ones(len(spec.encoded))
+        weights = np.ones(len(y.encoded))
     dtype = torch.get_default_dtype()
     # In single precision a weight far below the others is 0.
     relative = (weights / weights.max()).astype(numpy_dtype(dtype))
@@ -104,7 +104,7 @@ def weighted_rows(
     if unit is None:
         unit = float((weights / len(weights)).sum())  # a mean that cannot overflow
     weights = _in_units(weights, unit)
-    targets = spec.make(spec.encoded[kept], weights, unit)
+    targets = y.make(y.encoded[kept], weights, unit)
     return RowSubset(
         table,
         targets.to(device),
@@ -114,27 +114,27 @@ def weighted_rows(
     )
 
 
-def _row_weights(spec: TargetSpec, sample_weight: Any) -> Weights | None:
+def _row_weights(y: EncodedTargets, sample_weight: Any) -> Weights | None:
     """Return the weights of rows times those of their classes."""
     weights: Weights | None = None
     if sample_weight is not None:
         weights = _check_sample_weight(
-            sample_weight, spec.encoded, dtype=np.float64, ensure_non_negative=True
+            sample_weight, y.encoded, dtype=np.float64, ensure_non_negative=True
         )
-    if spec.class_weight is not None:
-        weights = _product(_of_classes(spec, weights), weights)
+    if y.class_weight is not None:
+        weights = _product(_of_classes(y, weights), weights)
     if weights is not None and not weights.any():
         raise ValueError("Every row has the weight 0: there is nothing to learn.")
     return weights
 
 
-def _of_classes(spec: TargetSpec, sample_weight: Weights | None) -> Weights:
+def _of_classes(y: EncodedTargets, sample_weight: Weights | None) -> Weights:
     """Return the weight of each row's class; balanced ones count rows by weight."""
-    if spec.class_weight == "balanced":
-        of_class = balancing(spec.encoded, sample_weight)
+    if y.class_weight == "balanced":
+        of_class = balancing(y.encoded, sample_weight)
     else:
-        of_class = np.array(spec.class_weight)
-    weights: Weights = of_class[spec.encoded]
+        of_class = np.array(y.class_weight)
+    weights: Weights = of_class[y.encoded]
     return weights
 
 

@@ -1,4 +1,4 @@
-"""Targets as they are mixed, and what an estimator says of its own."""
+"""Targets as they are mixed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sk_mixup._losses import Loss
 from sk_mixup._moments import Moments
 
 Weights = NDArray[np.float64]
@@ -161,9 +160,9 @@ class RealTargets(MatrixTargets):
 MakeTargets = Callable[[NDArray[Any], Weights | None, float], Targets]
 
 
-@dataclass(frozen=True)
-class TargetSpec:
-    """What an estimator makes of ``y``, as one value.
+@dataclass(frozen=True, kw_only=True)
+class EncodedTargets:
+    """Targets as numbers, and what they become with the weights of their rows.
 
     Parameters
     ----------
@@ -172,25 +171,10 @@ class TargetSpec:
     make : callable
         Returns the targets of encoded rows, of their weights (None: all alike) and of
         the weight for which a weight of 1 stands.
-    loss : type of Loss
-        The loss to train.
-    n_outputs : int
-        Columns of the networks' outputs.
     class_weight : None, "balanced" or tuple of float
         A weight for each class.
-    mix_target : {"interpolate", "dominant"}
-        How targets are mixed.
-    label_smoothing : float
-        The part of a target that all classes share.
-    calibrated : bool
-        Whether validation rows are needed after the training too.
     """
 
     encoded: NDArray[Any]
     make: MakeTargets
-    loss: type[Loss]
-    n_outputs: int
     class_weight: Literal["balanced"] | tuple[float, ...] | None = None
-    mix_target: Literal["interpolate", "dominant"] = "interpolate"
-    label_smoothing: float = 0.0
-    calibrated: bool = False

@@ -27,7 +27,8 @@ from sk_mixup._losses import BinaryCrossEntropy, SoftCrossEntropy
 from sk_mixup._net import MixupNet
 from sk_mixup._sklearn import Interval, StrOptions
 from sk_mixup._tables import numpy_dtype
-from sk_mixup._targets import Classes, Indicators, TargetSpec, Weights
+from sk_mixup._target_spec import TargetSpec
+from sk_mixup._targets import Classes, Indicators, Weights
 from sk_mixup._task import Start, Task
 from sk_mixup._temperature import fitted_temperature
 from sk_mixup.vicinity import (

@@ -23,7 +23,8 @@ from sk_mixup._moments import Moments
 from sk_mixup._parameters import LARGEST_NUMBER
 from sk_mixup._scaling import target_moments
 from sk_mixup._sklearn import Interval, StrOptions, _check_y
-from sk_mixup._targets import RealTargets, TargetSpec, Weights
+from sk_mixup._target_spec import TargetSpec
+from sk_mixup._targets import RealTargets, Weights
 from sk_mixup._task import Start
 from sk_mixup.vicinity import Neighbors, Pairing, RandomPairs, Similar
 
