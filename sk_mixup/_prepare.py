@@ -142,8 +142,8 @@ class Preparation:
             trained = self.estimator._fixed[name]
             if not same_value(trained, wanted):
                 raise ValueError(
-                    f"{name} cannot change from {trained} to {wanted} while training "
-                    "goes on; fit a new estimator."
+                    f"{name} cannot change from {trained} to {wanted} in a continued "
+                    "training; fit a new estimator."
                 )
 
     @property
@@ -234,7 +234,7 @@ class Preparation:
         if of_class is not None:
             weights = _product(of_class, weights)
         if weights is not None and not weights.any():
-            raise ValueError("Every row has the weight 0: there is nothing to learn.")
+            raise ValueError("Every row has the weight 0: no row is left to train on.")
         return weights
 
     def _streams(self) -> list[Streams]:
@@ -271,9 +271,8 @@ class Preparation:
             return whole, None
         if len(whole) < 2:
             raise ValueError(
-                f"{type(est).__name__} leaves rows out to judge its networks by and "
-                f"needs at least 2 rows for that, but got n_samples={len(whole)} of a "
-                "weight above 0."
+                f"{type(est).__name__} holds rows out for validation and needs at "
+                f"least 2 rows with a weight above 0, but got n_samples={len(whole)}."
             )
 
         def split() -> tuple[Portion, Portion]:
@@ -424,8 +423,8 @@ def _in_units(weights: NDArray[np.float64], unit: float) -> NDArray[np.float64]:
         relative = weights / unit
     if not 1e-30 < relative.max() < 1e30:
         raise ValueError(
-            f"sample_weight is {relative.max():.3g} times what it was in the first "
-            "call of partial_fit: give weights of one unit in all calls."
+            f"sample_weight is {relative.max():.3g} times as large as in the first "
+            "call of partial_fit: use the same unit of weight in all calls."
         )
     return relative
 
@@ -441,6 +440,6 @@ def _product(
     if not np.isfinite(product).all():
         raise ValueError(
             "sample_weight times class_weight is too large for a float64: divide "
-            "either by a number, as ratios alone matter."
+            "either by a constant (only ratios matter)."
         )
     return product

@@ -388,7 +388,7 @@ class Vicinity:
     def _convex(self, n_draws: int, generator: Generator) -> NDArray[np.float32]:
         # NumPy's beta and dirichlet, because normalised float32 gamma draws are biased
         # for small alpha (variance 0.82 of the Beta's at alpha = 0.01). Above
-        # LARGEST_ALPHA NumPy's betas become 0; weights are equal in float32 long before.
+        # LARGEST_ALPHA NumPy's betas become 0; weights are equal long before that.
         if self.n_examples == 1 or self.alpha > LARGEST_ALPHA:
             shape = (n_draws, self.n_examples)
             return np.full(shape, 1 / self.n_examples, dtype=np.float32)
