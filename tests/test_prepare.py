@@ -127,7 +127,7 @@ def test_a_partial_fit_leaves_no_row_out_to_stop_by(make, data):
 def test_a_single_row_cannot_be_left_out(make, data):
     X, y = data
     model = make(**SMALL | {"early_stopping": True})
-    with pytest.raises(ValueError, match="at least 2 rows .*, but got n_samples=1"):
+    with pytest.raises(ValueError, match=r"at least 2 rows .*, but got n_samples=1"):
         model.fit(X, y, np.arange(90) == 3)
 
 
