@@ -52,9 +52,9 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         Concentration of the Beta distribution of the mixing weights. The larger
         ``alpha``, the stronger the regularisation: 0 is training without mixing
         (empirical risk minimisation), 1 draws weights uniformly between 0 and 1,
-        ``numpy.inf`` averages the rows. The paper recommends 0.1 to 0.4
-        (arXiv 1710.09412, section 3.1); 0.4 and 1 did not differ beyond chance on the
-        22 tables of ``docs/results/defaults.md``.
+        ``numpy.inf`` averages the rows. On ImageNet the paper found gains for 0.1 to
+        0.4 (arXiv 1710.09412, section 3.1); 0.4 and 1 did not differ beyond chance on
+        the 22 tables of ``docs/results/defaults.md``.
 
     pairing : {"random", "same_class", "neighbors", "same_class_neighbors"} or \
             Pairing, default="random"
