@@ -52,9 +52,9 @@ REMEDIES = {
 }
 REMEDIES_OF_TARGETS = {
     **REMEDIES,
-    "text": "MixupRegressor learns numbers, and MixupClassifier classes",
-    "categories": "MixupRegressor learns numbers, and MixupClassifier classes; "
-    "astype(float) turns categories that are quantities into numbers",
+    "text": "MixupRegressor predicts numbers; use MixupClassifier for classes",
+    "categories": "MixupRegressor predicts numbers; use MixupClassifier for classes, "
+    "or turn quantities into numbers by astype(float)",
     "dates": "turn them into numbers first, such as days since the earliest of them",
 }
 
@@ -137,7 +137,7 @@ def check_quantities(table: Any, called: str, taker: str) -> None:
         subject = _subject(called, names, "holds", "hold")
         example = found[0][1].example
         if kind == "object":
-            raise TypeError(f"{subject} what is no number: {_words(example)}.")
+            raise TypeError(f"{subject} objects, not numbers: {_words(example)}.")
         raise ValueError(f"{subject} {_described(kind, example)}: {remedies[kind]}.")
 
 
@@ -417,8 +417,8 @@ def warn_of_lost_digits(X: Any, dtype: type[np.floating]) -> None:
         worst = lost[steps[lost].argmin()]
         warnings.warn(
             f"Feature {worst} of X has values around {size[worst]:.3g} that differ by "
-            f"{deviation[worst]:.3g} only; {dtype.__name__} leaves little of that. Put "
-            "a StandardScaler in front, or subtract a number.",
+            f"{deviation[worst]:.3g} only; {dtype.__name__} loses most of that. Put "
+            "a StandardScaler in front, or subtract a constant.",
             UserWarning,
             stacklevel=2,
         )

@@ -70,7 +70,7 @@ class Forecast:
         if seconds > LONG_S:
             print(
                 f"The training takes about {_in_words(seconds)}, or less if it stops "
-                "early; verbose=1 shows how far it is.",
+                "early; verbose=1 shows the progress.",
                 file=self.stream,
                 flush=True,
             )

@@ -173,17 +173,17 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
     def paper(cls, alpha: float, **params: Any) -> Self:
         """Return an estimator with the paper's recipe for tables.
 
-        Two hidden layers of 128 ReLU units, 10 epochs in minibatches of 16, Adam with
-        its default settings, one network, inputs as they are (arXiv 1710.09412, section
-        3.6).
+        One network with two hidden layers of 128 ReLU units, 10 epochs, minibatches of
+        16 rows, Adam with its default settings, inputs without standardisation
+        (arXiv 1710.09412, section 3.6).
 
         Parameters
         ----------
         alpha : float
-            Which the paper does not state for tables; 0 is empirical risk
-            minimisation.
+            Concentration of the Beta distribution of the mixing weights; 0 is empirical
+            risk minimisation. The paper states no value for tables.
         **params : dict
-            Other parameters, which take precedence over the recipe.
+            Parameters of the estimator. They override the recipe.
 
         Returns
         -------
@@ -211,21 +211,22 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
     # Training.
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Train the networks; with ``warm_start`` go on with those at hand.
+        """Train the networks, with ``warm_start`` from the current weights.
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
-            Real numbers or booleans, without missing values: columns of text,
-            categories or dates must be encoded first. With ``module`` given, of any
-            shape (n_samples, ...). Sparse rows are made dense a minibatch at a time.
+            Rows of real numbers or booleans without missing values. Encode text,
+            categories and dates first. With ``module``, of any shape (n_samples, ...).
+            Sparse rows are converted to dense rows one minibatch at a time.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Real targets for a regressor; for a classifier one class a row, or a column
-            of 0 and 1 for each label. Rows that all have exactly one 1 are taken for
-            labels too, as by scikit-learn's MLPClassifier, with a warning: for one
-            class a row pass ``y.argmax(axis=1)``.
+            Regressor: real targets. Classifier: one class per row, or one column of 0
+            and 1 per label (multilabel). One-hot columns count as multilabel targets,
+            as in scikit-learn's MLPClassifier, with a warning: pass
+            ``y.argmax(axis=1)`` if each row has one class.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights; a weight of 0 leaves the row out.
+            Non-negative weights of the rows; only their ratios matter. A weight of 0
+            excludes the row.
 
         Returns
         -------
@@ -235,8 +236,8 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         Raises
         ------
         ValueError
-            If a parameter or the data cannot be used, or if the loss becomes NaN or
-            infinite. The estimator is then as it was before.
+            If a parameter or the data are invalid, or if the loss becomes NaN or
+            infinite. The estimator then keeps its earlier state.
         """
         return self._fit(X, y, sample_weight)
 
@@ -443,10 +444,11 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         Returns
         -------
         module : torch.nn.Module
-            From float32 rows of shape (n, n_features) to what ``predict_proba`` of a
-            classifier or ``predict`` of a regressor gives, of the same shape and in
-            float32; on the CPU, in evaluation mode, standardisation and averaging
-            included, ready for :func:`torch.export.export`.
+            Maps float32 rows of shape (n, n_features) to the output of
+            ``predict_proba`` (classifier) or ``predict`` (regressor), in float32 and in
+            the same shape. It includes the standardisation and the average over the
+            networks, is on the CPU and in evaluation mode, and can be exported by
+            :func:`torch.export.export`.
         """
         check_is_fitted(self)
         with own_modes(self.net_.module_.dtype):

@@ -168,8 +168,8 @@ class Labels:
             only = classes.tolist()[0]
             raise ValueError(
                 f"MixupClassifier needs rows of at least 2 classes, but {who} 1 class: "
-                f"{only!r}. Where others are to come in parts, name all in the first "
-                "call: partial_fit(X, y, classes=...)."
+                f"{only!r}. If later parts have other classes, name all classes in the "
+                "first call: partial_fit(X, y, classes=...)."
             )
         return cls(classes, multilabel=False)
 
@@ -185,7 +185,7 @@ class Labels:
             return values
         if self.multilabel:
             raise ValueError(
-                "y has one label a row, but the networks were trained on "
+                "y has one label per row, but the networks were trained on "
                 f"{len(self.classes)} label columns."
             )
         unknown = self._unknown(values)

@@ -41,40 +41,43 @@ def fit_many(
 ) -> list[Any]:
     """Fit many estimators, each on its own rows, as one program.
 
-    Networks of one architecture, batch size, number of epochs and steps and one set of
-    optimiser settings are trained side by side; the rest in groups of their own. The
-    result is that of fitting each estimator in turn, within rounding.
+    Networks with the same architecture, batch size, number of epochs, number of steps
+    and optimiser settings are trained together; other networks are trained in further
+    groups, one after the other. The results are those of fitting each estimator alone,
+    up to rounding.
 
     Parameters
     ----------
     estimators : sequence of MixupClassifier or MixupRegressor
-        Fitted in place. They may differ in every parameter.
+        Estimators, fitted in place. They may differ in every parameter.
     Xs, ys : sequence of array-like
-        Rows and targets of each estimator. An array that is given several times (the
-        same object) is checked, stored and standardised once.
+        Rows and targets of each estimator. If several estimators share one array (the
+        same object), it is checked, stored and standardised once.
     sample_weights : sequence of array-like or None, default=None
-        Weights of each estimator's rows.
+        Sample weights of each estimator.
     max_memory : int, default=1_000_000_000
-        Bytes that the networks trained at one time, their optimiser states and draws
-        may take; networks of one estimator that stops early are never parted.
+        Bytes for the networks in training, with their optimiser states and draws.
+        Larger groups are trained in parts. The networks of one estimator with
+        ``early_stopping`` stay together, even beyond this limit.
     on_error : {"raise", "return"}, default="raise"
-        What to do with an estimator that cannot be fitted: raise its error, or go on
-        with the others and return the error in its place.
+        "raise" raises the first error and leaves all estimators unchanged. "return"
+        fits the other estimators and returns the error in place of its estimator.
     verbose : int, default=0
-        Show a progress bar if positive.
+        A positive number shows a progress bar.
 
     Returns
     -------
     fitted : list
-        The estimators; with ``on_error="return"`` an exception for each failure.
+        The fitted estimators; with ``on_error="return"``, the exception in place of
+        each estimator that could not be fitted.
 
     Raises
     ------
     ValueError
-        If the sequences differ in length, an estimator is given twice or ``on_error``
-        is unknown, or what ``fit`` of an estimator raises.
+        If the sequences differ in length, if an estimator is given twice, if
+        ``on_error`` is unknown, or as in ``fit`` of an estimator.
     TypeError
-        If an estimator is of another kind.
+        If an estimator is neither a MixupClassifier nor a MixupRegressor.
 
     Examples
     --------

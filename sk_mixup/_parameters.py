@@ -40,14 +40,14 @@ REFUSED_NET_PARAMS = {
             "batch_size", "callbacks", "device", "ema_halflife", "lr", "lr_schedule",
             "max_epochs", "module", "optimizer", "verbose", "warm_start",
         ),
-        "use the estimator's own parameters, of which optimizer_params and "
-        "module_params hold arguments",
+        "use the estimator's parameters; optimizer_params and module_params take "
+        "further arguments",
     ),
-    "criterion": "the loss is that of the estimator",
+    "criterion": "the estimator sets the loss",
     "train_split": "early_stopping and validation_fraction hold rows out",
     "predict_nonlinearity": "the estimator predicts, not the net",
-    "compile": "networks are trained by steps of this package's own, which are not "
-    "compiled",
+    "compile": "networks are trained by this package's own training steps, which are "
+    "not compiled",
     **dict.fromkeys(
         ("dataset", "iterator_train", "iterator_valid"),
         "minibatches are gathered from a table in memory, without a DataLoader and "
@@ -91,7 +91,7 @@ def _check_keys(settings: Settings) -> None:
         odd = [key for key in getattr(settings, name) or {} if not isinstance(key, str)]
         if odd:
             raise TypeError(
-                f"{name} must have the names of arguments for keys, got {odd[0]!r}."
+                f"the keys of {name} must be names of arguments, got {odd[0]!r}."
             )
 
 
@@ -179,8 +179,8 @@ def _check_callbacks(settings: Settings) -> None:
             )
         if by_user and names[name] > 1:
             raise ValueError(
-                f"callbacks holds several of the name {name!r}, of which there may be "
-                f"one; {' and '.join(NAMED_CALLBACKS)} are there anyway."
+                f"callbacks holds several of the name {name!r}, but names must be "
+                f"unique; {' and '.join(NAMED_CALLBACKS)} are always present."
             )
         _check_callback(kind, callback)
 
@@ -203,9 +203,9 @@ def _check_callback(kind: type, callback: Any) -> None:
     loads_best = issubclass(kind, Checkpoint) and getattr(callback, "load_best", False)
     if loads_best or issubclass(kind, LoadInitState):
         raise ValueError(
-            "callbacks cannot hold what loads a checkpoint: weights and records of the "
-            "training would part. early_stopping=True keeps the best weights, "
-            "warm_start=True goes on with those of the last fit."
+            f"callbacks cannot hold {kind.__name__} to load a checkpoint: the weights "
+            "would not match the records of the training. early_stopping=True restores "
+            "the best weights, warm_start=True continues from those of the last fit."
         )
     if issubclass(kind, InputShapeSetter):
         raise ValueError(
@@ -222,8 +222,8 @@ def _check_callback(kind: type, callback: Any) -> None:
         )
     if issubclass(kind, ParamMapper):
         raise ValueError(
-            f"callbacks cannot hold {kind.__name__}, which picks parameters by name: "
-            "the net holds those of all its networks together."
+            f"callbacks cannot hold {kind.__name__}, which selects parameters by name: "
+            "the networks share stacked parameters."
         )
 
 

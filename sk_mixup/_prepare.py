@@ -86,9 +86,8 @@ class _Members:
             return rows, None
         if len(rows) < 2:
             raise ValueError(
-                f"{settings.estimator} leaves rows out to judge its networks by and "
-                f"needs at least 2 rows for that, but got n_samples={len(rows)} of a "
-                "weight above 0."
+                f"{settings.estimator} holds rows out for validation and needs at "
+                f"least 2 rows with a weight above 0, but got n_samples={len(rows)}."
             )
         turn = settings.validation_fraction, streams.entropy, streams.member
 

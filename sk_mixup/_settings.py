@@ -78,6 +78,6 @@ class Settings(SimpleNamespace):
         for name, wanted in self.lasting.items():
             if not same_value(before[name], wanted):
                 raise ValueError(
-                    f"{name} cannot change from {before[name]} to {wanted} while "
-                    "training goes on; fit a new estimator."
+                    f"{name} cannot change from {before[name]} to {wanted} in a "
+                    "continued training; fit a new estimator."
                 )

@@ -124,7 +124,7 @@ def _row_weights(y: EncodedTargets, sample_weight: Any) -> Weights | None:
     if y.class_weight is not None:
         weights = _product(_of_classes(y, weights), weights)
     if weights is not None and not weights.any():
-        raise ValueError("Every row has the weight 0: there is nothing to learn.")
+        raise ValueError("Every row has the weight 0: no row is left to train on.")
     return weights
 
 
@@ -146,7 +146,7 @@ def _product(of_class: Weights, weights: Weights | None) -> Weights:
     if not np.isfinite(product).all():
         raise ValueError(
             "sample_weight times class_weight is too large for a float64: divide "
-            "either by a number, as ratios alone matter."
+            "either by a constant (only ratios matter)."
         )
     return product
 
@@ -156,7 +156,7 @@ def _in_units(weights: NDArray[np.float64], unit: float) -> Weights:
         relative = weights / unit
     if not 1e-30 < relative.max() < 1e30:
         raise ValueError(
-            f"sample_weight is {relative.max():.3g} times what it was in the first "
-            "call of partial_fit: give weights of one unit in all calls."
+            f"sample_weight is {relative.max():.3g} times as large as in the first "
+            "call of partial_fit: use the same unit of weight in all calls."
         )
     return relative

@@ -1,7 +1,8 @@
-"""The vicinities of section 3.8: which rows are mixed, and how (arXiv 1710.09412).
+"""Vicinal distributions: the choice of partners and weights in mixup.
 
-A vicinity is a small frozen value. It draws row numbers and weights with NumPy and
-knows nothing of networks or devices.
+A pairing draws the partners of each row, as row numbers (arXiv 1710.09412, section
+3.8). Pairings are frozen values: hashable, equal by their parameters, and independent
+of networks and devices. All draws are NumPy's.
 """
 
 from __future__ import annotations
@@ -34,19 +35,22 @@ LARGEST_ALPHA = 1e30
 
 
 class TrainingRows:
-    """What a pairing may look at: the rows that one network is trained on.
+    """The training rows of one network, as the input of a pairing.
 
     Parameters
     ----------
     standardized : callable returning ndarray of shape (n_rows, n_features)
-        Computes the standardised rows; called once, and only if a pairing asks.
+        Function that computes the standardised rows. It is called at the first use of
+        ``X``, and only once.
     y : ndarray
-        Class numbers of shape (n_rows,) for a classifier (for multilabel targets each
-        distinct set of labels counts as one class), standardised targets of shape
-        (n_rows, n_outputs) for a regressor.
+        Classifier: class numbers of shape (n_rows,); for multilabel targets, each
+        distinct set of labels is a class. Regressor: standardised targets of shape
+        (n_rows, n_outputs).
 
     Examples
     --------
+    Three rows of two features, in two classes:
+
     >>> import numpy as np
     >>> from sk_mixup.vicinity import TrainingRows
     >>> rows = TrainingRows(lambda: np.zeros((3, 2)), np.array([0, 1, 0]))
@@ -65,44 +69,64 @@ class TrainingRows:
 
     @cached_property
     def X(self) -> NDArray[np.floating]:
-        """Standardised rows, of shape (n_rows, n_features)."""
+        """Standardised rows of shape (n_rows, n_features)."""
         return self._standardized()
 
 
 class Pairing(ABC):
-    """How the partners of a row are drawn.
+    """Base class of the pairings.
 
-    Subclass it, as a frozen dataclass, to write a pairing of your own: the one
-    required method is :meth:`fit`.
+    A subclass is a frozen dataclass with one method, :meth:`fit`.
+
+    Examples
+    --------
+    A pairing that mixes each row with row 0:
+
+    >>> from dataclasses import dataclass
+    >>> import numpy as np
+    >>> from sk_mixup.vicinity import Pairing, TrainingRows
+    >>> @dataclass(frozen=True)
+    ... class FirstRow(Pairing):
+    ...     def fit(self, rows):
+    ...         def draw(order, batch_size, n_partners, generator):
+    ...             return np.zeros((len(order), n_partners), dtype=int)
+    ...         return draw
+    >>> draw = FirstRow().fit(TrainingRows(lambda: np.zeros((3, 2)), np.zeros(3)))
+    >>> draw(np.array([2, 0, 1]), 3, 1, np.random.default_rng(0))[:, 0]
+    array([0, 0, 0])
     """
 
     @abstractmethod
     def fit(self, rows: TrainingRows) -> Draw:
-        """Look at the training rows once and return the function that draws.
+        """Return a function that draws partners (not ``self``, as estimators do).
 
         Parameters
         ----------
         rows : TrainingRows
-            ``rows.X`` are the standardised rows, ``rows.y`` the classes or targets.
+            Training rows of one network: ``rows.X`` standardised, ``rows.y`` their
+            classes or targets.
 
         Returns
         -------
         draw : callable
-            ``draw(order, batch_size, n_partners, generator)`` is called once an epoch.
-            ``order`` of shape (n_rows,) holds the row numbers in the order in which
-            they are visited, cut into minibatches of ``batch_size``; the answer, of
-            shape (n_rows, n_partners), holds the row numbers of their partners, from
-            0 to n_rows - 1. All randomness must come from ``generator``.
+            ``draw(order, batch_size, n_partners, generator)``, called once per epoch.
+            ``order`` is an array of shape (n_rows,): the numbers of the rows in the
+            order of the epoch, in minibatches of ``batch_size`` consecutive rows. The
+            function returns an integer array of shape (n_rows, n_partners): the
+            numbers, from 0 to n_rows - 1, of each row's partners. All randomness comes
+            from ``generator``, a :class:`numpy.random.Generator`.
         """
 
 
 @dataclass(frozen=True)
 class RandomPairs(Pairing):
-    """A random permutation of the minibatch: the method of the paper's authors.
+    """Partners from a random permutation of the minibatch.
+
+    This is the method of the paper's authors, and the default.
 
     Examples
     --------
-    Rows 0 to 5 in two minibatches of three: partners come from the same minibatch.
+    Rows 0 to 5 in two minibatches of three. Partners come from the same minibatch:
 
     >>> import numpy as np
     >>> from sk_mixup.vicinity import RandomPairs, TrainingRows
@@ -135,10 +159,12 @@ def _permute_within_batches(
 
 @dataclass(frozen=True)
 class SameClass(Pairing):
-    """A random permutation of the training rows of each class.
+    """Partners from a random permutation of the training rows of each class.
 
     Examples
     --------
+    Each row has the class of its partner:
+
     >>> import numpy as np
     >>> from sk_mixup.vicinity import SameClass, TrainingRows
     >>> y = np.array([0, 1, 0, 1, 0, 1])
@@ -181,15 +207,19 @@ def _check_n_neighbors(number: Any) -> None:
 
 @dataclass(frozen=True)
 class Neighbors(Pairing):
-    """One of a row's nearest neighbours among all training rows.
+    """Partners among the nearest neighbours of a row.
+
+    All ``n_neighbors`` neighbours are equally likely.
 
     Parameters
     ----------
     n_neighbors : int, default=200
-        Clipped to the number of other rows. A row without any is its own partner.
+        Number of candidates, at most all other rows. A single row is its own partner.
 
     Examples
     --------
+    Two pairs of close rows:
+
     >>> import numpy as np
     >>> from sk_mixup.vicinity import Neighbors, TrainingRows
     >>> X = np.array([[0.0], [0.1], [5.0], [5.1]])
@@ -209,17 +239,20 @@ class Neighbors(Pairing):
 
 @dataclass(frozen=True)
 class SameClassNeighbors(Pairing):
-    """One of a row's nearest neighbours among the rows of its class, as SMOTE does.
+    """Partners among the nearest neighbours of a row within its class, as in SMOTE.
+
+    All ``n_neighbors`` neighbours are equally likely.
 
     Parameters
     ----------
     n_neighbors : int, default=200
-        Clipped to the number of other rows of the class. A row without any is its own
-        partner.
+        Number of candidates, at most all other rows of the class. The single row of a
+        class is its own partner.
 
     Examples
     --------
-    The nearest row of the same class, though one of the other class is nearer:
+    The partner is the nearest row of the same class, even if rows of the other class
+    are nearer:
 
     >>> import numpy as np
     >>> from sk_mixup.vicinity import SameClassNeighbors, TrainingRows
@@ -246,20 +279,27 @@ class Similar(Pairing):
     """Partners with similar targets, for regression (C-Mixup, arXiv 2210.05775).
 
     Row j is the partner of row i with probability proportional to
-    ``exp(-|y_i - y_j|^2 / (2 bandwidth^2))``, drawn exactly and in memory linear in
-    the number of rows: the sorted targets are cut into bins, a bin is proposed with
-    an upper bound of its probability, a row of it uniformly, and the pair is accepted
-    with the ratio of its kernel to the bound. Bins are cut along the first target: with
-    many unrelated targets most proposals are refused, and an epoch's draw takes time
-    up to the square of the number of rows.
+    ``exp(-|y_i - y_j|^2 / (2 bandwidth^2))``.
 
     Parameters
     ----------
     bandwidth : float, default=0.5
-        In units of the standardised target.
+        Width of the kernel, in standard deviations of the target. The smaller, the more
+        similar the partners.
+
+    Notes
+    -----
+    The draw is exact and needs memory linear in the number of rows, by rejection
+    sampling: the targets are sorted into bins; a bin is proposed with an upper bound of
+    its probability and a row of the bin uniformly; the pair is accepted with the ratio
+    of its kernel to the bound. The bins are along the first target. With many unrelated
+    targets most proposals are rejected, and the draw of an epoch takes time up to the
+    square of the number of rows.
 
     Examples
     --------
+    Two pairs of rows with similar targets:
+
     >>> import numpy as np
     >>> from sk_mixup.vicinity import Similar, TrainingRows
     >>> y = np.array([[-1.0], [-1.01], [1.0], [1.01]])
@@ -286,32 +326,38 @@ class Similar(Pairing):
 
 @dataclass(frozen=True)
 class Vicinity:
-    """The vicinal distribution around the training rows.
+    """Vicinal distribution: pairing, mixing weights, label smoothing and noise.
 
     Parameters
     ----------
-    pairing : Pairing
-        Draws the partners.
-    alpha : float
-        Concentration of the symmetric Beta (two examples) or Dirichlet (more); 0 keeps
-        the rows as they are (empirical risk minimisation), inf weighs all alike.
-    n_mixed : int
-        How many examples make a virtual one, at least 2.
-    weights_per : {"batch", "example"}
-        One draw of weights for a whole minibatch or for each virtual example.
-    mix_target : {"interpolate", "dominant"}
-        Mix the targets too, or keep the target of the heaviest example.
-    label_smoothing : float
-        Each wrong class gets ``label_smoothing / n_classes``.
-    noise_std : float
-        Deviation of Gaussian noise, in units of the standardised feature.
+    pairing : Pairing, default=RandomPairs()
+        Source of the partners.
+    alpha : float, default=1.0
+        Concentration of the symmetric Beta (two rows) or Dirichlet (more rows)
+        distribution of the weights; 0 disables mixing (empirical risk minimisation),
+        inf gives all rows equal weights.
+    n_mixed : int, default=2
+        Number of rows in a virtual example, at least 2.
+    weights_per : {"batch", "example"}, default="batch"
+        Draw weights once per minibatch or once per virtual example.
+    mix_target : {"interpolate", "dominant"}, default="interpolate"
+        Mix the targets with the weights of the inputs, or keep the target of the row
+        with the largest weight.
+    label_smoothing : float, default=0.0
+        Fraction of the label that is spread evenly over all classes.
+    noise_std : float, default=0.0
+        Standard deviation of Gaussian noise, in units of the standardised feature.
 
     Examples
     --------
+    Weights of four rows in minibatches of two rows: each sums to 1, and the rows of a
+    minibatch share one draw. ``alpha=0`` gives each row itself the weight 1:
+
     >>> import numpy as np
     >>> from sk_mixup.vicinity import Vicinity
-    >>> Vicinity(alpha=1.0).draw_weights(4, 2, np.random.default_rng(0)).shape
-    (4, 2)
+    >>> weights = Vicinity(alpha=1.0).draw_weights(4, 2, np.random.default_rng(0))
+    >>> weights.shape, bool((weights[0] == weights[1]).all())
+    ((4, 2), True)
     >>> Vicinity(alpha=0).draw_weights(4, 2, np.random.default_rng(0))[:, 0]
     array([1., 1., 1., 1.], dtype=float32)
     """
@@ -326,13 +372,13 @@ class Vicinity:
 
     @property
     def n_examples(self) -> int:
-        """How many rows enter a virtual example: 1 for ERM."""
+        """Number of rows in a virtual example: 1 without mixing (``alpha=0``)."""
         return self.n_mixed if self.alpha > 0 else 1
 
     def draw_weights(
         self, n_rows: int, batch_size: int, generator: Generator
     ) -> NDArray[np.float32]:
-        """Draw convex weights, of shape (n_rows, n_examples), one row a row."""
+        """Draw convex weights of shape (n_rows, n_examples), one set per row."""
         if self.weights_per == "example":
             return self._convex(n_rows, generator)
         batch_size = min(batch_size, n_rows)
@@ -341,8 +387,8 @@ class Vicinity:
 
     def _convex(self, n_draws: int, generator: Generator) -> NDArray[np.float32]:
         # NumPy's beta and dirichlet, because normalised float32 gamma draws are biased
-        # for small alpha (variance 0.82 of the Beta's at alpha = 0.01).
-        # Far beyond the precision of weights, and beyond it NumPy's betas become 0.
+        # for small alpha (variance 0.82 of the Beta's at alpha = 0.01). Above
+        # LARGEST_ALPHA NumPy's betas become 0; weights are equal long before that.
         if self.n_examples == 1 or self.alpha > LARGEST_ALPHA:
             shape = (n_draws, self.n_examples)
             return np.full(shape, 1 / self.n_examples, dtype=np.float32)
@@ -353,7 +399,7 @@ class Vicinity:
         return generator.dirichlet(alphas, size=n_draws).astype(np.float32)
 
     def target_weights(self, weights: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Turn the weights of the inputs into those of the targets."""
+        """Return the weights of the targets for given weights of the inputs."""
         if self.mix_target == "interpolate":
             return weights
         heaviest = weights.argmax(axis=1)

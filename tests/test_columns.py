@@ -155,7 +155,7 @@ def test_tables_of_every_kind_are_checked(rows, where):
         ({"a": [1.0] * 20}, "an array or a frame, got a dict"),
         (
             np.array([[1, {}]] * 20, dtype=object),
-            "Column 1 of X holds what is no number",
+            "Column 1 of X holds objects, not numbers",
         ),
     ],
     ids=["names", "lazy", "dict", "object"],
@@ -264,7 +264,7 @@ NO_TARGETS = {
     "frame": (pd.DataFrame({"when": DAYS}), "Column 'when' of y holds dates"),
     "durations": (pd.Series(DAYS - DAYS[0]), "y holds durations: .*seconds"),
     "digits": (["1", "2", "3"] * 30, "y holds numbers that are written as text"),
-    "words": (WORDS, "y holds text .* MixupClassifier classes"),
+    "words": (WORDS, "y holds text .* use MixupClassifier"),
     "categories": (pd.Categorical([1, 2] * 45), r"y holds categories: .*astype\(float"),
     "cut": (pd.cut(np.arange(90), 3), "y holds categories"),
     "None": (np.array([None, *range(89)]), "Input y contains NaN.*for every row"),

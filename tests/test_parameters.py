@@ -35,18 +35,18 @@ def refuse(model, message, *data, error=ValueError):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("compile", "steps of this package's own, which are not compiled"),
+        ("compile", "this package's own training steps, which are not compiled"),
         ("iterator_train__num_workers", "without a DataLoader and its workers"),
         ("iterator_valid", "without a DataLoader and its workers"),
         ("dataset", "without a DataLoader"),
         ("num_workers", "which skorch's NeuralNet does not take; it may hold torch_lo"),
         ("history", "which skorch's NeuralNet does not take"),
-        ("criterion", "the loss is that of the estimator"),
-        ("criterion__reduction", "the loss is that of the estimator"),
+        ("criterion", "the estimator sets the loss"),
+        ("criterion__reduction", "the estimator sets the loss"),
         ("train_split", "early_stopping and validation_fraction hold rows out"),
         ("predict_nonlinearity", "the estimator predicts"),
-        ("max_epochs", "use the estimator's own parameters"),
-        ("module__bias", "use the estimator's own parameters"),
+        ("max_epochs", "use the estimator's parameters"),
+        ("module__bias", "use the estimator's parameters"),
         ("callbacks__nobody__sink", "no callback 'nobody' is among .*print_log"),
     ],
 )

@@ -127,9 +127,7 @@ def test_a_partial_fit_leaves_no_row_out_to_stop_by(make, data):
 def test_a_single_row_cannot_be_left_out(make, data):
     X, y = data
     model = make(**SMALL | {"early_stopping": True})
-    with pytest.raises(
-        ValueError, match="at least 2 rows for that, but got n_samples=1"
-    ):
+    with pytest.raises(ValueError, match=r"at least 2 rows .*, but got n_samples=1"):
         model.fit(X, y, np.arange(90) == 3)
 
 
@@ -323,7 +321,7 @@ BAD_PARAMETERS = [
     ({"optimizer": torch.optim.LBFGS}, "LBFGS does not treat each weight on its own"),
     ({"callbacks": [EpochScoring]}, "callbacks cannot hold EpochScoring"),
     ({"callbacks": [("still", Freezer)]}, "callbacks cannot hold Freezer"),
-    ({"callbacks": [LoadInitState]}, "callbacks cannot hold what loads a checkpoint"),
+    ({"callbacks": [LoadInitState]}, "callbacks cannot hold LoadInitState to load"),
     ({"net_params": {"dataset__length": 3}}, r"net_params cannot set \['dataset__l"),
     ({"callbacks": [InputShapeSetter]}, "callbacks cannot hold InputShapeSetter"),
     ({"optimizer_params": {"lr": 0.9}}, "cannot set 'lr'; use the parameter lr"),
@@ -342,7 +340,7 @@ def test_bad_parameters_are_refused(make, params, message, data):
 
 def test_a_checkpoint_that_loads_is_refused(make, data):
     model = make(**SMALL, callbacks=[("best", Checkpoint(load_best=True))])
-    assert_refused(model, ValueError, "cannot hold what loads a checkpoint", *data)
+    assert_refused(model, ValueError, "cannot hold Checkpoint to load", *data)
 
 
 @dataclass

@@ -1,11 +1,11 @@
 """
-What happens between the training rows
-======================================
+Predictions between the training rows
+=====================================
 
 Two measurements at points between random pairs of training rows, as in Figure 2 of
-arXiv:1710.09412: how often the predicted class is that of neither row, and how steep
-the class probabilities are there. Both networks see the same pairs, and have
-the paper's recipe on standardised features.
+arXiv:1710.09412: the fraction of predictions with the class of neither row, and the
+norm of the gradient of the class log-probabilities. Both networks are measured on the
+same pairs and have the paper's recipe, on standardised features.
 """
 
 import matplotlib.pyplot as plt
@@ -32,7 +32,7 @@ axes[1].set_title("Norm of the gradient in the input")
 plt.show()
 
 # %%
-# The numbers behind the curves come from :func:`~sk_mixup.inspection.between_examples`,
-# and the display keeps them (here of the last network, the one trained by mixup):
+# :func:`~sk_mixup.inspection.between_examples` computes the values of the curves. The
+# display stores them (here of the last network, trained by mixup):
 
 print(display.miss_rate.round(3))

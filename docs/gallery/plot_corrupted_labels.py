@@ -1,10 +1,10 @@
 """
-Learning in spite of wrong labels
-=================================
+Training with corrupted labels
+==============================
 
-Four tenths of the training labels are replaced by random ones (section 3.4 of
-arXiv:1710.09412). A network that learns them by heart has a small error on the
-corrupted labels and pays for it on test rows, whose labels are intact.
+40 % of the training labels are replaced by random labels (section 3.4 of
+arXiv:1710.09412). An overfitted network has a low error on the corrupted labels and a
+high error on the test rows, whose labels are intact.
 """
 
 import matplotlib.pyplot as plt
@@ -27,14 +27,14 @@ figure, ax = plt.subplots(figsize=(5.5, 3.8), layout="constrained")
 for (name, model), color in zip(models.items(), ["#0072B2", "#D55E00"], strict=True):
     model.fit(X_train, y_given)
     HistoryDisplay.from_estimator(model, name=name, ax=ax, color=color)
-ax.set_title("Loss on the examples trained on")
+ax.set_title("Loss on the training examples")
 plt.show()
 
 # %%
-# Mixup's loss is that on *mixed* examples, so the two curves cannot be compared in
-# height. The errors can. ``real`` and ``corrupted`` are those of Table 2, on training
-# rows with intact and with replaced labels; ``corrected`` judges the latter by the
-# labels that they had.
+# The training loss of mixup is on *mixed* examples, so the heights of the two curves
+# are not comparable. The errors are. ``real`` and ``corrupted`` are the errors of Table
+# 2, on training rows with intact and with replaced labels; ``corrected`` is the error
+# on the replaced rows with their original labels.
 
 pd.DataFrame(
     {

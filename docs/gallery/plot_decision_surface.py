@@ -1,11 +1,11 @@
 """
-The surface between two classes
-===============================
+The decision surface between two classes
+========================================
 
-A network trained on the examples alone changes its mind abruptly somewhere between
-the classes. Trained by mixup it has to pass from one class to the other gradually,
-since the points between two examples were given the labels between theirs. This is
-the comparison of Figure 1b of arXiv:1710.09412, on other data.
+The probabilities of a network trained without mixing change abruptly between the
+classes. With mixup they change gradually, because points between two examples have
+labels between the labels of the examples. This is the comparison of Figure 1b of
+arXiv:1710.09412, on other data.
 """
 
 import matplotlib.pyplot as plt

@@ -1,10 +1,10 @@
 """
-Trust in the probabilities, and attacks
-=======================================
+Calibration and adversarial examples
+====================================
 
-On test rows: are predictions of a given confidence right as often as they claim, and
-how far does a small change of the features, chosen against the network, push the error?
-A tenth of the labels of this generated table is random.
+Two measurements on test rows: the accuracy at each level of confidence, and the error
+under small adversarial changes of the features. 10 % of the labels of this generated
+table are random.
 """
 
 import matplotlib.pyplot as plt
@@ -36,8 +36,8 @@ for model in models.values():
 # Reliability
 # -----------
 #
-# On the diagonal a confidence is what it says. Below it the network is too sure of
-# itself. The area of a point is the number of rows.
+# On the diagonal the accuracy equals the confidence. Below it the network is
+# overconfident. The area of a point shows the number of rows.
 
 figure, ax = plt.subplots(figsize=(5, 4.5), layout="constrained")
 for name, model in models.items():
@@ -51,8 +51,9 @@ plt.show()
 # Adversarial examples
 # --------------------
 #
-# In the white box each network is attacked with its own gradient. In the black box the
-# attacker only has a network of its own, trained without mixup from another seed.
+# White box: the gradient of the attacked network makes the adversarial examples. Black
+# box: the gradient of a surrogate makes them, a network trained without mixup from
+# another seed.
 
 surrogate = MixupClassifier.paper(0, standardize=True, max_epochs=60, random_state=1)
 surrogate.fit(X_train, y_train)

@@ -1,10 +1,10 @@
 """
-The vicinities, drawn
-=====================
+Pairings, weights, labels and noise
+===================================
 
-What a network is trained on instead of the rows of the table: pairings, weights,
-targets and noise, drawn over a table of two features. Open markers are the rows, filled
-points the virtual examples; their colour is the share of the second class in the label.
+Virtual examples for a table of two features, by pairing, weights, label and noise. Open
+markers are the rows, filled points the virtual examples. Their colour is the fraction
+of the second class in the label.
 """
 
 import matplotlib.pyplot as plt
@@ -28,7 +28,7 @@ X, y = make_moons(120, noise=0.1, random_state=0)
 X = StandardScaler().fit_transform(X)
 rng = np.random.default_rng(0)
 LABELS = LinearSegmentedColormap.from_list("", ["#0072B2", "#BBBBBB", "#D55E00"])
-SHARE = "share of the second class"
+SHARE = "fraction of the second class"
 
 
 def canvas(n_rows, n_columns, height):
@@ -51,13 +51,14 @@ def points(ax, inputs, labels):
 
 
 # %%
-# Which rows are mixed
-# --------------------
+# Pairings
+# --------
 #
-# A pairing looks at the training rows once and returns the function that draws the
+# The ``fit`` of a pairing takes the training rows and returns a function that draws the
 # partners of an epoch. A thin line joins each row with its partner; the virtual example
-# lies on it. Random pairs bridge everything. Pairs of one class and pairs of neighbours
-# both stay closer to the data, and neighbours of one class are SMOTE's.
+# lies on it. Random pairs connect all regions of the data. Pairs of one class and pairs
+# of neighbours stay closer to the data; neighbours within a class are the pairs of
+# SMOTE.
 
 rows = TrainingRows(lambda: X, y)
 order = rng.permutation(len(X))
@@ -80,12 +81,12 @@ figure.colorbar(drawn, ax=axes, shrink=0.5, label=SHARE)
 plt.show()
 
 # %%
-# How much of each
-# ----------------
+# Weights
+# -------
 #
-# One minibatch of eight rows. With ``weights_per="batch"`` every virtual example lies
-# at the same share of its line; with ``weights_per="example"`` each has its own. Three
-# rows (``n_mixed=3``) span a triangle, and Dirichlet weights fall anywhere in it.
+# One minibatch of eight rows. With ``weights_per="batch"`` all virtual examples lie at
+# the same fraction of their lines, with ``weights_per="example"`` at different ones.
+# Three rows (``n_mixed=3``) span a triangle; Dirichlet weights cover all of it.
 
 rng = np.random.default_rng(1)
 batch = rng.permutation(len(X))[:8]
@@ -111,13 +112,12 @@ for ax, title, weights in zip(
 plt.show()
 
 # %%
-# Which label, and noise
-# ----------------------
+# Labels and noise
+# ----------------
 #
-# These are recorded from a :class:`~sk_mixup.MixupClassifier` as it trains: a callback
-# of skorch sees every minibatch. One seed gives the same pairs and weights in the first
-# two panels, so that nothing but the label differs. The other two mix nothing
-# (``alpha=0``).
+# A callback of skorch records the minibatches of a :class:`~sk_mixup.MixupClassifier`
+# during training. The first two panels have one seed, hence the same pairs and weights:
+# only the labels differ. The last two are without mixing (``alpha=0``).
 
 
 class Record(Callback):
@@ -128,7 +128,7 @@ class Record(Callback):
         self.inputs, self.labels = [], []
 
     def on_batch_begin(self, net, batch, **kwargs):
-        """Keep the inputs and the share of the second class."""
+        """Keep the inputs and the fraction of the second class."""
         self.inputs.append(batch.inputs[0].numpy())
         self.labels.append(batch.targets[0, :, 1].numpy())
 
@@ -157,9 +157,9 @@ plt.show()
 # Similar targets, for regression
 # -------------------------------
 #
-# For real targets ``pairing="similar"`` prefers partners whose targets are close
-# (C-Mixup). The smaller the bandwidth, in deviations of the target, the closer the
-# virtual examples stay to the curve.
+# For real targets, ``pairing="similar"`` prefers partners with similar targets
+# (C-Mixup). The smaller the bandwidth, in standard deviations of the target, the closer
+# the virtual examples are to the curve.
 
 x = np.sort(rng.uniform(-3, 3, size=120))
 target = np.tanh(2 * x) + 0.3 * x + rng.normal(scale=0.08, size=len(x))
