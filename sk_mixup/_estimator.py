@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import copy
 from abc import ABCMeta, abstractmethod
-from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import BaseEstimator
-from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted, validate_data
-from torch import Tensor, nn
+from torch import nn
 
 from sk_mixup._columns import check_finite, check_quantities, check_structure
-from sk_mixup._data import OPTIMIZERS, Memo, numpy_dtype, without_warning
+from sk_mixup._data import OPTIMIZERS, Memo
 from sk_mixup._losses import Loss
 from sk_mixup._many import Attempt, fit_many, run_attempts
-from sk_mixup._modes import memory_errors, own_modes, plain_modes
-from sk_mixup._modules import Network, Predictor
+from sk_mixup._modes import memory_errors
 from sk_mixup._moments import Moments
 from sk_mixup._net import LR_SCHEDULES, MixupNet
 from sk_mixup._parameters import (
@@ -31,17 +26,15 @@ from sk_mixup._parameters import (
     MOST_MIXED,
     MOST_NETWORKS,
 )
+from sk_mixup._prediction import Ensemble, Scaling
 from sk_mixup._prepare import Preparation
 from sk_mixup._rows import Classes, Run, Values
 from sk_mixup._sklearn import Interval, RealNotInt, StrOptions
-from sk_mixup._stacked import StackedMLP
 from sk_mixup._stacks import Problem
-from sk_mixup._threads import one_thread, torch_threads
+from sk_mixup._threads import one_thread
 from sk_mixup.vicinity import Pairing
 
-PREDICT_BYTES = 4_000_000
 FEWER_ROWS = "give fewer rows at once"
-SMALL_TABLE = 20_000
 
 
 class BaseMixup(BaseEstimator, metaclass=ABCMeta):
@@ -205,10 +198,6 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
     def _calibrate(self, net: MixupNet, runs: list[Run]) -> None:
         """Make trained networks as sure as they should be, where the twin can."""
 
-    @abstractmethod
-    def _links(self) -> list[nn.Module]:
-        """Return the modules that turn a network's outputs into predictions."""
-
     def _class_weights(
         self, encoded: NDArray[Any], sample_weight: NDArray[np.float64] | None
     ) -> NDArray[Any] | None:
@@ -306,80 +295,63 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
     # Prediction.
 
     def _check_rows(self, X: Any, dtype: type[np.floating], reset: bool) -> Any:
+        """Return rows as an array or CSR matrix of ``dtype``, all values finite."""
         taker = type(self).__name__
-        if sparse.issparse(X):
-            check_structure(X, "X")
-        else:
-            check_quantities(X, "X", taker)
-        with np.errstate(over="ignore"):  # of what is infinite then
-            X = validate_data(
-                self,
-                X,
-                reset=reset,
-                accept_sparse="csr",
-                dtype=dtype,
-                order="C",
-                ensure_all_finite=False,  # which would not say where
-                allow_nd=(self.module if reset else self._fixed["module"]) is not None,
-            )
+        with np.errstate(over="ignore"):  # check_finite refuses what overflows
+            if not reset and self._is_in_form(X):
+                X = X.astype(dtype, order="C", copy=False)
+            else:
+                X = self._validated(X, dtype, reset)
         check_finite(X, getattr(self, "feature_names_in_", None), taker)
         if not reset:
-            trained = tuple(self.net_.module_.inputs.shift.shape[2:])
+            trained = self.net_.module_.row_shape
             if X.shape[1:] != trained:
                 raise ValueError(
-                    f"X has rows of shape {X.shape[1:]}, but {type(self).__name__} was "
-                    f"trained on rows of shape {trained}."
+                    f"X has rows of shape {X.shape[1:]}, but {taker} was trained on "
+                    f"rows of shape {trained}."
                 )
         return X
 
-    def _predict_raw(
-        self,
-        X: Any,
-        *,
-        exact: bool = False,
-        link: Callable[[Tensor], Any] | None = None,
-    ) -> NDArray[np.floating]:
-        """Return the members' averaged predictions.
+    def _is_in_form(self, X: Any) -> bool:
+        """Whether rows are an array that validation would return as it is."""
+        # scikit-learn's validation takes as long as the networks for a single row.
+        return (
+            type(X) is np.ndarray
+            and X.dtype.kind == "f"
+            and len(X) > 0
+            and X.shape[1:] == self.net_.module_.row_shape
+            and not hasattr(self, "feature_names_in_")  # it would warn
+        )
 
-        ``exact`` predicts in double precision, in which a row alone has what it has
-        among others to 1e-7, and more. ``link`` takes the place of the loss's own.
-        """
-        check_is_fitted(self)
-        doing = f"Predicting by {type(self).__name__}"
-        network, link = self.net_.module_, link or self.net_.criterion_.link()
-        # The default dtype is that of all threads, some of which may train.
-        own = isinstance(network.body, StackedMLP)
-        modes = plain_modes() if own else own_modes(network.dtype)
-        with modes, memory_errors(doing, FEWER_ROWS), one_thread() as threads:
-            network = network.in_double() if exact else network
-            return self._predict_in_chunks(network.eval(), X, link, threads)
+    def _validated(self, X: Any, dtype: type[np.floating], reset: bool) -> Any:
+        if sparse.issparse(X):
+            check_structure(X, "X")
+        else:
+            check_quantities(X, "X", type(self).__name__)
+        return validate_data(
+            self,
+            X,
+            reset=reset,
+            accept_sparse="csr",
+            dtype=dtype,
+            order="C",
+            ensure_all_finite=False,  # which would not say where
+            allow_nd=(self.module if reset else self._fixed["module"]) is not None,
+        )
 
-    def _predict_in_chunks(
-        self, network: Network, X: Any, link: Callable[[Tensor], Any], threads: int
-    ) -> NDArray[np.floating]:
-        device = network.inputs.shift.device
-        dtype = numpy_dtype(network.inputs.shift.dtype)
-        X = self._check_rows(X, dtype, reset=False)
-        predicted: NDArray[np.floating] = np.empty(0)
-        # For few rows threads would only slow down.
-        n_threads = threads if X.shape[0] > SMALL_TABLE else 1
-        with torch.inference_mode(), torch_threads(n_threads):
-            for chunk in gen_batches(X.shape[0], self._chunk_rows(X)):
-                rows = X[chunk].toarray() if sparse.issparse(X) else X[chunk]
-                raw = torch.from_numpy(without_warning(rows))
-                outputs = network(raw.to(device).unsqueeze(0))
-                # One by one: the rounding of torch's mean depends on a row's place.
-                total = sum(link(outputs).unbind())
-                means = (total / network.runs).cpu().numpy()
-                if not predicted.size:  # whole at once: parts would litter the heap
-                    predicted = np.empty((X.shape[0], means.shape[1]), dtype)
-                predicted[chunk] = means
-        return predicted
+    @property
+    def _scaling(self) -> Scaling | None:
+        """Mean and deviation by which the targets were standardised, if they were."""
+        return None
 
-    def _chunk_rows(self, X: Any) -> int:
-        hidden = self._fixed["hidden_layer_sizes"] or ()
-        width = max(int(np.prod(X.shape[1:])), *hidden, self._n_outputs)
-        return max(256, PREDICT_BYTES // (4 * width * self.net_.module_.runs))
+    def _ensemble(self) -> Ensemble:
+        net = self.net_
+        return Ensemble(net.module_, net.criterion_.link(), self._scaling, self._flat)
+
+    def _predict(self, X: Any, ensemble: Ensemble) -> NDArray[np.floating]:
+        with memory_errors(f"Predicting by {type(self).__name__}", FEWER_ROWS):
+            rows = self._check_rows(X, ensemble.dtype, reset=False)
+            return ensemble.predict(rows)
 
     @property
     def _hidden_sizes(self) -> tuple[int, ...]:
@@ -399,7 +371,4 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
             included, ready for :func:`torch.export.export`.
         """
         check_is_fitted(self)
-        with own_modes(self.net_.module_.dtype):
-            network = copy.deepcopy(self.net_.module_).cpu()
-            module = Predictor(network, self._links(), flat=self._flat)
-            return module.eval().requires_grad_(False)
+        return self._ensemble().export()

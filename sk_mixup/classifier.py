@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from numbers import Real
 from typing import Any, ClassVar, Literal, Self
 
@@ -447,7 +448,8 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
             In the order of ``classes_``, float32; for multilabel targets the
             probability of each label.
         """
-        return self._predict_raw(X)
+        check_is_fitted(self)
+        return self._predict(X, self._ensemble())
 
     def predict_log_proba(self, X: Any) -> NDArray[np.float32]:
         """Return the logarithm of the probability of each class.
@@ -484,10 +486,11 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
             that.
         """
         check_is_fitted(self)
+        exact = replace(self._ensemble(), exact=True)
         if self._multilabel:
-            both = self._predict_raw(X, exact=True, link=_with_complement)
+            both = self._predict(X, replace(exact, link=_SigmoidWithComplement()))
             return log_odds(*np.split(both, 2, axis=1))
-        logs = finite_log(self._predict_raw(X, exact=True))
+        logs = finite_log(self._predict(X, exact))
         return logs[:, 1] - logs[:, 0] if len(self.classes_) == 2 else logs
 
     def predict(self, X: Any) -> NDArray[Any]:
@@ -537,9 +540,6 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
     def _n_outputs(self) -> int:
         return len(self.classes_)
 
-    def _links(self) -> list[nn.Module]:
-        return [self.net_.criterion_.link()]
-
     @property
     def _multilabel(self) -> bool:
         return self._labels.multilabel
@@ -583,6 +583,8 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         return self._groups(targets) if isinstance(targets, Classes) else None
 
 
-def _with_complement(outputs: torch.Tensor) -> torch.Tensor:
+class _SigmoidWithComplement(nn.Module):
     """Return the probability of each label, and beside them of its absence."""
-    return torch.sigmoid(torch.cat([outputs, -outputs], -1))
+
+    def forward(self, outputs: torch.Tensor) -> torch.Tensor:
+        return torch.sigmoid(torch.cat([outputs, -outputs], -1))
