@@ -47,6 +47,11 @@ class StackedCopies(ArrayModule):
     def runs(self) -> int:
         return len(self.members)
 
+    @property
+    def largest_width(self) -> int:
+        """Units of the largest layer: 0, as those of a user's module are unknown."""
+        return 0
+
     def forward(self, x: Tensor) -> Tensor:
         x = x.expand(self.runs, *x.shape[1:])
         # Clones, since a member may work in place.

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 from abc import ABCMeta, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
@@ -12,22 +11,14 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import sparse
 from sklearn.base import BaseEstimator
-from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted, validate_data
-from torch import Tensor, nn
+from torch import nn
 
-from sk_mixup._columns import (
-    check_finite,
-    check_quantities,
-    check_rows,
-    check_structure,
-    warn_of_lost_digits,
-)
+from sk_mixup._columns import check_finite, check_rows, warn_of_lost_digits
 from sk_mixup._memo import Memo
-from sk_mixup._modes import memory_errors, own_modes, plain_modes, resolve_device
-from sk_mixup._modules import Network, Predictor
+from sk_mixup._modes import memory_errors, own_modes, resolve_device
+from sk_mixup._modules import Network
 from sk_mixup._net import LR_SCHEDULES, MixupNet
 from sk_mixup._optimizers import OPTIMIZERS
 from sk_mixup._parameters import (
@@ -38,25 +29,23 @@ from sk_mixup._parameters import (
     check_codes,
     check_parameters,
 )
+from sk_mixup._prediction import Ensemble, Scaling
 from sk_mixup._prepare import prepare_task
 from sk_mixup._settings import Settings
 from sk_mixup._sklearn import Interval, RealNotInt, StrOptions
-from sk_mixup._stacked import StackedMLP
 from sk_mixup._stacks import train
 from sk_mixup._subsets import weighted_rows
-from sk_mixup._tables import Table, as_table, numpy_dtype, without_warning
+from sk_mixup._tables import Table, as_table, numpy_dtype
 from sk_mixup._target_spec import TargetSpec
 from sk_mixup._task import Start, Task
-from sk_mixup._threads import one_thread, torch_threads
+from sk_mixup._threads import one_thread
 from sk_mixup.vicinity import Pairing
 
 NEEDS_LESS = (
     "a smaller batch_size, fewer or narrower networks (n_estimators, "
     "hidden_layer_sizes) or fewer rows need less"
 )
-PREDICT_BYTES = 4_000_000
 FEWER_ROWS = "give fewer rows at once"
-SMALL_TABLE = 20_000
 
 
 class Snapshot:
@@ -204,10 +193,6 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
     def _target_spec(self, y: Any, start: Start) -> TargetSpec:
         """Check the targets and return what is made of them, and their loss."""
 
-    @abstractmethod
-    def _links(self) -> list[nn.Module]:
-        """Return the modules that turn a network's outputs into predictions."""
-
     # Training.
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -318,7 +303,7 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         return table
 
     def _check_shape(self, shape: tuple[int, ...], network: Network) -> None:
-        trained = tuple(network.inputs.shift.shape[2:])
+        trained = network.row_shape
         if shape != trained:
             raise ValueError(
                 f"X has rows of shape {shape}, but {type(self).__name__} was "
@@ -367,75 +352,45 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
 
     # Prediction.
 
-    def _check_rows(self, X: Any, dtype: type[np.floating]) -> Any:
-        taker = type(self).__name__
-        if sparse.issparse(X):
-            check_structure(X, "X")
+    def _rows_to_predict(self, X: Any, dtype: type[np.floating]) -> Any:
+        """Return rows as an array or CSR matrix of ``dtype``, all values finite."""
+        name = type(self).__name__
+        if self._is_in_form(X):
+            with np.errstate(over="ignore"):  # check_finite refuses what overflows
+                rows = X.astype(dtype, order="C", copy=False)
+            check_finite(rows, None, name)
         else:
-            check_quantities(X, "X", taker)
-        with np.errstate(over="ignore"):  # of what is infinite then
-            X = validate_data(
-                self,
-                X,
-                reset=False,
-                accept_sparse="csr",
-                dtype=dtype,
-                order="C",
-                ensure_all_finite=False,  # which would not say where
-                allow_nd=self._fitted.lasting["module"] is not None,
-            )
-        check_finite(X, getattr(self, "feature_names_in_", None), taker)
-        self._check_shape(X.shape[1:], self.net_.module_)
-        return X
+            allow_nd = self._fitted.lasting["module"] is not None
+            rows = check_rows(X, dtype, name, allow_nd)
+            validate_data(self, X, reset=False, skip_check_array=True)
+        self._check_shape(rows.shape[1:], self.net_.module_)
+        return rows
 
-    def _predict_raw(
-        self,
-        X: Any,
-        *,
-        exact: bool = False,
-        link: Callable[[Tensor], Any] | None = None,
-    ) -> NDArray[np.floating]:
-        """Return the members' averaged predictions.
+    def _is_in_form(self, X: Any) -> bool:
+        """Whether rows are an array that validation would return as it is."""
+        # scikit-learn's validation takes as long as the networks for a single row.
+        return (
+            type(X) is np.ndarray
+            and X.dtype.kind == "f"
+            and len(X) > 0
+            and X.shape[1:] == self.net_.module_.row_shape
+            and not hasattr(self, "feature_names_in_")  # it would warn
+        )
 
-        ``exact`` predicts in double precision, in which a row alone has what it has
-        among others to 1e-7, and more. ``link`` takes the place of the loss's own.
-        """
-        check_is_fitted(self)
-        doing = f"Predicting by {type(self).__name__}"
-        network, link = self.net_.module_, link or self.net_.criterion_.link()
-        # The default dtype is that of all threads, some of which may train.
-        own = isinstance(network.body, StackedMLP)
-        modes = plain_modes() if own else own_modes(network.dtype)
-        with modes, memory_errors(doing, FEWER_ROWS), one_thread() as threads:
-            network = network.in_double() if exact else network
-            return self._predict_in_chunks(network.eval(), X, link, threads)
+    @property
+    def _scaling(self) -> Scaling | None:
+        """Mean and deviation by which the targets were standardised, if they were."""
+        moments = self._fitted.target_moments
+        return None if moments is None else (moments.mean, moments.deviation)
 
-    def _predict_in_chunks(
-        self, network: Network, X: Any, link: Callable[[Tensor], Any], threads: int
-    ) -> NDArray[np.floating]:
-        device = network.inputs.shift.device
-        dtype = numpy_dtype(network.inputs.shift.dtype)
-        X = self._check_rows(X, dtype)
-        predicted: NDArray[np.floating] = np.empty(0)
-        # For few rows threads would only slow down.
-        n_threads = threads if X.shape[0] > SMALL_TABLE else 1
-        with torch.inference_mode(), torch_threads(n_threads):
-            for chunk in gen_batches(X.shape[0], self._chunk_rows(X)):
-                rows = X[chunk].toarray() if sparse.issparse(X) else X[chunk]
-                raw = torch.from_numpy(without_warning(rows))
-                outputs = network(raw.to(device).unsqueeze(0))
-                # One by one: the rounding of torch's mean depends on a row's place.
-                total = sum(link(outputs).unbind())
-                means = (total / network.runs).cpu().numpy()
-                if not predicted.size:  # whole at once: parts would litter the heap
-                    predicted = np.empty((X.shape[0], means.shape[1]), dtype)
-                predicted[chunk] = means
-        return predicted
+    def _ensemble(self) -> Ensemble:
+        net = self.net_
+        return Ensemble(net.module_, net.criterion_.link(), self._scaling, self._flat)
 
-    def _chunk_rows(self, X: Any) -> int:
-        hidden = self._fitted.lasting["hidden_layer_sizes"] or ()
-        width = max([int(np.prod(X.shape[1:])), *hidden])
-        return max(256, PREDICT_BYTES // (4 * width * self.net_.module_.runs))
+    def _predict(self, X: Any, ensemble: Ensemble) -> NDArray[np.floating]:
+        with memory_errors(f"Predicting by {type(self).__name__}", FEWER_ROWS):
+            rows = self._rows_to_predict(X, ensemble.dtype)
+            return ensemble.predict(rows)
 
     @one_thread()
     def to_torch(self) -> nn.Module:
@@ -451,7 +406,4 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
             :func:`torch.export.export`.
         """
         check_is_fitted(self)
-        with own_modes(self.net_.module_.dtype):
-            network = copy.deepcopy(self.net_.module_).cpu()
-            module = Predictor(network, self._links(), flat=self._flat)
-            return module.eval().requires_grad_(False)
+        return self._ensemble().export()

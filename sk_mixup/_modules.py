@@ -1,14 +1,13 @@
-"""The network around the runs: from raw features to predictions."""
+"""The network around the runs: from raw features to outputs."""
 
 from __future__ import annotations
 
-import copy
+import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sk_mixup._copies import StackedCopies
@@ -17,6 +16,7 @@ from sk_mixup._stacked import StackedMLP
 from sk_mixup._storage import ArrayModule
 
 Body = StackedMLP | StackedCopies
+ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 LARGEST_RATIO = 1e18  # whose square is a number in single precision
 
@@ -32,13 +32,13 @@ class SmoothClip(ArrayModule):
         self.limit = limit
 
     def forward(self, z: Tensor) -> Tensor:
-        # Exactly rounded operations only: a row's figures do not depend on its place.
+        # Exactly rounded operations only: a row's numbers do not depend on its place.
         u = (z / self.limit).clamp_(-LARGEST_RATIO, LARGEST_RATIO)
         return u / (1 + u.square()).sqrt_() * self.limit
 
 
 class Standardize(ArrayModule):
-    """Centre and scale each feature, with each run's own figures.
+    """Centre and scale each feature by each run's statistics.
 
     With ``clip`` the result is kept within (-clip, clip), smoothly, and hardly changed
     near 0 (as in RealMLP, arXiv 2407.04491, section 3.1). With ``idle`` the input is
@@ -93,8 +93,14 @@ class Standardize(ArrayModule):
         )
         return Standardize(shift, scale, clip)
 
+    def member(self, run: int) -> Standardize:
+        """Return one run's statistics, of rows without the run axis."""
+        # Copies, because torch.export.save warns of parts of larger tensors.
+        shift, scale = self.shift[run].clone(), self.scale[run].clone()
+        return Standardize(shift, scale, self.clip, idle=self.idle)
+
     def select(self, runs: Sequence[int]) -> Standardize:
-        """Return the figures of the given runs alone."""
+        """Return the statistics of the given runs alone."""
         chosen = list(runs)
         return Standardize(
             self.shift[chosen], self.scale[chosen], self.clip, idle=self.idle
@@ -102,49 +108,13 @@ class Standardize(ArrayModule):
 
     @staticmethod
     def concatenate(parts: Sequence[Standardize]) -> Standardize:
-        """Return the figures of all runs of ``parts``."""
+        """Return the statistics of all runs of ``parts``."""
         return Standardize(
             torch.cat([part.shift for part in parts]),
             torch.cat([part.scale for part in parts]),
             parts[0].clip,
             idle=parts[0].idle,
         )
-
-
-class Rescale(nn.Module):
-    """Turn standardised targets into targets.
-
-    Shape
-    -----
-    - mean, scale: ``(outputs,)``
-    - input and output: ``(..., outputs)``
-    """
-
-    mean: Tensor
-    scale: Tensor
-
-    def __init__(self, mean: NDArray[np.float64], scale: NDArray[np.float64]) -> None:
-        super().__init__()
-        dtype = torch.get_default_dtype()
-        self.register_buffer("mean", torch.as_tensor(mean, dtype=dtype))
-        self.register_buffer("scale", torch.as_tensor(scale, dtype=dtype))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x * self.scale + self.mean
-
-
-class Temperature(nn.Module):
-    """Divide the outputs by a number: above 1 the predictions become softer."""
-
-    temperature: Tensor
-
-    def __init__(self, temperature: float) -> None:
-        super().__init__()
-        dtype = torch.get_default_dtype()
-        self.register_buffer("temperature", torch.tensor(temperature, dtype=dtype))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x / self.temperature
 
 
 class Network(ArrayModule):
@@ -170,21 +140,38 @@ class Network(ArrayModule):
 
     @property
     def dtype(self) -> torch.dtype:
-        """The precision that it was made in, of what goes in."""
+        """The precision of the inputs, in which the network was made."""
         return self.inputs.shift.dtype
+
+    @property
+    def device(self) -> torch.device:
+        return self.inputs.shift.device
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """The shape of one row of inputs."""
+        return tuple(self.inputs.shift.shape[2:])
+
+    @property
+    def largest_width(self) -> int:
+        """The most numbers that a row has in any layer, inputs included."""
+        return max(math.prod(self.row_shape), self.body.largest_width)
+
+    @property
+    def is_perceptron(self) -> bool:
+        """Whether every layer is this package's, none a user's."""
+        return isinstance(self.body, StackedMLP)
 
     def forward(self, x: Tensor) -> Tensor:
         outputs = self.body(self.inputs(x))
         return outputs if self.temperature == 1 else outputs / self.temperature
 
     def in_double(self) -> Network:
-        """Return a copy in double precision.
+        """Return the network in double precision, to predict with.
 
-        A module of the user's, which may have tensors of any, stays what it is.
+        A user's module, whose tensors may be of any precision, stays as it is.
         """
-        if not isinstance(self.body, StackedMLP):
-            return self
-        return copy.deepcopy(self).double()
+        return _in_double(self) if self.is_perceptron else self
 
     def follow_inputs(
         self,
@@ -212,48 +199,17 @@ class Network(ArrayModule):
         return Network(inputs, body)
 
 
-class Predictor(nn.Module):
-    """An ensemble as plain torch layers, from rows to averaged predictions.
-
-    Parameters
-    ----------
-    network : Network
-        Whose runs become ``members``.
-    links : sequence of torch.nn.Module
-        Applied in turn to each member's outputs; the results are averaged.
-    flat : bool, default=False
-        Return the only output as a vector.
-
-    Shape
-    -----
-    - input: ``(rows, *features)``
-    - output: ``(rows, outputs)``, or ``(rows,)`` if flat
-    """
-
-    def __init__(
-        self, network: Network, links: Sequence[nn.Module], *, flat: bool = False
-    ) -> None:
-        super().__init__()
-        self.flat = flat
-        shift, scale = network.inputs.shift, network.inputs.scale
-        self.members = nn.ModuleList(
-            nn.Sequential(
-                # Copies, because torch.export.save warns of parts of larger tensors.
-                Standardize(
-                    shift[run].clone(),
-                    scale[run].clone(),
-                    network.inputs.clip,
-                    idle=network.inputs.idle,
-                ),
-                network.body.member(run),
-                Temperature(network.temperature),
-                # No module works in two places: what hooks keep would be lost.
-                *map(copy.deepcopy, links),
-            )
-            for run in range(network.runs)
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        # Clones, since a module of the user's may work in place.
-        outputs = torch.stack([member(x.clone()) for member in self.members]).mean(0)
-        return outputs.squeeze(-1) if self.flat else outputs
+def _in_double(module: ModuleT) -> ModuleT:
+    """Return a module with tensors in double precision that shares all else."""
+    # Not a deep copy: its dictionaries of hooks took half the time of a row alone.
+    twin = object.__new__(type(module))
+    vars(twin).update(
+        vars(module),
+        _parameters={
+            k: nn.Parameter(v.double())
+            for k, v in module.named_parameters(recurse=False)
+        },
+        _buffers={k: v.double() for k, v in module.named_buffers(recurse=False)},
+        _modules={k: _in_double(v) for k, v in module.named_children()},
+    )
+    return twin

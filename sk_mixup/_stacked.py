@@ -125,6 +125,11 @@ class StackedMLP(ArrayModule):
     def runs(self) -> int:
         return len(self.theta)
 
+    @property
+    def largest_width(self) -> int:
+        """Units of the largest layer, inputs and outputs included."""
+        return max(self.sizes)
+
     def layers(self, theta: Tensor) -> list[StackedLinear]:
         """Return the layers as views of ``theta``, ``(runs, n_weights)``."""
         layers, start = [], 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from numbers import Real
 from typing import Any, ClassVar, Literal, Self
@@ -486,7 +487,8 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
             Probabilities in float32, columns in the order of ``classes_``. For
             multilabel targets, the probability of each label: rows do not sum to 1.
         """
-        return self._predict_raw(X)
+        check_is_fitted(self)
+        return self._predict(X, self._ensemble())
 
     def predict_log_proba(self, X: Any) -> NDArray[np.float32]:
         """Return the logarithm of the probability of each class.
@@ -522,10 +524,11 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
             In float64 and finite: probabilities below 1e-38 are raised to 1e-38.
         """
         check_is_fitted(self)
+        exact = replace(self._ensemble(), exact=True)
         if self._multilabel:
-            both = self._predict_raw(X, exact=True, link=_with_complement)
+            both = self._predict(X, replace(exact, link=_SigmoidWithComplement()))
             return log_odds(*np.split(both, 2, axis=1))
-        logs = finite_log(self._predict_raw(X, exact=True))
+        logs = finite_log(self._predict(X, exact))
         return logs[:, 1] - logs[:, 0] if len(self.classes_) == 2 else logs
 
     def predict(self, X: Any) -> NDArray[Any]:
@@ -587,9 +590,6 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
             self.temperature_ = getattr(self, "temperature_", 1.0)
         net.module_.temperature = self.temperature_
 
-    def _links(self) -> list[nn.Module]:
-        return [self.net_.criterion_.link()]
-
     @property
     def _multilabel(self) -> bool:
         return self._labels.multilabel
@@ -608,6 +608,8 @@ def _indicators(
     return Indicators(torch.from_numpy(encoded.astype(dtype)))
 
 
-def _with_complement(outputs: torch.Tensor) -> torch.Tensor:
+class _SigmoidWithComplement(nn.Module):
     """Return the probability of each label, and beside them of its absence."""
-    return torch.sigmoid(torch.cat([outputs, -outputs], -1))
+
+    def forward(self, outputs: torch.Tensor) -> torch.Tensor:
+        return torch.sigmoid(torch.cat([outputs, -outputs], -1))

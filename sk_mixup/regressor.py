@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from numbers import Real
 from typing import Any, ClassVar, Literal, Self
@@ -13,12 +14,12 @@ import torch
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import RegressorMixin
+from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from sk_mixup._columns import check_quantities, missing
 from sk_mixup._estimator import BaseMixup
 from sk_mixup._losses import AbsoluteError, HuberLoss, Loss, SquaredError
-from sk_mixup._modules import Rescale
 from sk_mixup._moments import Moments
 from sk_mixup._parameters import LARGEST_NUMBER
 from sk_mixup._scaling import target_moments
@@ -427,10 +428,8 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
             Predictions in float64, in the unit and the shape of the ``y`` of ``fit``.
         """
-        standardized = self._predict_raw(X, exact=True)
-        mean, scale = self._scaling
-        predicted: NDArray[np.floating] = standardized * scale + mean
-        return predicted[:, 0] if self._flat else predicted
+        check_is_fitted(self)
+        return self._predict(X, replace(self._ensemble(), exact=True))
 
     def __sklearn_tags__(self) -> Any:
         """Return what scikit-learn may expect of the estimator."""
@@ -438,15 +437,6 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         tags.input_tags.sparse = True
         tags.target_tags.multi_output = True
         return tags
-
-    def _links(self) -> list[nn.Module]:
-        return [self.net_.criterion_.link(), Rescale(*self._scaling)]
-
-    @property
-    def _scaling(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Mean and deviation by which the networks' targets were standardised."""
-        moments: Any = self._fitted.target_moments
-        return moments.mean, moments.deviation
 
     def _target_spec(self, y: Any, start: Start) -> TargetSpec:
         loss, earlier = LOSSES[self.loss], start.earlier

@@ -147,7 +147,7 @@ class Weighed(MixupClassifier):
 
     @property
     def coef_(self):
-        first = self.to_torch().members[0][1][0]
+        first = self.to_torch().members[0].body[0]
         return first.weight.abs().sum(0).numpy()[None]
 
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sk_mixup._modes import own_modes
-from sk_mixup._modules import Predictor, Standardize
+from sk_mixup._prediction import Member, Predictor
 from sk_mixup._threads import one_thread
 
 CHUNK_ROWS = 1024
@@ -52,7 +52,8 @@ class TorchClassifier:
         self.classes = estimator.classes_
         with torch.random.fork_rng(devices=[]):  # layers may be initialised in passing
             self.module = estimator.to_torch()
-        if isinstance(self.module, Predictor) and not _ends_in_softmax(self.module):
+        self.members = _members(self.module)
+        if not all(isinstance(member.link, nn.Softmax) for member in self.members):
             raise ValueError(
                 f"This {name} was trained on multilabel targets, but classes that "
                 "exclude each other are needed."
@@ -64,13 +65,12 @@ class TorchClassifier:
 
     def _own_scale(self, name: str) -> NDArray[np.float64]:
         """Return the features' deviations, averaged over the members."""
-        if not isinstance(self.module, Predictor):
+        if not self.members:
             raise ValueError(
                 f"{name} does not standardise its features in a way known here: give "
                 "scale, the unit of each feature."
             )
-        standardizers = (cast(Standardize, m[0]) for m in _members(self.module))
-        scales = torch.stack([standardize.scale for standardize in standardizers])
+        scales = torch.stack([member.standardize.scale for member in self.members])
         return scales.double().mean((0, 1)).numpy()
 
     def unit(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -88,12 +88,11 @@ class TorchClassifier:
         Those of this package's networks are computed from the logits: probabilities
         near 1 are rounded to it, and their gradients are then lost.
         """
-        if not isinstance(self.module, Predictor):
+        if not self.members:
             proba = self.module(x)
             return proba.clamp_min(torch.finfo(proba.dtype).tiny).log()
-        members = _members(self.module)
-        logs = [F.log_softmax(member[:-1](x), -1) for member in members]
-        return torch.stack(logs).logsumexp(0) - math.log(len(members))
+        logs = [F.log_softmax(member.logits(x), -1) for member in self.members]
+        return torch.stack(logs).logsumexp(0) - math.log(len(logs))
 
     def loss_gradient(
         self, rows: NDArray[np.float64], codes: NDArray[np.int64]
@@ -158,13 +157,11 @@ class TorchClassifier:
         return np.concatenate(parts)
 
 
-def _members(module: Predictor) -> list[nn.Sequential]:
-    """Return the networks: standardisation, layers, then what gives probabilities."""
-    return [cast(nn.Sequential, member) for member in module.members]
-
-
-def _ends_in_softmax(module: Predictor) -> bool:
-    return all(isinstance(member[-1], nn.Softmax) for member in _members(module))
+def _members(module: nn.Module) -> list[Member]:
+    """Return this package's networks, of another package's module none."""
+    if not isinstance(module, Predictor):
+        return []
+    return [cast(Member, member) for member in module.members]
 
 
 def _gradient(output: Tensor, x: Tensor) -> Tensor:

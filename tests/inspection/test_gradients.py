@@ -94,7 +94,7 @@ def linear(overlapping):
     params = {**PLAIN, "hidden_layer_sizes": (), "max_epochs": 5}
     model = MixupClassifier(**params, random_state=0)
     model.fit(X, y > 0)
-    weight = model.to_torch().members[0][1][0].weight.numpy()
+    weight = model.to_torch().members[0].body[0].weight.numpy()
     return model, weight[1] - weight[0]
 
 
