@@ -13,7 +13,8 @@ import torch
 from sk_mixup._data import Memo
 from sk_mixup._modes import memory_errors, own_modes, precision
 from sk_mixup._net import MixupNet
-from sk_mixup._stacks import Problem, Progress, train_problems
+from sk_mixup._progress import Progress
+from sk_mixup._stacks import Problem, train_problems
 from sk_mixup._threads import one_thread
 
 MAX_MEMORY = 1_000_000_000

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from threading import Event
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.utils import gen_batches
 from skorch.callbacks import (
     Callback,
     Checkpoint,
@@ -22,24 +23,18 @@ from skorch.callbacks import (
 from torch import Tensor
 
 from sk_mixup._averaging import WeightAverage
-from sk_mixup._epoch import Block, Minibatches, ValidationRows
+from sk_mixup._batch import Batch
+from sk_mixup._epoch import Minibatches, ValidationRows
 from sk_mixup._log import Bar, QuietLog
 from sk_mixup._losses import Loss, SoftCrossEntropy
 from sk_mixup._modules import Network
 from sk_mixup._optimizer_state import cloned
-from sk_mixup._recording_net import WHILE_TRAINING, RecordingNet, named_callback
-from sk_mixup._stacked import Batch, Step
-from sk_mixup._stopping import BestEpoch, EndOfTraining
+from sk_mixup._progress import Progress
+from sk_mixup._recording_net import RecordingNet, named_callback
+from sk_mixup._session import EndOfTraining, TrainingSession
+from sk_mixup._stopping import BestEpoch
 
-
-class Progress(Protocol):
-    """Told of every epoch; may ask the training to stop."""
-
-    stop: Event
-
-    def epoch_done(self, n_runs: int) -> None:
-        """Note that so many runs have finished an epoch."""
-
+BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 
 LR_SCHEDULES: dict[str, Callable[[float], float]] = {
     "constant": lambda progress: 1.0,
@@ -139,36 +134,39 @@ class MixupNet(RecordingNet):
         user's through, and ends early only where a callback asks for it. (While a
         callback of the user's runs, the two cannot be told apart.)
         """
-        runs = minibatches.runs
-        self._step_function: Step = self.module_.body.training_step(
-            self.criterion_, [run.streams.dropout for run in runs]
-        )
-        self._average = WeightAverage(
-            self.module_.body, self.ema_halflife * minibatches.steps
-        )
+        self.session_ = self._new_session(minibatches, owners, progress)
         self.module_.temperature = 1.0
-        self.owners_ = owners
-        self._streams = [run.streams for run in runs]
-        self.running_ = np.ones(len(runs), dtype=bool)
-        self._progress = progress
-        self._begun = {name: len(getattr(self, name)) for name in self._begun}
-        self._steps_taken = 0
-        self._steps_planned = max(1, self.max_epochs * minibatches.steps)
+        self.begin_records()
         try:
             with suppress(EndOfTraining):
                 self.notify("on_train_begin", X=minibatches, y=None)
                 self.fit_loop(minibatches)
-            self._average.show()
+            self.session_.average.show()
             self._take_best_weights()
-            self._rewind()
+            self.session_.rewind_streams()
             with suppress(EndOfTraining):
                 self.notify("on_train_end", X=minibatches, y=None)
         finally:
-            for name in WHILE_TRAINING:
-                delattr(self, name)
+            del self.session_
             self.module_.zero_grad()  # which takes as much memory as the weights
             self._let_schedules_go()
         return self
+
+    def _new_session(
+        self, minibatches: Minibatches, owners: NDArray[np.int64], progress: Progress
+    ) -> TrainingSession:
+        body = self.module_.body
+        generators = [run.streams.dropout for run in minibatches.runs]
+        return TrainingSession(
+            minibatches,
+            owners,
+            progress,
+            step=body.training_step(self.criterion_, generators),
+            average=WeightAverage(body, self.ema_halflife * minibatches.steps),
+            named_parameters=list(self.module_.named_parameters()),
+            n_steps=max(1, self.max_epochs * minibatches.steps),
+            listens=any(_listens_to_batches(each) for _, each in self.callbacks_),
+        )
 
     def _let_schedules_go(self) -> None:
         """Drop torch's schedules, which every training makes anew.
@@ -184,16 +182,9 @@ class MixupNet(RecordingNet):
 
         Else it would matter for the next training beside whom they were trained.
         """
+        self.session_.keep_streams(stopping)
         for run in stopping:
-            self._stopped[run] = {
-                "streams": self._streams[run].state,
-                "optimizer": cloned(self.optimizer_state(run)),
-            }
-
-    def _rewind(self) -> None:
-        """Take the streams of runs that stopped early back to where they stopped."""
-        for run, kept in self._stopped.items():
-            self._streams[run].state = kept["streams"]
+            self._stopped[run] = cloned(self.optimizer_state(run))
 
     def _take_best_weights(self) -> None:
         for _, callback in self.callbacks_:
@@ -201,13 +192,18 @@ class MixupNet(RecordingNet):
                 callback.restore(self)
 
     def notify(self, method_name: str, **cb_kwargs: Any) -> None:
-        """Call the callbacks, which end the training by a KeyboardInterrupt."""
+        """Call the callbacks; those for minibatches only if any listens to them.
+
+        A KeyboardInterrupt that leaves a callback of the user's ends the training.
+        """
+        if method_name in BATCH_HOOKS and not self.session_.listens:
+            return
         try:
             super().notify(method_name, **cb_kwargs)
         except KeyboardInterrupt as interrupt:
-            if not self._has_callbacks_of_the_user:
-                raise
-            raise EndOfTraining from interrupt
+            if self._has_callbacks_of_the_user:
+                raise EndOfTraining from interrupt
+            raise
 
     @property
     def _has_callbacks_of_the_user(self) -> bool:
@@ -222,144 +218,184 @@ class MixupNet(RecordingNet):
         judges = any(isinstance(each, BestEpoch) for _, each in self.callbacks_)
         return X, validation if judges and len(validation) else None
 
-    def forward_iter(self, X: Any, training: bool = False, device: str = "cpu") -> Any:
-        """Refuse: it is not said which of the networks would predict."""
-        raise NotImplementedError(
-            "MixupNet trains networks and predicts nothing: use the estimator, or "
-            "net_.module_, which maps (1, rows, features) to (networks, rows, outputs)."
-        )
-
     def get_iterator(self, dataset: Any, training: bool = False) -> Any:
-        """Return the data, which iterate over themselves."""
+        """Return the data, which make minibatches of their own."""
         return dataset
 
     def run_single_epoch(
         self, iterator: Any, training: bool, prefix: str, step_fn: Any, **params: Any
     ) -> None:
-        """Train on, or judge, one epoch and record its losses.
+        """Train one epoch, or validate one, and record its losses."""
+        if iterator is None:
+            return
+        self._set_training(training)
+        if training:
+            self._train_epoch(iterator, step_fn)
+        else:
+            self._validate(iterator, step_fn)
+
+    def _train_epoch(
+        self, minibatches: Minibatches, step_fn: Callable[[Batch], dict[str, Tensor]]
+    ) -> None:
+        """Take an epoch's steps.
 
         Between epochs the module has the averaged weights, for all who look at it.
         """
-        if iterator is None:
-            return
-        if not training:
-            self.history.record("valid_batch_count", self._validate(iterator))
-            return
-        self._set_training(True)
-        self._average.hide()
-        if self._listens_to_batches:
-            steps = self._notified_steps(iterator)
-        else:
-            steps = self._quiet_steps(iterator)
-        taken = list(steps)
-        self._average.show()
-        n_steps = sum(loss.shape[1] for loss, _ in taken)
-        self.history.record("train_batch_count", n_steps)
-        self._record_training(taken)
+        session = self.session_
+        session.average.hide()
+        draw = minibatches.draw(session.epoch)
+        losses = [self._train_block(block, step_fn) for block in draw.blocks()]
+        session.average.show()
+        self.history.record("train_batch_count", minibatches.steps)
+        self.ran_.append(session.running.copy())
+        self._record("train_loss", draw.mean_loss(torch.cat(losses, 1)))
+        session.finish_epoch()
+        if not np.isfinite(self.train_losses_[-1]).any():
+            raise EndOfTraining
 
-    @property
-    def _listens_to_batches(self) -> bool:
-        hooks = ("on_batch_begin", "on_batch_end", "on_grad_computed")
-        return any(
-            # Checkpoints name their files by the record of the last batch.
-            isinstance(callback, Checkpoint | TrainEndCheckpoint)
-            or getattr(type(callback), hook) is not getattr(Callback, hook)
-            for _, callback in self.callbacks_
-            for hook in hooks
-        )
+    def _train_block(
+        self, block: Batch, step_fn: Callable[[Batch], dict[str, Tensor]]
+    ) -> Tensor:
+        """Take the steps of a block and return their losses, ``(runs, steps)``."""
+        outputs = []
+        for batch in block.steps():
+            self.notify("on_batch_begin", batch=batch, training=True)
+            step = step_fn(batch)
+            self.notify("on_batch_end", batch=batch, training=True, **step)
+            outputs.append(step["y_pred"])
+        return self._loss(torch.stack(outputs, 1), block)
 
-    def _quiet_steps(self, minibatches: Minibatches) -> Iterator[tuple[Tensor, Tensor]]:
-        for block in minibatches.blocks():
-            outputs = [self._quiet_step(batch) for batch in block.batches()]
-            yield self._whole_loss(outputs, block), block.step_mass
-
-    def _whole_loss(self, outputs: Sequence[Tensor], block: Block) -> Tensor:
-        """Return the sums of the losses of a block's rows, ``(runs, steps)``."""
-        stacked = torch.stack(list(outputs), 1)
-        loss: Tensor = self.criterion_(stacked, block.targets, block.mass)
-        return loss * block.step_rows
-
-    def _quiet_step(self, batch: Batch) -> Tensor:
-        self._schedule_lr()
-        outputs = self._step_function(batch)
-        self._update_weights()
-        return outputs
-
-    def _update_weights(self) -> None:
-        self.optimizer_.step()
-        self._average.update()
-
-    def _schedule_lr(self) -> None:
-        if self.lr_schedule != "constant":
-            factor = LR_SCHEDULES[self.lr_schedule]
-            rate = self.lr * factor(self._steps_taken / self._steps_planned)
-            for group in self.optimizer_.param_groups:
-                group["lr"] = rate
-        self._steps_taken += 1
-
-    def _notified_steps(
-        self, minibatches: Minibatches
-    ) -> Iterator[tuple[Tensor, Tensor]]:
-        for block in minibatches.blocks():
-            outputs = []
-            for batch in block.batches():
-                self.notify("on_batch_begin", batch=batch, training=True)
-                step = self.train_step(batch)
-                self.history.record_batch("train_loss", step["loss"].mean().item())
-                self.history.record_batch("train_batch_size", batch.targets.shape[1])
-                self.notify("on_batch_end", batch=batch, training=True, **step)
-                outputs.append(step["y_pred"])
-            yield self._whole_loss(outputs, block), block.step_mass
+    def on_batch_end(
+        self, net: Any, batch: Any = None, training: bool = False, **step: Any
+    ) -> None:
+        """Record a minibatch, if a callback listens."""
+        self.history.record_batch("train_loss", step["loss"].mean().item())
+        self.history.record_batch("train_batch_size", batch.targets.shape[1])
 
     def train_step(self, batch: Batch, **fit_params: Any) -> dict[str, Tensor]:
         """Take one optimiser step; tell the callbacks of the gradient."""
+        session = self.session_
         self._schedule_lr()
         step = self.train_step_single(batch)
         self.notify(
             "on_grad_computed",
-            named_parameters=list(self.module_.named_parameters()),
+            named_parameters=session.named_parameters,
             batch=batch,
             training=True,
         )
-        self._update_weights()
+        self.optimizer_.step()
+        session.average.update()
+        session.steps_taken += 1
         return step
 
     def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Tensor]:
-        """Return each run's loss and outputs; leave the gradients on the parameters."""
-        outputs = self._step_function(batch)
-        with torch.no_grad():
-            loss = self.criterion_(outputs, batch.targets, batch.mass)
-        return {"loss": loss, "y_pred": outputs}
+        """Return each run's outputs; leave the gradients on the parameters.
 
-    def _record_training(self, steps: list[tuple[Tensor, Tensor]]) -> None:
-        losses = torch.cat([loss for loss, _ in steps], dim=1)
-        mass = torch.cat([mass for _, mass in steps], dim=1)
-        mean = losses.sum(1) / mass.sum(1)
-        self.ran_.append(self.running_.copy())
-        self._record("train_loss", self.train_losses_, mean)
-        self._progress.epoch_done(len(mean))
-        nothing_left = not np.isfinite(self.train_losses_[-1]).any()
-        if nothing_left or self._progress.stop.is_set():
-            raise EndOfTraining
+        The losses are returned too if a callback listens; else they are computed for
+        all minibatches of a block at once.
+        """
+        outputs = self.session_.step(batch)
+        if not self.session_.listens:
+            return {"y_pred": outputs}
+        return {"loss": self._loss(outputs, batch), "y_pred": outputs}
+
+    def _loss(self, outputs: Tensor, batch: Batch) -> Tensor:
+        loss: Tensor = self.criterion_(outputs, batch.targets, batch.weight)
+        return loss
+
+    def _schedule_lr(self) -> None:
+        if self.lr_schedule != "constant":
+            factor = LR_SCHEDULES[self.lr_schedule]
+            rate = self.lr * factor(self.session_.fraction)
+            for group in self.optimizer_.param_groups:
+                group["lr"] = rate
 
     @torch.no_grad()
-    def _validate(self, rows: ValidationRows) -> int:
-        """Record the losses on validation rows; return in how many blocks they were."""
-        self._set_training(False)
-        losses, errors = [], []
-        for inputs, targets, mass in rows.blocks():
-            outputs = self.module_(inputs)
-            losses.append(self.criterion_(outputs, targets, mass))
-            errors.append(self._share_wrong(outputs, targets, mass))
-        self._record("valid_loss", self.valid_losses_, torch.stack(losses).sum(0))
-        if isinstance(self.criterion_, SoftCrossEntropy):
-            self._record("valid_error", self.valid_errors_, torch.stack(errors).sum(0))
-        return len(losses)
+    def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Tensor]:
+        """Return each run's loss and outputs on validation rows."""
+        outputs = self.module_(batch.inputs)
+        return {"loss": self._loss(outputs, batch), "y_pred": outputs}
 
-    @staticmethod
-    def _share_wrong(outputs: Tensor, targets: Tensor, mass: Tensor) -> Tensor:
-        wrong = outputs.argmax(-1) != targets.argmax(-1)
-        return (wrong * mass.squeeze(-1)).sum(-1)
+    def _validate(
+        self, rows: ValidationRows, step_fn: Callable[[Batch], dict[str, Tensor]]
+    ) -> None:
+        losses, errors = [], []
+        for batch in rows.batches():
+            step = step_fn(batch)
+            losses.append(step["loss"])
+            errors.append(_error(step["y_pred"], batch))
+        self._record("valid_loss", torch.stack(losses).sum(0))
+        if isinstance(self.criterion_, SoftCrossEntropy):
+            self._record("valid_error", torch.stack(errors).sum(0))
+        self.history.record("valid_batch_count", len(losses))
+
+    def _record(self, key: str, figures: Tensor) -> None:
+        """Record an epoch's figures of the runs that have not stopped."""
+        running, own = self.session_.running, figures.cpu().numpy()
+        kept = np.where(running, own, np.nan).astype(own.dtype)
+        self.records_.figures[key].append(kept)
+        self._note(key, float(own[running].mean()))
+
+    # Prediction.
+
+    def forward_iter(
+        self, X: Any, training: bool = False, device: str = "cpu"
+    ) -> Iterator[Tensor]:
+        """Yield the outputs of all networks, ``(rows, networks, outputs)``.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_rows, *features)
+            Rows as those that the estimator was fitted on.
+        training : bool, default=False
+            Whether modules are in training mode and gradients can be taken.
+        device : str, default="cpu"
+            Where the outputs are put.
+
+        Yields
+        ------
+        outputs : torch.Tensor of shape (n_rows, n_networks, n_outputs)
+            Of ``batch_size`` rows: logits of a classifier, standardised targets of a
+            regressor.
+        """
+        rows = X if sparse.issparse(X) else np.asarray(X)
+        for chunk in gen_batches(rows.shape[0], self.batch_size):
+            outputs = self.evaluation_step(rows[chunk], training=training)
+            yield outputs.transpose(0, 1).to(device)
+
+    def evaluation_step(self, batch: Any, training: bool = False) -> Tensor:
+        """Return the outputs of all networks, ``(networks, rows, outputs)``."""
+        dense = batch.toarray() if sparse.issparse(batch) else batch
+        inputs = self.module_.inputs.shift
+        rows = torch.tensor(dense, dtype=inputs.dtype, device=inputs.device)
+        self._set_training(training)
+        with torch.set_grad_enabled(training):
+            outputs: Tensor = self.module_(rows.unsqueeze(0))
+            return outputs
+
+    def predict_proba(self, X: Any) -> NDArray[np.floating]:
+        """Return the mean of the networks' predictions, ``(n_rows, n_outputs)``.
+
+        Those are probabilities of a classifier and standardised targets of a regressor,
+        whose estimator brings them back to the scale of its targets.
+        """
+        link = self.criterion_.link()
+        means = [link(outputs).mean(1) for outputs in self.forward_iter(X)]
+        return torch.cat(means).numpy()
+
+
+def _listens_to_batches(callback: Callback) -> bool:
+    # Checkpoints name their files by the record of the last batch.
+    return isinstance(callback, Checkpoint | TrainEndCheckpoint) or any(
+        getattr(type(callback), hook) is not getattr(Callback, hook)
+        for hook in BATCH_HOOKS
+    )
+
+
+def _error(outputs: Tensor, batch: Batch) -> Tensor:
+    """Return the weight of the rows whose largest output is not the largest target."""
+    wrong = outputs.argmax(-1) != batch.targets.argmax(-1)
+    return (wrong * batch.weight.squeeze(-1)).sum(-1)
 
 
 def _same_callbacks(ours: Sequence[Any], theirs: Sequence[Any]) -> bool:

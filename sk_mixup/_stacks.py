@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from threading import Event
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tqdm.auto import tqdm
 
 from sk_mixup._architecture import Architecture
-from sk_mixup._duration import Forecast
 from sk_mixup._epoch import Minibatches, Plan
 from sk_mixup._losses import Loss
 from sk_mixup._modules import Network, Standardize
 from sk_mixup._moments import Moments
 from sk_mixup._net import MixupNet
+from sk_mixup._progress import Progress
 from sk_mixup._rows import Run
 from sk_mixup._threads import one_thread, torch_threads, without_denormals
 
@@ -116,41 +113,6 @@ class Stack:
         return [share.problem.runs[run] for share in self.shares for run in share.runs]
 
 
-class Progress:
-    """How far a training is, shown as a bar if asked for, and whether it must stop."""
-
-    def __init__(self, visible: bool = False) -> None:
-        # A bar that is disabled would start tqdm's thread all the same.
-        self.bar: tqdm[Any] | None = None
-        if visible:
-            self.bar = tqdm(unit="epoch", desc="networks x epochs")
-        self.forecast = Forecast(None if visible else sys.stderr)
-        self._share = 1.0
-        self.stop = Event()
-
-    def __enter__(self) -> Progress:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self.bar is not None:
-            self.bar.close()
-
-    def expect(self, stacks: Sequence[Stack], at_once: int) -> None:
-        """Reckon with the epochs of all runs of the stacks, so many trained at once."""
-        epochs = sum(len(s.runs) * s.recipe.plan.max_epochs for s in stacks)
-        if self.bar is not None:
-            self.bar.total = (self.bar.total or 0) + epochs
-        self._share = at_once / max(1, epochs)
-        if not any(stack.prints for stack in stacks):
-            self.forecast.begin()
-
-    def epoch_done(self, n_runs: int) -> None:
-        """Note that so many runs have finished an epoch."""
-        if self.bar is not None:
-            self.bar.update(n_runs)
-        self.forecast.after(n_runs * self._share)
-
-
 def train_problems(
     problems: Sequence[Problem], max_memory: int, progress: Progress
 ) -> list[MixupNet]:
@@ -158,7 +120,11 @@ def train_problems(
     parts: dict[int, list[tuple[MixupNet, range]]] = defaultdict(list)
     with one_thread() as threads:
         stacks = plan_stacks(problems, threads, max_memory)
-        progress.expect(stacks, min(threads, len(stacks)))
+        progress.expect(
+            sum(len(stack.runs) * stack.recipe.plan.max_epochs for stack in stacks),
+            at_once=min(threads, len(stacks)),
+            printed=any(stack.prints for stack in stacks),
+        )
         nets = _train_stacks(stacks, threads, progress)
         for stack, net in zip(stacks, nets, strict=True):
             start = 0
