@@ -155,27 +155,30 @@ class EpochDraw:
             run.vicinity if is_mixed else replace(run.vicinity, alpha=0)
             for run in self.runs
         ]
-        # Inside, noise and masks are drawn for all copies: their number must not depend
-        # on a run's neighbours.
+        # Noise and masks are drawn for all copies, whose number must not depend on a
+        # run's neighbours.
         most = max(vicinity.n_examples for vicinity in vicinities)
         shape = (len(self.runs), len(source), self.plan.n_mixed if inside else most)
         row_numbers = np.zeros(shape, np.int64)
         mix_weights, weights = np.zeros((2, *shape), np.float32)
-        for place, (run, vicinity) in enumerate(zip(self.runs, vicinities, strict=True)):
-            own_rows, own_weights = draw_rows(run, vicinity, self.plan.batch_size)
-            n_rows, n_examples = own_rows.shape
-            row_numbers[place, :n_rows] = own_rows[:, :1]
-            own = place, slice(n_rows), slice(n_examples)
-            row_numbers[own], mix_weights[own] = own_rows, own_weights
+        for place, (run, vicinity) in enumerate(
+            zip(self.runs, vicinities, strict=True)
+        ):
+            drawn, own_weights = draw_rows(run, vicinity, self.plan.batch_size)
+            row_numbers[place, : len(drawn)] = drawn[:, :1]
+            own = place, slice(len(drawn)), slice(drawn.shape[1])
+            row_numbers[own], mix_weights[own] = drawn, own_weights
             weights[own] = vicinity.target_weights(own_weights)
         self.row_numbers = torch.from_numpy(row_numbers).to(source.device)
         self.mix_weights = self._on_device(mix_weights)
-        self.weights = self._on_device(weights)
-        for run, numbers, own in zip(
-            self.runs, self.row_numbers, self.weights, strict=True
-        ):
+        self.weights = self._weighted(self._on_device(weights))
+
+    def _weighted(self, weights: Tensor) -> Tensor:
+        """Multiply by the weights of the rows, in place."""
+        for run, numbers, own in zip(self.runs, self.row_numbers, weights, strict=True):
             if run.training.weights is not None:
                 own *= run.training.mass(numbers)
+        return weights
 
     def _on_device(self, values: NDArray[Any]) -> Tensor:
         return torch.from_numpy(values).to(self.source.device, self.source.dtype)
@@ -249,12 +252,14 @@ class EpochDraw:
         inputs = self.source.standardize(torch.stack(raw))
         if weights.shape[2] > 1 and not self.layers:
             examples = inputs.view(*weights.shape, -1)
-            inputs = mixed(examples, weights).view(*weights.shape[:2], *inputs.shape[2:])
+            inputs = mixed(examples, weights).view(
+                *weights.shape[:2], *inputs.shape[2:]
+            )
         self._add_noise(inputs, rows.start)
         return inputs
 
     def _targets(self, rows: slice) -> tuple[Tensor, Tensor]:
-        """Return targets, ``(runs, rows, outputs)``, and their weight, ``(runs, rows)``."""
+        """Return targets, ``(runs, rows, outputs)``, and weight, ``(runs, rows)``."""
         numbers, weights = self.row_numbers[:, rows], self.weights[:, rows]
         plain = [
             run.training.targets.take(own)
@@ -342,7 +347,8 @@ class ValidationRows:
     def _gathered(self, chunk: int) -> Iterator[Batch]:
         for chunk_rows in gen_batches(len(self), chunk):
             parts = [self._part(portion, chunk_rows) for portion in self.portions]
-            yield Batch(*(torch.stack(part) for part in zip(*parts, strict=True)))
+            inputs, targets, weight = zip(*parts, strict=True)
+            yield Batch(torch.stack(inputs), torch.stack(targets), torch.stack(weight))
 
     def _part(self, portion: Portion, rows: slice) -> tuple[Tensor, Tensor, Tensor]:
         numbers = torch.arange(rows.start, rows.stop, device=portion.device)

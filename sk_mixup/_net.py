@@ -34,6 +34,8 @@ from sk_mixup._recording_net import RecordingNet, named_callback
 from sk_mixup._session import EndOfTraining, TrainingSession
 from sk_mixup._stopping import BestEpoch
 
+StepFunction = Callable[[Batch], dict[str, Tensor]]
+
 BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 
 LR_SCHEDULES: dict[str, Callable[[float], float]] = {
@@ -234,9 +236,7 @@ class MixupNet(RecordingNet):
         else:
             self._validate(iterator, step_fn)
 
-    def _train_epoch(
-        self, minibatches: Minibatches, step_fn: Callable[[Batch], dict[str, Tensor]]
-    ) -> None:
+    def _train_epoch(self, minibatches: Minibatches, step_fn: StepFunction) -> None:
         """Take an epoch's steps.
 
         Between epochs the module has the averaged weights, for all who look at it.
@@ -248,14 +248,13 @@ class MixupNet(RecordingNet):
         session.average.show()
         self.history.record("train_batch_count", minibatches.steps)
         self.ran_.append(session.running.copy())
-        self._record("train_loss", draw.mean_loss(torch.cat(losses, 1)))
+        mean = draw.mean_loss(torch.cat(losses, 1))
+        self.record_loss("train_loss", mean, session.running)
         session.finish_epoch()
         if not np.isfinite(self.train_losses_[-1]).any():
             raise EndOfTraining
 
-    def _train_block(
-        self, block: Batch, step_fn: Callable[[Batch], dict[str, Tensor]]
-    ) -> Tensor:
+    def _train_block(self, block: Batch, step_fn: StepFunction) -> Tensor:
         """Take the steps of a block and return their losses, ``(runs, steps)``."""
         outputs = []
         for batch in block.steps():
@@ -316,25 +315,17 @@ class MixupNet(RecordingNet):
         outputs = self.module_(batch.inputs)
         return {"loss": self._loss(outputs, batch), "y_pred": outputs}
 
-    def _validate(
-        self, rows: ValidationRows, step_fn: Callable[[Batch], dict[str, Tensor]]
-    ) -> None:
+    def _validate(self, rows: ValidationRows, step_fn: StepFunction) -> None:
         losses, errors = [], []
         for batch in rows.batches():
             step = step_fn(batch)
             losses.append(step["loss"])
             errors.append(_error(step["y_pred"], batch))
-        self._record("valid_loss", torch.stack(losses).sum(0))
+        running = self.session_.running
+        self.record_loss("valid_loss", torch.stack(losses).sum(0), running)
         if isinstance(self.criterion_, SoftCrossEntropy):
-            self._record("valid_error", torch.stack(errors).sum(0))
+            self.record_loss("valid_error", torch.stack(errors).sum(0), running)
         self.history.record("valid_batch_count", len(losses))
-
-    def _record(self, key: str, figures: Tensor) -> None:
-        """Record an epoch's figures of the runs that have not stopped."""
-        running, own = self.session_.running, figures.cpu().numpy()
-        kept = np.where(running, own, np.nan).astype(own.dtype)
-        self.records_.figures[key].append(kept)
-        self._note(key, float(own[running].mean()))
 
     # Prediction.
 
@@ -358,7 +349,7 @@ class MixupNet(RecordingNet):
             Of ``batch_size`` rows: logits of a classifier, standardised targets of a
             regressor.
         """
-        rows = X if sparse.issparse(X) else np.asarray(X)
+        rows = X if sparse.issparse(X) or torch.is_tensor(X) else np.asarray(X)
         for chunk in gen_batches(rows.shape[0], self.batch_size):
             outputs = self.evaluation_step(rows[chunk], training=training)
             yield outputs.transpose(0, 1).to(device)
@@ -366,11 +357,10 @@ class MixupNet(RecordingNet):
     def evaluation_step(self, batch: Any, training: bool = False) -> Tensor:
         """Return the outputs of all networks, ``(networks, rows, outputs)``."""
         dense = batch.toarray() if sparse.issparse(batch) else batch
-        inputs = self.module_.inputs.shift
-        rows = torch.tensor(dense, dtype=inputs.dtype, device=inputs.device)
+        rows = dense if torch.is_tensor(dense) else torch.from_numpy(np.array(dense))
         self._set_training(training)
         with torch.set_grad_enabled(training):
-            outputs: Tensor = self.module_(rows.unsqueeze(0))
+            outputs: Tensor = self.module_(rows.to(self.module_.inputs.shift)[None])
             return outputs
 
     def predict_proba(self, X: Any) -> NDArray[np.floating]:

@@ -10,6 +10,7 @@ import numpy as np
 import skorch
 from numpy.typing import NDArray
 from skorch.utils import get_map_location
+from torch import Tensor
 
 from sk_mixup._modes import own_modes
 from sk_mixup._modules import Network
@@ -67,6 +68,13 @@ class RecordingNet(skorch.NeuralNet):
         """Note that a training begins here."""
         self._n_epochs_before = len(self.history)
         self.records_.begin()
+
+    def record_loss(self, key: str, losses: Tensor, running: NDArray[np.bool_]) -> None:
+        """Record an epoch's losses, or errors, of the runs that have not stopped."""
+        own = losses.cpu().numpy()
+        kept = np.where(running, own, np.nan).astype(own.dtype)
+        self.records_.figures[key].append(kept)
+        self._note(key, float(own[running].mean()))
 
     def _note(self, key: str, figure: float) -> None:
         """Write a figure of this epoch down, and whether it is the lowest so far."""
