@@ -315,7 +315,7 @@ class EpochDraw:
 
 
 class ValidationRows:
-    """The clean rows on which runs are judged."""
+    """The clean validation rows of several runs."""
 
     def __init__(self, runs: Sequence[Run]) -> None:
         self.portions = [run.validation for run in runs if run.validation is not None]

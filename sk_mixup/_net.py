@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -12,31 +12,30 @@ import torch
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.utils import gen_batches
-from skorch.callbacks import (
-    Callback,
-    Checkpoint,
-    EpochTimer,
-    LRScheduler,
-    ProgressBar,
-    TrainEndCheckpoint,
-)
+from skorch.callbacks import Callback, EpochTimer
 from torch import Tensor
 
 from sk_mixup._averaging import WeightAverage
 from sk_mixup._batch import Batch
+from sk_mixup._callbacks import (
+    BATCH_HOOKS,
+    accompanied,
+    any_listens_to_batches,
+    any_of_the_user,
+    best_epoch,
+    forget_schedules,
+    same_callbacks,
+)
 from sk_mixup._epoch import Minibatches, ValidationRows
-from sk_mixup._log import Bar, QuietLog
+from sk_mixup._log import QuietLog
 from sk_mixup._losses import Loss, SoftCrossEntropy
 from sk_mixup._modules import Network
 from sk_mixup._optimizer_state import cloned
 from sk_mixup._progress import Progress
-from sk_mixup._recording_net import RecordingNet, named_callback
+from sk_mixup._recording_net import RecordingNet
 from sk_mixup._session import EndOfTraining, TrainingSession
-from sk_mixup._stopping import BestEpoch
 
 StepFunction = Callable[[Batch], dict[str, Tensor]]
-
-BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 
 LR_SCHEDULES: dict[str, Callable[[float], float]] = {
     "constant": lambda progress: 1.0,
@@ -47,9 +46,10 @@ LR_SCHEDULES: dict[str, Callable[[float], float]] = {
 class MixupNet(RecordingNet):
     """Train every run of a :class:`Network` by vicinal risk minimisation.
 
-    A :class:`skorch.NeuralNet` whose training data are :class:`Minibatches`. Losses
-    stay on the device and are read once an epoch, unless a callback listens to
-    batches.
+    A :class:`skorch.NeuralNet` whose training data are :class:`Minibatches`. Training
+    takes skorch's path, ``fit_loop``, ``run_single_epoch``, ``train_step``,
+    ``train_step_single``. Losses stay on the device and are read once an epoch, unless
+    a callback listens to minibatches.
 
     Parameters
     ----------
@@ -61,8 +61,7 @@ class MixupNet(RecordingNet):
         Factor of the learning rate as a function of the share of steps taken.
     ema_halflife : float, default=0.0
         Epochs after which a step's share in the average of the weights has halved.
-        Epochs are judged, and predictions made, by the average; 0 takes the last
-        weights.
+        Validation and predictions use the average; 0 takes the last weights.
     **kwargs
         What :class:`skorch.NeuralNet` takes.
     """
@@ -95,7 +94,7 @@ class MixupNet(RecordingNet):
         self.set_params(**{k: own for k, own in settings.items() if k != "lr"})
         if other_rate:
             self._begin_at(settings["lr"])
-        if not _same_callbacks(callbacks, self.callbacks):
+        if not same_callbacks(callbacks, self.callbacks):
             self.callbacks: list[Any] = callbacks
             self.initialize_callbacks()
         for group in self.optimizer_.param_groups:
@@ -114,14 +113,9 @@ class MixupNet(RecordingNet):
         ``patience`` is the number of epochs after which to stop by validation rows,
         ``bar_steps`` the length of an epoch in a progress bar; None goes without.
         """
-        given: list[tuple[str, Callback]] = self.callbacks_
-        others = [each for each in given if not isinstance(each[1], BestEpoch | Bar)]
-        if bar_steps is not None:  # before the line that is printed below it
-            bar = Bar(batches_per_epoch=bar_steps).initialize()
-            others.insert(-1, ("epoch_bar", bar))
-        if patience is not None:
-            others.append(("best_epoch", BestEpoch(patience).initialize()))
-        self.callbacks_: list[tuple[str, Callback]] = others
+        self.callbacks_: list[tuple[str, Callback]] = accompanied(
+            self.callbacks_, patience, bar_steps
+        )
 
     @property
     def _default_callbacks(self) -> list[tuple[str, Callback]]:
@@ -144,14 +138,15 @@ class MixupNet(RecordingNet):
                 self.notify("on_train_begin", X=minibatches, y=None)
                 self.fit_loop(minibatches)
             self.session_.average.show()
-            self._take_best_weights()
+            if (best := best_epoch(self.callbacks_)) is not None:
+                best.restore(self)
             self.session_.rewind_streams()
             with suppress(EndOfTraining):
                 self.notify("on_train_end", X=minibatches, y=None)
         finally:
             del self.session_
             self.module_.zero_grad()  # which takes as much memory as the weights
-            self._let_schedules_go()
+            forget_schedules(self.callbacks_)
         return self
 
     def _new_session(
@@ -167,31 +162,17 @@ class MixupNet(RecordingNet):
             average=WeightAverage(body, self.ema_halflife * minibatches.steps),
             named_parameters=list(self.module_.named_parameters()),
             n_steps=max(1, self.max_epochs * minibatches.steps),
-            listens=any(_listens_to_batches(each) for _, each in self.callbacks_),
+            listens=any_listens_to_batches(self.callbacks_),
         )
-
-    def _let_schedules_go(self) -> None:
-        """Drop torch's schedules, which every training makes anew.
-
-        They hold the optimiser, which would be stored a second time with them.
-        """
-        for _, callback in self.callbacks_:
-            if isinstance(callback, LRScheduler):
-                callback.lr_scheduler_ = None
 
     def keep_stopped(self, stopping: NDArray[np.intp]) -> None:
         """Keep streams and optimiser of runs that stop while others go on.
 
-        Else it would matter for the next training beside whom they were trained.
+        Else the next training would depend on the runs beside them.
         """
         self.session_.keep_streams(stopping)
         for run in stopping:
             self._stopped[run] = cloned(self.optimizer_state(run))
-
-    def _take_best_weights(self) -> None:
-        for _, callback in self.callbacks_:
-            if isinstance(callback, BestEpoch):
-                callback.restore(self)
 
     def notify(self, method_name: str, **cb_kwargs: Any) -> None:
         """Call the callbacks; those for minibatches only if any listens to them.
@@ -203,22 +184,17 @@ class MixupNet(RecordingNet):
         try:
             super().notify(method_name, **cb_kwargs)
         except KeyboardInterrupt as interrupt:
-            if self._has_callbacks_of_the_user:
+            if any_of_the_user(self.callbacks):
                 raise EndOfTraining from interrupt
             raise
-
-    @property
-    def _has_callbacks_of_the_user(self) -> bool:
-        given = (named_callback(each)[1] for each in self.callbacks)
-        return not all(isinstance(each, ProgressBar) for each in given)
 
     def get_split_datasets(
         self, X: Minibatches, y: None = None, **fit_params: Any
     ) -> tuple[Minibatches, ValidationRows | None]:
-        """Return the minibatches and, if every epoch is judged, the validation rows."""
+        """Return the minibatches and, if training may stop early, validation rows."""
         validation = ValidationRows(X.runs)
-        judges = any(isinstance(each, BestEpoch) for _, each in self.callbacks_)
-        return X, validation if judges and len(validation) else None
+        stops_early = best_epoch(self.callbacks_) is not None
+        return X, validation if stops_early and len(validation) else None
 
     def get_iterator(self, dataset: Any, training: bool = False) -> Any:
         """Return the data, which make minibatches of their own."""
@@ -374,23 +350,7 @@ class MixupNet(RecordingNet):
         return torch.cat(means).numpy()
 
 
-def _listens_to_batches(callback: Callback) -> bool:
-    # Checkpoints name their files by the record of the last batch.
-    return isinstance(callback, Checkpoint | TrainEndCheckpoint) or any(
-        getattr(type(callback), hook) is not getattr(Callback, hook)
-        for hook in BATCH_HOOKS
-    )
-
-
 def _error(outputs: Tensor, batch: Batch) -> Tensor:
     """Return the weight of the rows whose largest output is not the largest target."""
     wrong = outputs.argmax(-1) != batch.targets.argmax(-1)
     return (wrong * batch.weight.squeeze(-1)).sum(-1)
-
-
-def _same_callbacks(ours: Sequence[Any], theirs: Sequence[Any]) -> bool:
-    """Tell whether two lists hold the same objects under the same names."""
-    if len(ours) != len(theirs):
-        return False
-    pairs = zip(map(named_callback, ours), map(named_callback, theirs), strict=True)
-    return all(a[0] == b[0] and a[1] is b[1] for a, b in pairs)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from skorch.utils import get_map_location
 from torch import Tensor
 
+from sk_mixup._callbacks import named_callback
 from sk_mixup._modes import own_modes
 from sk_mixup._modules import Network
 from sk_mixup._optimizer_state import State, joined, state_of_run
@@ -112,16 +113,18 @@ class RecordingNet(skorch.NeuralNet):
             losses = self.records_.figures[key]
             if epoch < len(losses):  # a training that diverged ends before validation
                 self._note(key, float(losses[epoch][ran].mean()))
-        told = [
-            {**net.history[epoch], "runs": len(runs) / net.module_.runs}
+        entries = [
+            (net.history[epoch], len(runs) / net.module_.runs)
             for net, runs in parts
             if epoch < len(net.history)
         ]
         for key in ("train_batch_count", "valid_batch_count"):
-            counts = [each[key] for each in told if key in each]
+            counts = [entry[key] for entry, _ in entries if key in entry]
             if counts:
                 self.history.record(key, max(counts))
-        seconds = [each["dur"] * each["runs"] for each in told if "dur" in each]
+        seconds = [
+            entry["dur"] * fraction for entry, fraction in entries if "dur" in entry
+        ]
         if seconds:
             self.history.record("dur", max(seconds))
 
@@ -188,8 +191,3 @@ class RecordingNet(skorch.NeuralNet):
         self._initialize_optimizer()
         self.optimizer_.load_state_dict(as_tensors(state["optimizer_"]))
         self.verbose: int = state["verbose"]
-
-
-def named_callback(callback: Any) -> tuple[Any, Any]:
-    """Return the name, None if there is none, and the callback."""
-    return callback if isinstance(callback, tuple) else (None, callback)

@@ -31,7 +31,7 @@ class TrainingSession:
     owners : ndarray of shape (n_runs,)
         The number of the estimator that each run is of.
     progress : Progress
-        Is told of every epoch, and may ask the training to stop.
+        Of all trainings of a call; it may ask this one to stop.
     step : callable
         Turns a minibatch into outputs, and leaves the gradients on the parameters.
     average : WeightAverage
