@@ -47,7 +47,7 @@ REFUSED_NET_PARAMS = {
     ),
     "criterion": "the loss is that of the estimator",
     "train_split": "early_stopping and validation_fraction hold rows out",
-    "predict_nonlinearity": "the net predicts by the link of its loss",
+    "predict_nonlinearity": "the estimator predicts, not the net",
     "compile": "networks are trained by steps of this package's own, which are not "
     "compiled",
     **dict.fromkeys(
@@ -224,7 +224,7 @@ def _check_callback(kind: type, callback: Any) -> None:
     if issubclass(kind, BatchScoring | EpochScoring):
         raise ValueError(
             f"callbacks cannot hold {kind.__name__}, which scores predictions of the "
-            "net on data sets; it is trained on minibatches. Losses of every "
+            "net: it makes none, the estimator does when it is fitted. Losses of every "
             "epoch are in history_, those of every network in net_.train_losses_ and "
             "net_.valid_losses_; on_epoch_end of a Callback can use net.module_, with "
             "the averaged weights, for a score of one's own."
