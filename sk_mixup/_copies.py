@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from sk_mixup._batch import Batch, Mixture, Step
 from sk_mixup._losses import Loss
 from sk_mixup._moments import Moments
-from sk_mixup._stacked import Batch, Mixture, Step
 from sk_mixup._storage import ArrayModule
 
 
@@ -118,7 +118,7 @@ class CopiesStep:
             outputs = torch.stack(
                 [self._forward(run, batch) for run in range(self.module.runs)]
             )
-            self.loss(outputs, batch.targets, batch.mass).sum().backward()
+            self.loss(outputs, batch.targets, batch.weight).sum().backward()
         return outputs.detach()
 
     def _forward(self, run: int, batch: Batch) -> Tensor:
@@ -163,7 +163,7 @@ def _mixing(member: nn.Module, run: int, mixture: Mixture | None) -> Iterator[No
 
 
 def _mix_run(mixture: Mixture, run: int, hidden: Tensor) -> Tensor:
-    return Mixture(mixture.weights[run, None], mixture.layer)(hidden[None])[0]
+    return Mixture(mixture.weights[run, None], mixture.layers)(hidden[None])[0]
 
 
 _global_generators = RLock()  # stacks are trained on several threads

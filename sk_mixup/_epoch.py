@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from sklearn.utils import gen_batches
 from torch import Tensor
 
+from sk_mixup._batch import Batch, Layer, Mixture, mixed
 from sk_mixup._modules import Standardize
 from sk_mixup._neighbors import Rows
 from sk_mixup._run import Run
-from sk_mixup._stacked import Batch, Mixture
 from sk_mixup._subsets import RowSubset
 from sk_mixup.vicinity import Vicinity
 
@@ -41,7 +41,7 @@ class Plan:
     warmup_epochs: int = 0
     clean_epochs: int = 0
     n_mixed: int = 2
-    mix_layer: int | str | None = None
+    mix_layer: Layer | None = None
     dropout: float = 0.0
     hidden_sizes: tuple[int, ...] = ()
     layer_entropy: int | None = None
@@ -52,68 +52,25 @@ class Plan:
         return self.warmup_epochs <= epoch < last
 
 
-class EpochDraw:
-    """Which rows a run visits in an epoch, and what is mixed into them.
+def draw_rows(
+    run: Run, vicinity: Vicinity, batch_size: int
+) -> tuple[Rows, NDArray[np.float32]]:
+    """Draw the rows that a run visits in an epoch, and what is mixed into them.
 
-    ``rows`` and ``weights`` are ``(n_rows, examples)``; the first column is the row
-    itself.
+    Row numbers and their weights in the inputs are ``(n_rows, examples)``; the first
+    column is the row itself.
     """
-
-    def __init__(self, run: Run, batch_size: int, mixed: bool) -> None:
-        vicinity = run.vicinity if mixed else replace(run.vicinity, alpha=0)
-        streams, n_rows = run.streams, len(run.training)
-        order = streams.order.permutation(n_rows)
-        self.vicinity = vicinity
-        self.rows = order[:, None]
-        if vicinity.n_examples > 1:
-            partners = run.draw_partners(
-                order, batch_size, vicinity.n_examples - 1, streams.partners
-            )
-            _check_partners(partners, n_rows, vicinity)
-            partners = partners.astype(np.int64, copy=False)
-            self.rows = np.concatenate([self.rows, partners], axis=1)
-        self.weights = vicinity.draw_weights(n_rows, batch_size, streams.weights)
-
-    def take(self, first: int, n_rows: int, examples: int | None) -> Drawn:
-        """Return ``n_rows`` rows from ``first`` on, padded with rows of no weight.
-
-        ``examples``, if given, is how many there are to be for each row: those that
-        are missing are the row itself and have no weight.
-        """
-        at = slice(first, first + n_rows)
-        rows, weights = self.rows[at], self.weights[at]
-        missing = 0 if examples is None else examples - rows.shape[1]
-        if missing:
-            rows = np.concatenate([rows, rows[:, :1].repeat(missing, axis=1)], axis=1)
-        shape = n_rows, rows.shape[1]
-        drawn = rows, weights, self.vicinity.target_weights(weights)
-        return Drawn(*(torch.from_numpy(_padded(part, shape)) for part in drawn))
-
-
-def _padded(values: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
-    """Return the values with zeros below and to the right."""
-    if values.shape == shape:
-        return values
-    padded = np.zeros(shape, values.dtype)
-    padded[: len(values), : values.shape[1]] = values
-    return padded
-
-
-class Drawn(NamedTuple):
-    """Row numbers, and their weights in inputs and targets: ``(rows, examples)``."""
-
-    numbers: Tensor
-    weights: Tensor
-    shares: Tensor
-
-
-class Part(NamedTuple):
-    """One run's rows of a block; ``inputs`` are mixed unless a hidden layer is to."""
-
-    inputs: Tensor
-    targets: Tensor
-    mass: Tensor
-    weights: Tensor
+    streams, n_rows = run.streams, len(run.training)
+    order = streams.order.permutation(n_rows)
+    row_numbers = order[:, None]
+    if vicinity.n_examples > 1:
+        partners = run.draw_partners(
+            order, batch_size, vicinity.n_examples - 1, streams.partners
+        )
+        _check_partners(partners, n_rows, vicinity)
+        partners = partners.astype(np.int64, copy=False)
+        row_numbers = np.concatenate([row_numbers, partners], axis=1)
+    return row_numbers, vicinity.draw_weights(n_rows, batch_size, streams.weights)
 
 
 def _check_partners(partners: Rows, n_rows: int, vicinity: Vicinity) -> None:
@@ -135,45 +92,6 @@ def _check_partners(partners: Rows, n_rows: int, vicinity: Vicinity) -> None:
         )
 
 
-@dataclass(frozen=True)
-class Block:
-    """Some steps' minibatches: every tensor is ``(runs, steps, rows, ...)``.
-
-    ``mass`` is the weight of a row in the mean over the rows of its step, of which
-    there are ``step_rows``, ``(runs, steps)``.
-    """
-
-    inputs: Tensor
-    targets: Tensor
-    mass: Tensor
-    step_rows: Tensor
-    weights: Tensor | None = None
-    layers: Sequence[int | str] = ()
-    dropout: tuple[Tensor, ...] = ()
-
-    @property
-    def step_mass(self) -> Tensor:
-        """The whole weight of each step's rows, ``(runs, steps)``."""
-        return self.mass.sum((2, 3)) * self.step_rows
-
-    def batches(self) -> Iterator[Batch]:
-        """Yield the minibatches in turn."""
-        inputs, targets, mass = (
-            part.unbind(1) for part in (self.inputs, self.targets, self.mass)
-        )
-        for step in range(self.inputs.shape[1]):
-            mixture = None
-            if self.weights is not None:
-                mixture = Mixture(self.weights[:, step], self.layers[step])
-            yield Batch(
-                inputs[step],
-                targets[step],
-                mass[step],
-                mixture,
-                tuple(mask[:, step] for mask in self.dropout),
-            )
-
-
 class Minibatches:
     """The minibatches of several runs, drawn anew each epoch.
 
@@ -191,12 +109,10 @@ class Minibatches:
         self, runs: Sequence[Run], plan: Plan, standardize: Standardize
     ) -> None:
         self.runs, self.plan, self.standardize = runs, plan, standardize
-        self.own_standardize = [standardize.select([r]) for r in range(len(runs))]
         self.device = standardize.shift.device
         self.dtype = standardize.shift.dtype
-        self.epoch = 0
-        self.mixes_inside = False
         self.largest = max(len(run.training) for run in runs)
+        self.step_rows = self._step_rows()
 
     def __len__(self) -> int:
         return self.largest
@@ -206,96 +122,167 @@ class Minibatches:
         """Steps per epoch."""
         return -(-self.largest // self.plan.batch_size)
 
-    def __iter__(self) -> Iterator[Batch]:
-        for block in self.blocks():
-            yield from block.batches()
+    def draw(self, epoch: int) -> EpochDraw:
+        """Draw an epoch, counted from 0."""
+        return EpochDraw(self, self.plan.mixes_in(epoch))
 
-    def blocks(self) -> Iterator[Block]:
-        """Draw an epoch and yield it a block of steps at a time."""
-        mixed = self.plan.mixes_in(self.epoch)
-        draws = [EpochDraw(run, self.plan.batch_size, mixed) for run in self.runs]
-        self.mixes_inside = mixed and self.plan.mix_layer is not None
-        self.epoch += 1
-        whole = self.largest // self.plan.batch_size
-        for start in range(0, whole, self._block_steps):
-            stop = min(start + self._block_steps, whole)
-            yield self._block(draws, start, stop, self.plan.batch_size)
-        rest = self.largest - whole * self.plan.batch_size
-        if rest:
-            yield self._block(draws, whole, whole + 1, rest)
-
-    @property
-    def _block_steps(self) -> int:
-        row = int(np.prod(self.standardize.shift.shape[2:])) * 4 * self.plan.n_mixed
-        if self.plan.dropout:
-            row = max(row, sum(self.plan.hidden_sizes) * self._copies)
-        step = len(self.runs) * self.plan.batch_size * row
-        on_cpu = self.device.type == "cpu"
-        return max(1, (CPU_BLOCK_BYTES if on_cpu else GPU_BLOCK_BYTES) // step)
-
-    def _block(
-        self, draws: Sequence[EpochDraw], start: int, stop: int, batch_rows: int
-    ) -> Block:
-        first = start * self.plan.batch_size
-        n_rows = (stop - start) * batch_rows
-        parts = [
-            self._part(run, standardize, draw.take(first, n_rows, self._examples))
-            for run, standardize, draw in zip(
-                self.runs, self.own_standardize, draws, strict=True
-            )
-        ]
-        shape = (len(parts), stop - start, batch_rows)
-        inputs = torch.stack([part.inputs for part in parts])
-        inputs = self._noisy(inputs, first)
-        mass = torch.stack([part.mass for part in parts]).view(*shape, 1)
-        step_rows = self._step_rows(first, shape)
-        block = Block(
-            inputs=inputs.reshape(*shape[:2], -1, *inputs.shape[2:]),
-            targets=torch.stack([part.targets for part in parts]).view(*shape, -1),
-            mass=mass / step_rows[..., None, None],
-            step_rows=step_rows,
-            dropout=self._dropout_masks(first, shape),
-        )
-        if not self.mixes_inside:
-            return block
-        return replace(
-            block,
-            weights=torch.stack([part.weights for part in parts]).view(*shape, -1),
-            layers=self._draw_layers(shape[1]),
-        )
-
-    def _step_rows(self, first: int, shape: tuple[int, int, int]) -> Tensor:
+    def _step_rows(self) -> Tensor:
         """Return how many rows of each step are not padding, ``(runs, steps)``.
 
         A loss is divided by them and not by the weights of the step's rows, or weights
         would count within a minibatch only: of two classes that seldom meet in one,
         the heavier would weigh no more.
         """
-        _, steps, n_rows = shape
-        begins = first + n_rows * torch.arange(steps)
+        begins = self.plan.batch_size * torch.arange(self.steps)
         lengths = torch.tensor([len(run.training) for run in self.runs])
-        own = (lengths[:, None] - begins).clamp_(0, n_rows)
+        own = (lengths[:, None] - begins).clamp_(0, self.plan.batch_size)
         return own.to(self.device, self.dtype)
 
-    def _part(self, run: Run, standardize: Standardize, drawn: Drawn) -> Part:
-        numbers = drawn.numbers.to(self.device)
-        weights = drawn.weights.to(self.device, self.dtype)
-        shares = drawn.shares.to(self.device, self.dtype)
-        targets, mass = _mixed_targets(run, numbers, shares)
-        rows = run.training.inputs(numbers.view(-1)).unsqueeze(0)
-        inputs = standardize(rows).squeeze(0)
-        if not self.mixes_inside:
-            inputs = _mixed_inputs(inputs, weights)
-        return Part(inputs, targets, mass, weights)
 
-    def _noisy(self, inputs: Tensor, first: int) -> Tensor:
+class EpochDraw:
+    """Which rows all runs visit in one epoch, and what is mixed into them.
+
+    ``row_numbers``, the weights of the examples in the inputs, ``mix_weights``, and
+    those in the loss, ``weights``, are ``(runs, rows, examples)``; the first example is
+    the row itself. A run with fewer rows than the largest is padded with rows of no
+    weight, one that mixes fewer examples than others with the row itself.
+    """
+
+    def __init__(self, source: Minibatches, is_mixed: bool) -> None:
+        self.source, self.plan, self.runs = source, source.plan, source.runs
+        inside = is_mixed and self.plan.mix_layer is not None
+        self.layers = self._draw_layers() if inside else ()
+        vicinities = [
+            run.vicinity if is_mixed else replace(run.vicinity, alpha=0)
+            for run in self.runs
+        ]
+        # Noise and masks are drawn for all copies, whose number must not depend on a
+        # run's neighbours.
+        most = max(vicinity.n_examples for vicinity in vicinities)
+        shape = (len(self.runs), len(source), self.plan.n_mixed if inside else most)
+        row_numbers = np.zeros(shape, np.int64)
+        mix_weights, weights = np.zeros((2, *shape), np.float32)
+        for place, (run, vicinity) in enumerate(
+            zip(self.runs, vicinities, strict=True)
+        ):
+            drawn, own_weights = draw_rows(run, vicinity, self.plan.batch_size)
+            row_numbers[place, : len(drawn)] = drawn[:, :1]
+            own = place, slice(len(drawn)), slice(drawn.shape[1])
+            row_numbers[own], mix_weights[own] = drawn, own_weights
+            weights[own] = vicinity.target_weights(own_weights)
+        self.row_numbers = torch.from_numpy(row_numbers).to(source.device)
+        self.mix_weights = self._on_device(mix_weights)
+        self.weights = self._weighted(self._on_device(weights))
+
+    def _weighted(self, weights: Tensor) -> Tensor:
+        """Multiply by the weights of the rows, in place."""
+        for run, numbers, own in zip(self.runs, self.row_numbers, weights, strict=True):
+            if run.training.weights is not None:
+                own *= run.training.weight(numbers)
+        return weights
+
+    def _on_device(self, values: NDArray[Any]) -> Tensor:
+        return torch.from_numpy(values).to(self.source.device, self.source.dtype)
+
+    def _draw_layers(self) -> tuple[Layer, ...]:
+        steps, layer = self.source.steps, self.plan.mix_layer
+        if layer == "random":
+            n_layers = len(self.plan.hidden_sizes) + 1
+            alike = [
+                run.streams.layers.integers(n_layers, size=steps) for run in self.runs
+            ]
+            return tuple(alike[0].tolist())
+        return (layer or 0,) * steps
+
+    def mean_loss(self, losses: Tensor) -> Tensor:
+        """Return each run's mean over its rows by weight of the steps' losses.
+
+        ``losses`` is ``(runs, steps)``, the result ``(runs,)``.
+        """
+        return (losses * self.source.step_rows).sum(1) / self.weights.sum((1, 2))
+
+    def blocks(self) -> Iterator[Batch]:
+        """Yield the epoch, a block of steps at a time."""
+        size = self.plan.batch_size
+        whole = len(self.source) // size
+        for start in range(0, whole, self._block_steps):
+            yield self._block(start, min(start + self._block_steps, whole), size)
+        rest = len(self.source) - whole * size
+        if rest:
+            yield self._block(whole, whole + 1, rest)
+
+    @property
+    def _copies(self) -> int:
+        """How many rows enter the network for each virtual example."""
+        return self.row_numbers.shape[2] if self.layers else 1
+
+    @property
+    def _block_steps(self) -> int:
+        features = self.source.standardize.shift.shape[2:]
+        row = int(np.prod(features)) * 4 * self.plan.n_mixed
+        if self.plan.dropout:
+            row = max(row, sum(self.plan.hidden_sizes) * self._copies)
+        step = len(self.runs) * self.plan.batch_size * row
+        on_cpu = self.source.device.type == "cpu"
+        return max(1, (CPU_BLOCK_BYTES if on_cpu else GPU_BLOCK_BYTES) // step)
+
+    def _block(self, start: int, stop: int, step_size: int) -> Batch:
+        """Return the minibatches of the steps from ``start`` to ``stop``."""
+        first = start * self.plan.batch_size
+        rows = slice(first, first + (stop - start) * step_size)
+        shape = (len(self.runs), stop - start, step_size)
+        inputs = self._inputs(rows)
+        targets, weight = self._targets(rows)
+        mix_weights = self.mix_weights[:, rows].view(*shape, -1)
+        layers = self.layers[start:stop]
+        return Batch(
+            inputs.reshape(*shape[:2], -1, *inputs.shape[2:]),
+            targets.view(*shape, -1),
+            weight.view(*shape, 1) / self.source.step_rows[:, start:stop, None, None],
+            Mixture(mix_weights, layers) if layers else None,
+            self._dropout_masks(first, shape),
+        )
+
+    def _inputs(self, rows: slice) -> Tensor:
+        """Return what enters the networks, ``(runs, rows * copies, *features)``."""
+        numbers, weights = self.row_numbers[:, rows], self.mix_weights[:, rows]
+        raw = [
+            run.training.inputs(own.reshape(-1))
+            for run, own in zip(self.runs, numbers, strict=True)
+        ]
+        inputs = self.source.standardize(torch.stack(raw))
+        if weights.shape[2] > 1 and not self.layers:
+            examples = inputs.view(*weights.shape, -1)
+            inputs = mixed(examples, weights).view(
+                *weights.shape[:2], *inputs.shape[2:]
+            )
+        self._add_noise(inputs, rows.start)
+        return inputs
+
+    def _targets(self, rows: slice) -> tuple[Tensor, Tensor]:
+        """Return targets, ``(runs, rows, outputs)``, and weight, ``(runs, rows)``."""
+        numbers, weights = self.row_numbers[:, rows], self.weights[:, rows]
+        plain = [
+            run.training.targets.take(own)
+            for run, own in zip(self.runs, numbers, strict=True)
+        ]
+        weight = weights.sum(-1)
+        targets = mixed(torch.stack(plain), weights)
+        targets /= weight.clamp(min=1e-30).unsqueeze(-1)
+        for run, own in zip(self.runs, targets, strict=True):
+            smoothing = run.vicinity.label_smoothing
+            if smoothing:
+                own *= 1 - smoothing
+                own += smoothing / run.training.targets.n_classes
+        return targets, weight
+
+    def _add_noise(self, inputs: Tensor, first: int) -> None:
         for run, x in zip(self.runs, inputs, strict=True):
             if run.vicinity.noise_std:
                 own = x[: self._n_own(run, first)]
                 noise = run.streams.noise.standard_normal(own.shape, dtype=np.float32)
                 noise *= run.vicinity.noise_std
-                own += torch.from_numpy(noise).to(self.device)
-        return inputs
+                own += torch.from_numpy(noise).to(self.source.device)
 
     def _dropout_masks(
         self, first: int, shape: tuple[int, int, int]
@@ -315,7 +302,7 @@ class Minibatches:
                 2**64, size=(len(own), row_draws), dtype=np.uint64
             )
             np.less(drawn.view(np.uint16)[:, :width], keeping, out=own)
-        masks = torch.from_numpy(kept).to(self.device, self.dtype)
+        masks = self._on_device(kept)
         masks.mul_(2**16 / keeping)
         masks = masks.view(runs, steps, n_rows, width)
         return masks.split(self.plan.hidden_sizes, dim=-1)
@@ -327,63 +314,21 @@ class Minibatches:
         """
         return (len(run.training) - first) * self._copies
 
-    @property
-    def _examples(self) -> int | None:
-        """How many rows are mixed, where it must be the same for all runs."""
-        return self.plan.n_mixed if self.mixes_inside else None
-
-    @property
-    def _copies(self) -> int:
-        """How many rows enter the network for each virtual example."""
-        return self._examples or 1
-
-    def _draw_layers(self, steps: int) -> Sequence[int | str]:
-        if self.plan.mix_layer == "random":
-            n_layers = len(self.plan.hidden_sizes) + 1
-            alike = [
-                run.streams.layers.integers(n_layers, size=steps) for run in self.runs
-            ]
-            return [int(number) for number in alike[0]]
-        return [self.plan.mix_layer or 0] * steps
-
-
-def _mixed_inputs(inputs: Tensor, weights: Tensor) -> Tensor:
-    """Mix ``(rows * examples, *features)`` to ``(rows, *features)``."""
-    rows, examples = weights.shape
-    if examples == 1:
-        return inputs
-    split = inputs.view(rows, examples, -1)
-    mixed = split.mul_(weights.unsqueeze(-1)).sum(1)
-    return mixed.view(rows, *inputs.shape[1:])
-
-
-def _mixed_targets(run: Run, numbers: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
-    """Return targets, ``(rows, outputs)``, and the weight behind them, ``(rows,)``."""
-    shares = shares * run.training.weight(numbers)
-    mass = shares.sum(1)
-    mixed = (shares.unsqueeze(-1) * run.training.targets.take(numbers)).sum(1)
-    targets = mixed / mass.clamp(min=1e-30).unsqueeze(-1)
-    smoothing = run.vicinity.label_smoothing
-    if smoothing:
-        floor = smoothing / run.training.targets.n_classes
-        targets = (1 - smoothing) * targets + floor
-    return targets, mass
-
 
 class ValidationRows:
-    """The clean rows on which runs are judged."""
+    """The clean validation rows of several runs."""
 
     def __init__(self, runs: Sequence[Run]) -> None:
         self.portions = [run.validation for run in runs if run.validation is not None]
-        self._kept: list[tuple[Tensor, Tensor, Tensor]] | None = None
+        self._kept: list[Batch] | None = None
 
     def __len__(self) -> int:
         return max((len(portion) for portion in self.portions), default=0)
 
-    def blocks(self, chunk: int = 8192) -> Iterable[tuple[Tensor, Tensor, Tensor]]:
-        """Return blocks of raw inputs, targets and mass, ``(runs, rows, ...)``.
+    def batches(self, chunk: int = 8192) -> Iterable[Batch]:
+        """Return batches of raw inputs.
 
-        Runs with fewer rows than the largest are padded with rows of no mass.
+        Runs with fewer rows than the largest are padded with rows of no weight.
         """
         if len(self) <= chunk and self._n_bytes <= KEPT_BYTES:
             if self._kept is None:
@@ -400,18 +345,16 @@ class ValidationRows:
         width = int(np.prod(table.shape[1:])) + targets.width
         return 4 * width * len(self) * len(self.portions)
 
-    def _gathered(self, chunk: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    def _gathered(self, chunk: int) -> Iterator[Batch]:
         for chunk_rows in gen_batches(len(self), chunk):
             parts = [self._part(portion, chunk_rows) for portion in self.portions]
-            inputs, targets, mass = (
-                torch.stack(part) for part in zip(*parts, strict=True)
-            )
-            yield inputs, targets, mass
+            inputs, targets, weight = zip(*parts, strict=True)
+            yield Batch(torch.stack(inputs), torch.stack(targets), torch.stack(weight))
 
     def _part(self, portion: RowSubset, rows: slice) -> tuple[Tensor, Tensor, Tensor]:
         numbers = torch.arange(rows.start, rows.stop, device=portion.device)
         present = numbers < len(portion)
         numbers = numbers.clamp_(max=len(portion) - 1)
         total = portion.weight(torch.arange(len(portion), device=portion.device)).sum()
-        mass = portion.weight(numbers) * present / total
-        return portion.inputs(numbers), portion.targets.take(numbers), mass[:, None]
+        weight = portion.weight(numbers) * present / total
+        return portion.inputs(numbers), portion.targets.take(numbers), weight[:, None]

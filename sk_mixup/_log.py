@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from skorch import NeuralNet
 from skorch.callbacks import PrintLog, ProgressBar
-
-if TYPE_CHECKING:
-    from sk_mixup._net import MixupNet
 
 
 class QuietLog(PrintLog):
@@ -34,7 +32,7 @@ class QuietLog(PrintLog):
     def _to_print(self) -> bool:
         return self.sink is None or self.sink is print
 
-    def on_epoch_end(self, net: MixupNet, **kwargs: Any) -> None:
+    def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
         """Print a line if asked to."""
         if net.verbose or not self._to_print:
             super().on_epoch_end(net, **kwargs)

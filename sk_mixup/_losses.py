@@ -1,7 +1,7 @@
 """Losses on soft targets, each with its gradient written out.
 
 Every tensor has the run axis: outputs and targets are ``(..., runs, rows, outputs)``
-and ``mass``, the weight of a row over the number of the minibatch's rows, is
+and ``weight``, the weight of a row over the number of the minibatch's rows, is
 ``(..., runs, rows, 1)``: where rows weigh alike a loss is their mean in each run.
 """
 
@@ -14,12 +14,12 @@ from torch.nn import functional as F
 
 
 class Loss(nn.Module):
-    """Each run's sum of losses by mass, its gradient, and the link to predictions.
+    """Each run's sum of losses by weight, its gradient, and the link to predictions.
 
     Shape
     -----
     - outputs, targets: ``(..., runs, rows, outputs)``
-    - mass: ``(..., runs, rows, 1)``
+    - weight: ``(..., runs, rows, 1)``
     - result: ``(..., runs)``
 
     ``robust`` says whether a few wild targets have a bounded say, so that mean and
@@ -28,16 +28,16 @@ class Loss(nn.Module):
 
     robust: ClassVar[bool] = False
 
-    def forward(self, outputs: Tensor, targets: Tensor, mass: Tensor) -> Tensor:
+    def forward(self, outputs: Tensor, targets: Tensor, weight: Tensor) -> Tensor:
         rows = self.per_row(outputs, targets)
-        return (rows * mass.squeeze(-1)).sum(-1)
+        return (rows * weight.squeeze(-1)).sum(-1)
 
     @abstractmethod
     def per_row(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the loss of every row, ``(..., runs, rows)``."""
 
     @abstractmethod
-    def gradient(self, outputs: Tensor, targets: Tensor, mass: Tensor) -> Tensor:
+    def gradient(self, outputs: Tensor, targets: Tensor, weight: Tensor) -> Tensor:
         """Return the derivative of the loss in the outputs."""
 
     @abstractmethod
@@ -55,8 +55,8 @@ class SoftCrossEntropy(Loss):
     def per_row(self, outputs: Tensor, targets: Tensor) -> Tensor:
         return -(targets * F.log_softmax(outputs, -1)).sum(-1)
 
-    def gradient(self, outputs: Tensor, targets: Tensor, mass: Tensor) -> Tensor:
-        return torch.softmax(outputs, -1).sub_(targets).mul_(mass)
+    def gradient(self, outputs: Tensor, targets: Tensor, weight: Tensor) -> Tensor:
+        return torch.softmax(outputs, -1).sub_(targets).mul_(weight)
 
     def link(self) -> nn.Module:
         return nn.Softmax(-1)
@@ -70,8 +70,8 @@ class BinaryCrossEntropy(Loss):
             outputs, targets, reduction="none"
         ).sum(-1)
 
-    def gradient(self, outputs: Tensor, targets: Tensor, mass: Tensor) -> Tensor:
-        return torch.sigmoid(outputs).sub_(targets).mul_(mass)
+    def gradient(self, outputs: Tensor, targets: Tensor, weight: Tensor) -> Tensor:
+        return torch.sigmoid(outputs).sub_(targets).mul_(weight)
 
     def link(self) -> nn.Module:
         return nn.Sigmoid()
@@ -83,8 +83,8 @@ class SquaredError(Loss):
     def per_row(self, outputs: Tensor, targets: Tensor) -> Tensor:
         return (outputs - targets).square().mean(-1) / 2
 
-    def gradient(self, outputs: Tensor, targets: Tensor, mass: Tensor) -> Tensor:
-        return (outputs - targets).mul_(mass).div_(outputs.shape[-1])
+    def gradient(self, outputs: Tensor, targets: Tensor, weight: Tensor) -> Tensor:
+        return (outputs - targets).mul_(weight).div_(outputs.shape[-1])
 
     def link(self) -> nn.Module:
         return nn.Identity()
@@ -98,8 +98,8 @@ class AbsoluteError(SquaredError):
     def per_row(self, outputs: Tensor, targets: Tensor) -> Tensor:
         return (outputs - targets).abs().mean(-1)
 
-    def gradient(self, outputs: Tensor, targets: Tensor, mass: Tensor) -> Tensor:
-        return (outputs - targets).sign_().mul_(mass).div_(outputs.shape[-1])
+    def gradient(self, outputs: Tensor, targets: Tensor, weight: Tensor) -> Tensor:
+        return (outputs - targets).sign_().mul_(weight).div_(outputs.shape[-1])
 
 
 class HuberLoss(SquaredError):
@@ -113,6 +113,6 @@ class HuberLoss(SquaredError):
     def per_row(self, outputs: Tensor, targets: Tensor) -> Tensor:
         return F.huber_loss(outputs, targets, reduction="none").mean(-1)
 
-    def gradient(self, outputs: Tensor, targets: Tensor, mass: Tensor) -> Tensor:
+    def gradient(self, outputs: Tensor, targets: Tensor, weight: Tensor) -> Tensor:
         error = (outputs - targets).clamp_(-1, 1)
-        return error.mul_(mass).div_(outputs.shape[-1])
+        return error.mul_(weight).div_(outputs.shape[-1])

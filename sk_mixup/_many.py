@@ -16,7 +16,8 @@ from sk_mixup._estimator import (
 )
 from sk_mixup._memo import Memo
 from sk_mixup._modes import own_modes
-from sk_mixup._stacks import MAX_MEMORY, Progress, train
+from sk_mixup._progress import Progress
+from sk_mixup._stacks import MAX_MEMORY, train
 from sk_mixup._task import Start, Task
 
 

@@ -12,20 +12,15 @@ from numpy.typing import NDArray
 from skorch.utils import get_map_location
 from torch import Tensor
 
+from sk_mixup._callbacks import named_callback
 from sk_mixup._modes import own_modes
 from sk_mixup._modules import Network
 from sk_mixup._optimizer_state import State, joined, state_of_run
-from sk_mixup._records import (
-    RECORDS,
-    EpochHistory,
-    packed,
-    side_by_side,
-    stacked,
-    unpacked,
-)
+from sk_mixup._records import EpochHistory, Records, packed, side_by_side, unpacked
 from sk_mixup._storage import as_arrays, as_tensors, deep_copy
 
-WHILE_TRAINING = ("_step_function", "_progress", "_average", "_streams")
+#: Made anew from the rest when a net is read.
+DERIVED = ("module", "criterion_", "virtual_params_")
 
 
 class RecordingNet(skorch.NeuralNet):
@@ -43,61 +38,68 @@ class RecordingNet(skorch.NeuralNet):
     """
 
     module_: Network
-    running_: NDArray[np.bool_]
 
     def initialize_history(self) -> None:
         """Forget the losses of all epochs."""
         if self.history_ is None:
             self.history_: Any = EpochHistory()
         super().initialize_history()
-        self._begun = dict.fromkeys(("history_", *RECORDS), 0)
-        self._least: dict[str, float] = {}
-        self._stopped: dict[int, dict[str, Any]] = {}
-        self.ran_: list[NDArray[np.bool_]] = []
-        self.train_losses_: list[NDArray[np.float32]] = []
-        self.valid_losses_: list[NDArray[np.float32]] = []
-        self.valid_errors_: list[NDArray[np.float32]] = []
+        self.records_ = Records()
+        self._n_epochs_before = 0
+        self._lowest: dict[str, float] = {}
+        self._stopped: dict[int, State] = {}
 
-    def _record(self, key: str, epochs: list[NDArray[Any]], figures: Tensor) -> None:
-        """Record an epoch's figures of the runs that have not stopped."""
-        own = figures.cpu().numpy()
-        epochs.append(np.where(self.running_, own, np.nan).astype(own.dtype))
-        self._note(key, float(own[self.running_].mean()))
+    @property
+    def train_losses_(self) -> list[NDArray[np.floating]]:
+        return self.records_.figures["train_loss"]
+
+    @property
+    def valid_losses_(self) -> list[NDArray[np.floating]]:
+        return self.records_.figures["valid_loss"]
+
+    @property
+    def valid_errors_(self) -> list[NDArray[np.floating]]:
+        return self.records_.figures["valid_error"]
+
+    @property
+    def ran_(self) -> list[NDArray[np.bool_]]:
+        return self.records_.figures["ran"]
+
+    def begin_records(self) -> None:
+        """Note that a training begins here."""
+        self._n_epochs_before = len(self.history)
+        self.records_.begin()
+
+    def record_loss(self, key: str, losses: Tensor, running: NDArray[np.bool_]) -> None:
+        """Record an epoch's losses, or errors, of the runs that have not stopped."""
+        own = losses.cpu().numpy()
+        kept = np.where(running, own, np.nan).astype(own.dtype)
+        self.records_.figures[key].append(kept)
+        self._note(key, float(own[running].mean()))
 
     def _note(self, key: str, figure: float) -> None:
         """Write a figure of this epoch down, and whether it is the lowest so far."""
-        least = self._least.get(key, np.inf)
+        lowest = self._lowest.get(key, np.inf)
         self.history.record(key, figure)
-        self.history.record(f"{key}_best", figure < least)
-        self._least[key] = min(figure, least)
+        self.history.record(f"{key}_best", figure < lowest)
+        self._lowest[key] = min(figure, lowest)
 
     def latest_epochs(self) -> list[dict[str, Any]]:
         """Return the history of the last training.
 
         An epoch that a callback has cut short has no loss and does not count.
         """
-        new = range(self._begun["history_"], len(self.history))
+        new = range(self._n_epochs_before, len(self.history))
         return [self.history[n] for n in new if "train_loss" in self.history[n]]
 
     def first_bad_epoch(self) -> int | None:
         """Return the first epoch, from 1, in which a run's loss was not finite."""
-        before = self._begun["ran_"]
-        bad = [
-            before + number
-            for name in ("train_losses_", "valid_losses_")
-            for number, losses in enumerate(getattr(self, name)[self._begun[name] :])
-            if not np.isfinite(losses[self.ran_[before + number]]).all()
-        ]
-        return min(bad) + 1 if bad else None
+        return self.records_.first_bad_epoch()
 
     def take_training_from(self, parts: Sequence[tuple[RecordingNet, range]]) -> None:
         """Take history and optimiser state of the runs that this net was made of."""
-        for name in RECORDS:
-            setattr(self, name, side_by_side(name, parts))
-        n_epochs = sum(bool(ran.any()) for ran in self.ran_)
-        for name in RECORDS:
-            del getattr(self, name)[n_epochs:]
-        for epoch in range(n_epochs):
+        self.records_ = side_by_side([(net.records_, runs) for net, runs in parts])
+        for epoch in range(len(self.ran_)):
             self._record_epoch(epoch, parts)
         self._take_optimizer_state(parts)
 
@@ -106,24 +108,23 @@ class RecordingNet(skorch.NeuralNet):
     ) -> None:
         self.history.new_epoch()
         self.history.record("epoch", epoch + 1)
-        for key, name in (
-            ("train_loss", "train_losses_"),
-            ("valid_loss", "valid_losses_"),
-            ("valid_error", "valid_errors_"),
-        ):
-            losses = getattr(self, name)
-            if epoch < len(losses):  # training that diverged ends before it is judged
-                self._note(key, float(losses[epoch][self.ran_[epoch]].mean()))
-        told = [
-            {**net.history[epoch], "runs": len(runs) / net.module_.runs}
+        ran = self.ran_[epoch]
+        for key in ("train_loss", "valid_loss", "valid_error"):
+            losses = self.records_.figures[key]
+            if epoch < len(losses):  # a training that diverged ends before validation
+                self._note(key, float(losses[epoch][ran].mean()))
+        entries = [
+            (net.history[epoch], len(runs) / net.module_.runs)
             for net, runs in parts
             if epoch < len(net.history)
         ]
         for key in ("train_batch_count", "valid_batch_count"):
-            counts = [each[key] for each in told if key in each]
+            counts = [entry[key] for entry, _ in entries if key in entry]
             if counts:
                 self.history.record(key, max(counts))
-        seconds = [each["dur"] * each["runs"] for each in told if "dur" in each]
+        seconds = [
+            entry["dur"] * fraction for entry, fraction in entries if "dur" in entry
+        ]
         if seconds:
             self.history.record("dur", max(seconds))
 
@@ -138,7 +139,7 @@ class RecordingNet(skorch.NeuralNet):
     def optimizer_state(self, run: int) -> State:
         """Return a run's part of the optimiser's state, as of its stop."""
         if run in self._stopped:
-            return dict(self._stopped[run]["optimizer"])
+            return dict(self._stopped[run])
         return state_of_run(self.optimizer_, run)
 
     def copy_to_train_on(self) -> RecordingNet:
@@ -148,27 +149,28 @@ class RecordingNet(skorch.NeuralNet):
         would take longer to copy than the next epoch to train. Callbacks, which are the
         user's, are shared too.
         """
-        records = [self.history, *(getattr(self, name) for name in RECORDS)]
         callbacks = [named_callback(each)[1] for each in self.callbacks]
-        shared: dict[int, Any] = {id(each): each for each in callbacks}
-        shared |= {id(each): type(each)(each) for each in records}
-        history = shared[id(self.history)]
+        history = EpochHistory(self.history)
         if history:  # whose last epoch a callback may write to before the next begins
             history[-1] = copy.deepcopy(history[-1])
+        shared: dict[int, Any] = {id(each): each for each in callbacks}
+        shared[id(self.history)] = history
+        shared[id(self.records_)] = self.records_.copy()
         return copy.deepcopy(self, shared)
+
+    @property
+    def _lasting(self) -> dict[str, Any]:
+        """All attributes but that which a training needs while it runs."""
+        return {key: own for key, own in vars(self).items() if key != "session_"}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> RecordingNet:
         """Leave out what a training needs."""
-        lasting = {k: own for k, own in vars(self).items() if k not in WHILE_TRAINING}
-        twin: RecordingNet = deep_copy(self, lasting, memo)
+        twin: RecordingNet = deep_copy(self, self._lasting, memo)
         return twin
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a net is made of: arrays, each once, and plain values."""
-        left_out = {*WHILE_TRAINING, "module", "criterion_", "virtual_params_"}
-        state = {k: own for k, own in vars(self).items() if k not in left_out}
-        for name in RECORDS:
-            state[name] = stacked(state[name])
+        state = {key: own for key, own in self._lasting.items() if key not in DERIVED}
         state["history_"] = packed(self.history)
         state["device"] = str(self.device)
         state["optimizer_"] = as_arrays(self.optimizer_.state_dict())
@@ -181,8 +183,6 @@ class RecordingNet(skorch.NeuralNet):
     def _set_state(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state | {"verbose": 0})  # optimisers are made in silence
         self.history_ = unpacked(state["history_"])
-        for name in RECORDS:
-            setattr(self, name, [] if state[name] is None else list(state[name]))
         self.device = get_map_location(state["device"])  # warns if there is none
         self.module: Network = self.module_
         self.module_.to(self.device)
@@ -191,8 +191,3 @@ class RecordingNet(skorch.NeuralNet):
         self._initialize_optimizer()
         self.optimizer_.load_state_dict(as_tensors(state["optimizer_"]))
         self.verbose: int = state["verbose"]
-
-
-def named_callback(callback: Any) -> tuple[Any, Any]:
-    """Return the name, None if there is none, and the callback."""
-    return callback if isinstance(callback, tuple) else (None, callback)

@@ -7,19 +7,106 @@ here copies past epochs, and a stored epoch takes some tens of bytes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from skorch.history import History
 
-if TYPE_CHECKING:
-    from sk_mixup._recording_net import RecordingNet
+Figures = NDArray[Any]
 
-RECORDS = ("train_losses_", "valid_losses_", "valid_errors_", "ran_")
+LOSSES = ("train_loss", "valid_loss")
+
+#: What is recorded of a run in an epoch before which it has stopped.
+NOTHING: dict[str, Any] = {
+    "train_loss": np.float32(np.nan),
+    "valid_loss": np.float32(np.nan),
+    "valid_error": np.float32(np.nan),
+    "ran": False,
+}
 
 #: Types that a column of an array gives back as they were.
 PLAIN: dict[Any, Any] = {float: np.float64, bool: np.bool_}
+
+
+class Records:
+    """The figures of all runs, an array of shape ``(n_runs,)`` an epoch.
+
+    ``figures`` has a list for each of "train_loss", "valid_loss", "valid_error" and
+    "ran", which runs had not stopped.
+    """
+
+    def __init__(self) -> None:
+        self.figures: dict[str, list[Figures]] = {key: [] for key in NOTHING}
+        self.begin()
+
+    def begin(self) -> None:
+        """Note that a training begins here."""
+        self.begun = {key: len(epochs) for key, epochs in self.figures.items()}
+
+    def latest(self, key: str) -> list[Figures]:
+        """Return the figures of the last training."""
+        return self.figures[key][self.begun[key] :]
+
+    def first_bad_epoch(self) -> int | None:
+        """Return the last training's first epoch with a loss that is not finite.
+
+        Epochs are counted from 1 at the first training; runs that have stopped have
+        no loss.
+        """
+        ran = self.latest("ran")
+        bad = [
+            number
+            for key in LOSSES
+            for number, losses in enumerate(self.latest(key))
+            if not np.isfinite(losses[ran[number]]).all()
+        ]
+        return self.begun["ran"] + min(bad) + 1 if bad else None
+
+    def copy(self) -> Records:
+        """Return records to go on with, which share the figures."""
+        twin = Records()
+        twin.figures = {key: list(epochs) for key, epochs in self.figures.items()}
+        twin.begun = dict(self.begun)
+        return twin
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return one array for each list, None for an empty one."""
+        columns = {k: np.stack(v) if v else None for k, v in self.figures.items()}
+        return {"columns": columns, "begun": self.begun}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        columns = state["columns"].items()
+        self.figures = {k: [] if v is None else list(v) for k, v in columns}
+        self.begun = state["begun"]
+
+
+def side_by_side(parts: Sequence[tuple[Records, range]]) -> Records:
+    """Return the records of some runs of each part, as far as any of them ran.
+
+    Where a run has no figures any more they are NaN, or False for whether it ran.
+    """
+    joined = Records()
+    for key, nothing in NOTHING.items():
+        columns = [
+            (records.figures[key], slice(runs.start, runs.stop))
+            for records, runs in parts
+        ]
+        for epoch in range(max(len(epochs) for epochs, _ in columns)):
+            joined.figures[key].append(
+                np.concatenate(
+                    [
+                        epochs[epoch][runs]
+                        if epoch < len(epochs)
+                        else np.full(runs.stop - runs.start, nothing)
+                        for epochs, runs in columns
+                    ]
+                )
+            )
+    n_epochs = sum(bool(ran.any()) for ran in joined.figures["ran"])
+    for epochs in joined.figures.values():
+        del epochs[n_epochs:]
+    return joined
 
 
 class EpochHistory(History):
@@ -72,28 +159,3 @@ def _compact(values: list[Any]) -> Any:
     if kind is int:
         return np.array(values, dtype=np.int32)
     return np.array(values, dtype=PLAIN[kind]) if kind in PLAIN else values
-
-
-def stacked(figures: list[NDArray[Any]]) -> NDArray[Any] | None:
-    """Return the epochs' figures as one array, None if there are none."""
-    return np.stack(figures) if figures else None
-
-
-def side_by_side(
-    name: str, parts: Sequence[tuple[RecordingNet, range]]
-) -> list[NDArray[Any]]:
-    """Return the epochs of all runs: NaN or False where a run had none left."""
-    epochs = [
-        [figures[runs.start : runs.stop] for figures in getattr(net, name)]
-        for net, runs in parts
-    ]
-    nothing = False if name == "ran_" else np.float32(np.nan)
-    missing = [np.full(len(runs), nothing) for _, runs in parts]
-    joined = []
-    for epoch in range(max(map(len, epochs))):
-        figures = [
-            own[epoch] if epoch < len(own) else none
-            for own, none in zip(epochs, missing, strict=True)
-        ]
-        joined.append(np.concatenate(figures))
-    return joined

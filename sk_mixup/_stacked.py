@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -12,48 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
+from sk_mixup._batch import Batch, Step
 from sk_mixup._losses import Loss
 from sk_mixup._moments import Figures, Moments
 from sk_mixup._storage import ArrayModule
-
-
-@dataclass(frozen=True)
-class Mixture:
-    """How the copies of a row are mixed inside the network.
-
-    ``weights`` is ``(runs, rows, examples)``; ``layer`` is the number of hidden layers
-    before the mix, or the name of a submodule of a user's module.
-    """
-
-    weights: Tensor
-    layer: int | str
-
-    def __call__(self, hidden: Tensor) -> Tensor:
-        """Mix ``(runs, rows * examples, ...)`` to ``(runs, rows, ...)``."""
-        runs, rows, examples = self.weights.shape
-        split = hidden.reshape(runs, rows, examples, -1)
-        mixed = (split * self.weights.unsqueeze(-1)).sum(2)
-        return mixed.reshape(runs, rows, *hidden.shape[2:])
-
-    def spread(self, gradient: Tensor) -> Tensor:
-        """Carry a gradient back to ``(runs, rows * examples, n)``."""
-        runs, rows, examples = self.weights.shape
-        spread = gradient.unsqueeze(2) * self.weights.unsqueeze(-1)
-        return spread.reshape(runs, rows * examples, -1)
-
-
-@dataclass(frozen=True)
-class Batch:
-    """One minibatch of every run, ready for the step."""
-
-    inputs: Tensor
-    targets: Tensor
-    mass: Tensor
-    mixture: Mixture | None = None
-    dropout: tuple[Tensor, ...] = ()
-
-
-Step = Callable[[Batch], Tensor]
 
 
 class StackedLinear:
@@ -280,7 +241,7 @@ class MLPStep:
     @torch.no_grad()
     def __call__(self, batch: Batch) -> Tensor:
         inputs, outputs = self._forward(batch)
-        gradient = self.loss.gradient(outputs, batch.targets, batch.mass)
+        gradient = self.loss.gradient(outputs, batch.targets, batch.weight)
         self._backward(inputs, gradient, batch)
         return outputs
 

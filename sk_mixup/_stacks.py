@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from threading import Event
 from typing import Any, NamedTuple
 
-from tqdm.auto import tqdm
-
-from sk_mixup._duration import Forecast
 from sk_mixup._epoch import Minibatches
 from sk_mixup._modules import Network
 from sk_mixup._net import MixupNet
+from sk_mixup._progress import Progress
 from sk_mixup._task import Recipe, Task
 from sk_mixup._threads import one_thread, torch_threads, without_denormals
 
@@ -36,41 +32,6 @@ class Stack(NamedTuple):
     threads: int
 
 
-class Progress:
-    """How far a training is, shown as a bar if asked for, and whether it must stop."""
-
-    def __init__(self, visible: bool = False) -> None:
-        # A bar that is disabled would start tqdm's thread all the same.
-        self.bar: tqdm[Any] | None = None
-        if visible:
-            self.bar = tqdm(unit="epoch", desc="networks x epochs")
-        self.forecast = Forecast(None if visible else sys.stderr)
-        self._share = 1.0
-        self.stop = Event()
-
-    def __enter__(self) -> Progress:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self.bar is not None:
-            self.bar.close()
-
-    def expect(self, tasks: Sequence[Task], at_once: int) -> None:
-        """Reckon with the epochs of all runs of the tasks, so many trained at once."""
-        epochs = sum(task.n_epochs for task in tasks)
-        if self.bar is not None:
-            self.bar.total = (self.bar.total or 0) + epochs
-        self._share = at_once / max(1, epochs)
-        if not any(task.verbose for task in tasks):
-            self.forecast.begin()
-
-    def epoch_done(self, n_runs: int) -> None:
-        """Note that so many runs have finished an epoch."""
-        if self.bar is not None:
-            self.bar.update(n_runs)
-        self.forecast.after(n_runs * self._share)
-
-
 def train(
     tasks: Sequence[Task],
     max_memory: int = MAX_MEMORY,
@@ -81,7 +42,11 @@ def train(
     with one_thread() as threads:
         stacks = plan_stacks(tasks, threads, max_memory)
         stacked = [_stacked(tasks, stack) for stack in stacks]
-        progress.expect(stacked, min(threads, len(stacks)))
+        progress.expect(
+            sum(task.n_epochs for task in tasks),
+            at_once=min(threads, len(stacks)),
+            printed=any(task.verbose for task in tasks),
+        )
         nets = _train_stacks(stacked, stacks, threads, progress)
         found: dict[int, list[tuple[MixupNet, range]]] = defaultdict(list)
         for stack, net in zip(stacks, nets, strict=True):

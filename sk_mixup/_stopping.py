@@ -1,8 +1,8 @@
-"""When training ends: the rows left out say which epoch was the best."""
+"""When training ends: the validation rows say which epoch was the best."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -10,12 +10,20 @@ from numpy.typing import NDArray
 from skorch.callbacks import Callback
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from sk_mixup._net import MixupNet
+from sk_mixup._modules import Network
+from sk_mixup._session import EndOfTraining, TrainingSession
 
 
-class EndOfTraining(Exception):  # noqa: N818 - a signal, not an error
-    """No more epochs are to be trained."""
+class ValidatedNet(Protocol):
+    """What is read of a net here."""
+
+    history: Any
+    module_: Network
+    session_: TrainingSession
+    valid_losses_: list[NDArray[np.floating]]
+
+    def keep_stopped(self, stopping: NDArray[np.intp]) -> None:
+        """Keep what belongs to runs that stop while others go on."""
 
 
 def _means_of_owners(
@@ -29,7 +37,7 @@ def _means_of_owners(
 class BestEpoch(Callback):
     """Keep the weights of each estimator's best epoch on clean rows, and stop in time.
 
-    The runs of an estimator are judged by their mean loss, each on its own rows, and
+    The runs of an estimator are validated by their mean loss, each on its own rows, and
     stop together after ``patience`` epochs without a lower one; the training ends when
     all have stopped, and every run takes its best weights back.
 
@@ -43,7 +51,7 @@ class BestEpoch(Callback):
         self.patience = patience
         self.best_: dict[str, Tensor] = {}
 
-    def on_train_begin(self, net: MixupNet, **kwargs: Any) -> None:
+    def on_train_begin(self, net: ValidatedNet, **kwargs: Any) -> None:
         """Forget all earlier bests."""
         runs = net.module_.runs
         self.best_losses_ = np.full(runs, np.inf)
@@ -51,24 +59,25 @@ class BestEpoch(Callback):
         self.n_epochs_ = 0
         self.best_ = {}
 
-    def on_epoch_end(self, net: MixupNet, **kwargs: Any) -> None:
+    def on_epoch_end(self, net: ValidatedNet, **kwargs: Any) -> None:
         """Note which runs have improved; stop when none is left."""
         if "valid_loss" not in net.history[-1]:
-            return  # an epoch of `partial_fit`, which leaves no rows out
-        losses = _means_of_owners(net.valid_losses_[-1], net.owners_)
+            return  # an epoch of `partial_fit`, which holds no rows out
+        session = net.session_
+        losses = _means_of_owners(net.valid_losses_[-1], session.owners)
         self.n_epochs_ += 1
-        improved = net.running_ & (losses < self.best_losses_)
+        improved = session.running & (losses < self.best_losses_)
         self.best_losses_[improved] = losses[improved]
         self.best_epochs_[improved] = self.n_epochs_
         net.module_.body.keep(torch.from_numpy(improved), self.best_)
         patient = self.n_epochs_ - self.best_epochs_ < self.patience
-        stopping = net.running_ & ~patient
-        net.running_ &= patient
-        if not net.running_.any():
+        stopping = session.running & ~patient
+        session.running &= patient
+        if not session.running.any():
             raise EndOfTraining
         net.keep_stopped(np.flatnonzero(stopping))
 
-    def restore(self, net: MixupNet) -> None:
+    def restore(self, net: ValidatedNet) -> None:
         """Take the best weights back, which no callback can prevent."""
         if self.best_:
             net.module_.body.restore(self.best_)

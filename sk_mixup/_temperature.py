@@ -28,15 +28,19 @@ def fitted_temperature(network: Network, loss: Loss, runs: list[Run]) -> float:
     n_rows = sum(len(portion) for portion in rows.portions)
     with torch.inference_mode():
         judged = [
-            (network(inputs).double(), targets.double(), mass.double())
-            for inputs, targets, mass in rows.blocks()
+            (
+                network(batch.inputs).double(),
+                batch.targets.double(),
+                batch.weight.double(),
+            )
+            for batch in rows.batches()
         ]
 
         def objective(log_temperature: float) -> float:
             temperature = float(np.exp(log_temperature))
             losses = [
-                loss(outputs / temperature, targets, mass).mean()
-                for outputs, targets, mass in judged
+                loss(outputs / temperature, targets, weight).mean()
+                for outputs, targets, weight in judged
             ]
             return float(sum(losses)) * n_rows + log_temperature**2 / 2
 

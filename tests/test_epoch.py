@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from sk_mixup import MixupClassifier, _epoch
-from sk_mixup._epoch import EpochDraw, Minibatches, Plan, ValidationRows
+from sk_mixup._epoch import Minibatches, Plan, ValidationRows, draw_rows
 from sk_mixup._modules import Standardize
 from sk_mixup._run import Run
 from sk_mixup._streams import Streams
@@ -64,9 +64,20 @@ def make_minibatches(*runs, shift=0.0, scale=1.0, **plan):
     return Minibatches(runs, plan, Standardize(*figures))
 
 
+def batches_of(minibatches, epoch=0):
+    """List the minibatches of an epoch."""
+    blocks = minibatches.draw(epoch).blocks()
+    return [batch for block in blocks for batch in block.steps()]
+
+
+def draw(run):
+    """Draw row numbers and weights, ``(n_rows, examples)``, of a mixed epoch."""
+    return draw_rows(run, run.vicinity, 8)
+
+
 def parts(batch, run):
     """List what one run gets of a minibatch, its padding left out."""
-    real = batch.mass[run, :, 0] > 0
+    real = batch.weight[run, :, 0] > 0
     copies = batch.inputs.shape[1] // batch.targets.shape[1]
     kept = real.repeat_interleave(copies)
     masks = [mask[run][kept[: mask.shape[1]]] for mask in batch.dropout]
@@ -74,7 +85,7 @@ def parts(batch, run):
     return [
         batch.inputs[run][kept],
         batch.targets[run][real],
-        batch.mass[run][real],
+        batch.weight[run][real],
         *masks,
         *weights,
     ]
@@ -82,7 +93,11 @@ def parts(batch, run):
 
 def epochs(minibatches, run, n_epochs=3):
     """List what one run gets of some epochs."""
-    return [parts(batch, run) for _ in range(n_epochs) for batch in minibatches]
+    return [
+        parts(batch, run)
+        for epoch in range(n_epochs)
+        for batch in batches_of(minibatches, epoch)
+    ]
 
 
 # Streams.
@@ -109,23 +124,24 @@ def test_streams_depend_on_seed_and_member_alone(name):
 
 @pytest.mark.parametrize("vicinity", VICINITIES)
 def test_first_column_of_a_draw_is_the_row_itself(vicinity):
-    draw = EpochDraw(make_run(30, vicinity), 8, mixed=True)
+    row_numbers, weights = draw(make_run(30, vicinity))
     order = Streams(5, 0).order.permutation(30)
-    np.testing.assert_array_equal(draw.rows[:, 0], order)
-    assert draw.rows.shape == draw.weights.shape == (30, vicinity.n_examples)
+    np.testing.assert_array_equal(row_numbers[:, 0], order)
+    assert row_numbers.shape == weights.shape == (30, vicinity.n_examples)
 
 
 def test_erm_and_mixup_visit_rows_in_one_order():
     erm, mixup = make_run(30, ERM), make_run(30, MIXUP)
     for _ in range(3):
-        orders = [EpochDraw(run, 8, mixed=True).rows[:, 0] for run in (erm, mixup)]
+        orders = [draw(run)[0][:, 0] for run in (erm, mixup)]
         np.testing.assert_array_equal(*orders)
 
 
 def test_an_unmixed_epoch_is_one_of_erm():
-    draw = EpochDraw(make_run(30, replace(MIXUP, n_mixed=3)), 8, mixed=False)
-    np.testing.assert_array_equal(draw.weights, np.ones((30, 1)))
-    assert draw.rows.shape == (30, 1)
+    run = make_run(30, replace(MIXUP, n_mixed=3))
+    unmixed = make_minibatches(run, warmup_epochs=1).draw(0)
+    assert unmixed.mix_weights.tolist() == [[[1.0]] * 30]
+    assert unmixed.row_numbers.shape == (1, 30, 1)
 
 
 @pytest.mark.parametrize(
@@ -154,10 +170,9 @@ def test_partners_outside_the_table_are_refused(answer, message):
         def fit(self, rows):
             return lambda order, batch_size, n_partners, generator: answer(order)
 
-    with pytest.raises(
-        ValueError, match=r"Wrong\(\) drew .*" + message.lstrip("drew ")
-    ):
-        EpochDraw(make_run(30, replace(MIXUP, pairing=Wrong())), 8, mixed=True)
+    message = r"Wrong\(\) drew .*" + message.removeprefix("drew ")
+    with pytest.raises(ValueError, match=message):
+        draw(make_run(30, replace(MIXUP, pairing=Wrong())))
 
 
 @pytest.mark.parametrize("answer", [np.ndarray.tolist, lambda rows: rows * 1.0])
@@ -167,7 +182,7 @@ def test_partners_are_whole_numbers_in_an_array(answer):
             return lambda order, *others: answer(order[:, None])
 
     with pytest.raises(TypeError, match="must draw row numbers as an array of integ"):
-        EpochDraw(make_run(30, replace(MIXUP, pairing=Wrong())), 8, mixed=True)
+        draw(make_run(30, replace(MIXUP, pairing=Wrong())))
 
 
 @pytest.mark.parametrize("kind", [np.uint64, np.int8])
@@ -176,9 +191,9 @@ def test_partners_may_be_integers_of_any_kind(kind):
         def fit(self, rows):
             return lambda order, *others: ((order[:, None] + 1) % 30).astype(kind)
 
-    draw = EpochDraw(make_run(30, replace(MIXUP, pairing=Next())), 8, mixed=True)
-    assert draw.rows.dtype == np.int64
-    np.testing.assert_array_equal(draw.rows[:, 1], (draw.rows[:, 0] + 1) % 30)
+    row_numbers, _ = draw(make_run(30, replace(MIXUP, pairing=Next())))
+    assert row_numbers.dtype == np.int64
+    np.testing.assert_array_equal(row_numbers[:, 1], (row_numbers[:, 0] + 1) % 30)
 
 
 # Minibatches.
@@ -188,7 +203,7 @@ def test_partners_may_be_integers_of_any_kind(kind):
 def test_an_epoch_of_erm_visits_every_row_once(n_rows, batch_size):
     run = make_run(n_rows, ERM)
     minibatches = make_minibatches(run, batch_size=batch_size)
-    batches = list(minibatches)
+    batches = batches_of(minibatches)
     order = Streams(5, 0).order.permutation(n_rows)
     seen = torch.cat([batch.inputs[0] for batch in batches])
     assert torch.equal(seen, torch.from_numpy(rows_of(n_rows)[order]))
@@ -202,19 +217,18 @@ def test_an_epoch_of_erm_visits_every_row_once(n_rows, batch_size):
 @pytest.mark.parametrize("n_mixed", [2, 3])
 def test_rows_and_targets_are_mixed_as_drawn(n_mixed, weights_per):
     vicinity = replace(MIXUP, n_mixed=n_mixed, weights_per=weights_per)
-    draw = EpochDraw(make_run(21, vicinity), 8, mixed=True)
-    batches = list(make_minibatches(make_run(21, vicinity)))
+    row_numbers, weights = map(torch.from_numpy, draw(make_run(21, vicinity)))
+    batches = batches_of(make_minibatches(make_run(21, vicinity)))
     X, one_hot = torch.from_numpy(rows_of(21)), torch.eye(3)[torch.arange(21) % 3]
-    rows, weights = torch.from_numpy(draw.rows), torch.from_numpy(draw.weights)
     for values, name in ((X, "inputs"), (one_hot, "targets")):
-        expected = torch.einsum("ref,re->rf", values[rows], weights)
+        expected = torch.einsum("ref,re->rf", values[row_numbers], weights)
         mixed = torch.cat([getattr(batch, name)[0] for batch in batches])
         torch.testing.assert_close(mixed, expected)
 
 
 def test_hidden_mixing_carries_the_same_rows_along():
-    at_input = list(make_minibatches(make_run(21)))
-    within = list(make_minibatches(make_run(21), mix_layer=1, n_mixed=2))
+    at_input = batches_of(make_minibatches(make_run(21)))
+    within = batches_of(make_minibatches(make_run(21), mix_layer=1, n_mixed=2))
     for one, other in zip(at_input, within, strict=True):
         assert other.inputs.shape[1] == 2 * one.inputs.shape[1]
         torch.testing.assert_close(other.mixture(other.inputs), one.inputs)
@@ -224,30 +238,31 @@ def test_hidden_mixing_carries_the_same_rows_along():
 def test_a_virtual_example_weighs_what_its_rows_weigh():
     weights = np.arange(1, 22) / 11
     vicinity = replace(MIXUP, n_mixed=3, weights_per="example")
-    draw = EpochDraw(make_run(21, vicinity), 8, mixed=True)
-    shares = draw.weights * weights[draw.rows]
-    blocks = list(make_minibatches(make_run(21, vicinity, weights=weights)).blocks())
-    targets = torch.cat([block.targets[0].flatten(0, 1) for block in blocks])
-    mass = [(b.mass * b.step_rows[..., None, None])[0].flatten() for b in blocks]
-    np.testing.assert_allclose(torch.cat(mass), shares.sum(axis=1), rtol=1e-5)
-    expected = (shares[..., None] * np.eye(3)[draw.rows % 3]).sum(axis=1)
-    expected /= shares.sum(axis=1, keepdims=True)
+    row_numbers, own = draw(make_run(21, vicinity))
+    own = own * weights[row_numbers]
+    batches = batches_of(make_minibatches(make_run(21, vicinity, weights=weights)))
+    targets = torch.cat([batch.targets[0] for batch in batches])
+    weight = torch.cat([b.weight[0, :, 0] * len(b.weight[0]) for b in batches])
+    np.testing.assert_allclose(weight, own.sum(axis=1), rtol=1e-5)
+    expected = (own[..., None] * np.eye(3)[row_numbers % 3]).sum(axis=1)
+    expected /= own.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(targets, expected, rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.parametrize("vicinity", VICINITIES)
-def test_mass_of_every_step_sums_to_one_where_rows_weigh_alike(vicinity):
-    for batch in make_minibatches(make_run(21, vicinity), make_run(18, vicinity)):
-        torch.testing.assert_close(batch.mass.sum(1), torch.ones(2, 1))
-        whole = batch.targets.sum(-1)[batch.mass[..., 0] > 0]
+def test_weight_of_every_step_sums_to_one_where_rows_weigh_alike(vicinity):
+    runs = make_run(21, vicinity), make_run(18, vicinity)
+    for batch in batches_of(make_minibatches(*runs)):
+        torch.testing.assert_close(batch.weight.sum(1), torch.ones(2, 1))
+        whole = batch.targets.sum(-1)[batch.weight[..., 0] > 0]
         torch.testing.assert_close(whole, torch.ones_like(whole))
 
 
 def test_the_dominant_target_is_a_plain_label():
     vicinity = replace(MIXUP, mix_target="dominant", weights_per="example")
-    draw = EpochDraw(make_run(21, vicinity), 8, mixed=True)
-    heaviest = draw.rows[np.arange(21), draw.weights.argmax(axis=1)]
-    batches = make_minibatches(make_run(21, vicinity))
+    row_numbers, weights = draw(make_run(21, vicinity))
+    heaviest = row_numbers[np.arange(21), weights.argmax(axis=1)]
+    batches = batches_of(make_minibatches(make_run(21, vicinity)))
     targets = torch.cat([batch.targets[0] for batch in batches])
     assert torch.equal(targets, torch.eye(3)[torch.from_numpy(heaviest % 3)])
 
@@ -257,17 +272,18 @@ def test_smoothing_commutes_with_mixing(mix_target):
     """Mixing smoothed labels and smoothing mixed ones give the same targets."""
     plain = replace(MIXUP, mix_target=mix_target)
     smooth = replace(plain, label_smoothing=0.3)
-    draw = EpochDraw(make_run(21, plain), 8, mixed=True)
+    row_numbers, weights = draw(make_run(21, plain))
     labels = np.full((21, 3), 0.3 / 3) + 0.7 * np.eye(3)[np.arange(21) % 3]
-    shares = plain.target_weights(draw.weights)
-    expected = (shares[..., None] * labels[draw.rows]).sum(axis=1)
-    batches = list(make_minibatches(make_run(21, smooth)))
+    weights = plain.target_weights(weights)
+    expected = (weights[..., None] * labels[row_numbers]).sum(axis=1)
+    batches = batches_of(make_minibatches(make_run(21, smooth)))
     targets = torch.cat([batch.targets[0] for batch in batches])
     np.testing.assert_allclose(targets, expected, rtol=1e-5)
 
 
 def test_smoothing_gives_each_wrong_class_its_share():
-    batches = make_minibatches(make_run(21, replace(ERM, label_smoothing=0.3)))
+    smooth = make_run(21, replace(ERM, label_smoothing=0.3))
+    batches = batches_of(make_minibatches(smooth))
     targets = torch.cat([batch.targets[0] for batch in batches]).sort(-1).values
     torch.testing.assert_close(targets, torch.tensor([0.1, 0.1, 0.8]).expand(21, 3))
 
@@ -277,7 +293,7 @@ def test_smoothing_gives_each_wrong_class_its_share():
 def test_noise_has_the_stated_deviation_in_standardised_units(vicinity, scale):
     noisy = replace(vicinity, noise_std=0.25)
     clean, with_noise = (
-        torch.cat([b.inputs[0] for b in make_minibatches(run, scale=scale)])
+        torch.cat([b.inputs[0] for b in batches_of(make_minibatches(run, scale=scale))])
         for run in (make_run(20_000, vicinity), make_run(20_000, noisy))
     )
     noise = (with_noise - clean).flatten()
@@ -287,8 +303,8 @@ def test_noise_has_the_stated_deviation_in_standardised_units(vicinity, scale):
 
 
 def test_mixing_commutes_with_standardising():
-    plain = list(make_minibatches(make_run(21)))
-    scaled = list(make_minibatches(make_run(21), shift=3, scale=2))
+    plain = batches_of(make_minibatches(make_run(21)))
+    scaled = batches_of(make_minibatches(make_run(21), shift=3, scale=2))
     for one, other in zip(plain, scaled, strict=True):
         torch.testing.assert_close(other.inputs, (one.inputs - 3) / 2)
 
@@ -296,11 +312,11 @@ def test_mixing_commutes_with_standardising():
 def test_clipped_rows_are_mixed_and_not_mixed_rows_clipped():
     clipping = Standardize(torch.zeros(1, 1, 4), torch.ones(1, 1, 4), clip=0.5)
     run, plan = make_run(21), Plan(8, 1)
-    draw = EpochDraw(make_run(21), 8, mixed=True)
+    row_numbers, weights = map(torch.from_numpy, draw(make_run(21)))
     clipped = clipping(torch.from_numpy(rows_of(21)))[0]
-    weights = torch.from_numpy(draw.weights)
-    expected = torch.einsum("ref,re->rf", clipped[draw.rows], weights)
-    mixed = torch.cat([b.inputs[0] for b in Minibatches([run], plan, clipping)])
+    expected = torch.einsum("ref,re->rf", clipped[row_numbers], weights)
+    batches = batches_of(Minibatches([run], plan, clipping))
+    mixed = torch.cat([batch.inputs[0] for batch in batches])
     torch.testing.assert_close(mixed, expected)
 
 
@@ -330,10 +346,10 @@ def test_a_run_draws_the_same_beside_others(vicinity, dropout, mix_layer):
     torch.testing.assert_close(beside, alone, rtol=0, atol=1e-6)
 
 
-def test_padding_has_no_mass_and_no_weight():
+def test_padding_has_no_weight():
     runs = [make_run(45), make_run(41)]
-    last = list(make_minibatches(*runs, mix_layer=1, n_mixed=2))[-1]
-    assert last.mass[1, :, 0].tolist() == [1, 0, 0, 0, 0]
+    last = batches_of(make_minibatches(*runs, mix_layer=1, n_mixed=2))[-1]
+    assert last.weight[1, :, 0].tolist() == [1, 0, 0, 0, 0]
     assert not last.mixture.weights[1, 1:].any()
     assert not last.targets[1, 1:].any()
 
@@ -361,7 +377,7 @@ def test_sparse_rows_scaled_for_neighbours_keep_their_distances():
 
 def test_dropout_keeps_the_mean_and_drops_the_share():
     plan = {"dropout": 0.25, "hidden_sizes": (50, 30)}
-    batches = list(make_minibatches(make_run(400, ERM), **plan))
+    batches = batches_of(make_minibatches(make_run(400, ERM), **plan))
     for layer, width in enumerate((50, 30)):
         mask = torch.cat([batch.dropout[layer][0] for batch in batches])
         assert mask.shape == (400, width)
@@ -374,12 +390,13 @@ def test_random_layers_are_all_drawn_and_are_shared_by_the_runs():
     plan = {"mix_layer": "random", "hidden_sizes": (3, 2), "layer_entropy": 5}
     plan |= {"max_epochs": 200}  # as many as are drawn
     alone = make_minibatches(make_run(43), **plan)
-    layers = [[batch.mixture.layer for batch in alone] for _ in range(100)]
+    layers = [[b.mixture.layer for b in batches_of(alone)] for _ in range(100)]
     counts = np.bincount(np.ravel(layers))
     np.testing.assert_allclose(counts, 200, atol=5 * 200**0.5)
     assert len(np.unique(layers, axis=0)) > 50
     beside = make_minibatches(make_run(43), make_run(45, member=1), **plan)
-    assert layers[:3] == [[b.mixture.layer for b in beside] for _ in range(3)]
+    for expected in layers[:3]:
+        assert [batch.mixture.layer for batch in batches_of(beside)] == expected
 
 
 # Rows that are judged.
@@ -390,11 +407,14 @@ def test_validation_rows_are_weighted_and_padded(chunk):
     weights = np.arange(1.0, 8.0)
     portions = [make_portion(7, weights), make_portion(5)]
     runs = [replace(make_run(9), validation=portion) for portion in portions]
-    blocks = list(ValidationRows(runs).blocks(chunk))
-    inputs, targets, mass = (torch.cat(part, 1) for part in zip(*blocks, strict=True))
+    batches = list(ValidationRows(runs).batches(chunk))
+    inputs, targets, weight = (
+        torch.cat([getattr(batch, name) for batch in batches], 1)
+        for name in ("inputs", "targets", "weight")
+    )
     assert inputs.shape == (2, 7, 4)
-    np.testing.assert_allclose(mass[0, :, 0], weights / weights.sum(), rtol=1e-6)
-    np.testing.assert_allclose(mass[1, :, 0], [0.2] * 5 + [0] * 2)
+    np.testing.assert_allclose(weight[0, :, 0], weights / weights.sum(), rtol=1e-6)
+    np.testing.assert_allclose(weight[1, :, 0], [0.2] * 5 + [0] * 2)
     assert torch.equal(inputs[0], torch.from_numpy(rows_of(7)))
     assert torch.equal(inputs[1, :5], torch.from_numpy(rows_of(5)))
     assert targets[0].argmax(1).tolist() == [0, 1, 2, 0, 1, 2, 0]
@@ -426,8 +446,8 @@ def test_rows_are_drawn_as_often_as_they_weigh(numbers):
     rows = None if numbers is None else torch.tensor(numbers)
     weights = torch.arange(size, dtype=torch.float32)  # the first row weighs nothing
     own = np.arange(5) if numbers is None else np.array(numbers)
-    for mass, share in ((None, np.ones(size)), (weights, weights.numpy())):
-        portion = RowSubset(table, codes, rows, mass)
+    for weight, share in ((None, np.ones(size)), (weights, weights.numpy())):
+        portion = RowSubset(table, codes, rows, weight)
         numbers = portion.draw(20_000, np.random.default_rng(0))
         drawn = portion.inputs(numbers).flatten().numpy()
         counts = np.array([(drawn == number).sum() for number in own])
@@ -455,9 +475,9 @@ def test_targets_are_taken_by_row():
 
 
 def test_random_pairs_stay_in_the_minibatch():
-    draw = EpochDraw(make_run(43, replace(MIXUP, pairing=RandomPairs())), 8, mixed=True)
+    row_numbers, _ = draw(make_run(43, replace(MIXUP, pairing=RandomPairs())))
     for start in range(0, 43, 8):
-        own, partner = draw.rows[start : start + 8].T
+        own, partner = row_numbers[start : start + 8].T
         assert set(own) == set(partner)
 
 

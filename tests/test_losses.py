@@ -26,7 +26,7 @@ PROPER = [SoftCrossEntropy, BinaryCrossEntropy, SquaredError]
 
 @pytest.fixture
 def draw(generator):
-    """Draw outputs, soft targets (2 runs, 5 rows, 3 outputs) and mass, in float64."""
+    """Draw outputs, soft targets (2 runs, 5 rows, 3 outputs) and weight, in float64."""
 
     def make(*leading):
         shape = (*leading, 2, 5, 3)
@@ -34,23 +34,25 @@ def draw(generator):
             torch.randn(shape, generator=generator, dtype=torch.float64) * 2
             for _ in range(2)
         )
-        mass = torch.rand((*leading, 2, 5, 1), generator=generator, dtype=torch.float64)
-        return outputs, targets.softmax(-1), mass / mass.sum(-2, keepdim=True)
+        weight = torch.rand(
+            (*leading, 2, 5, 1), generator=generator, dtype=torch.float64
+        )
+        return outputs, targets.softmax(-1), weight / weight.sum(-2, keepdim=True)
 
     return make
 
 
 def even(rows):
-    """Return the mass of rows that weigh alike."""
+    """Return the weight of rows that weigh alike."""
     return torch.full((1, rows, 1), 1 / rows, dtype=torch.float64)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_gradient_equals_autograd(loss, draw):
-    outputs, targets, mass = draw()
+    outputs, targets, weight = draw()
     outputs.requires_grad_()
-    loss()(outputs, targets, mass).sum().backward()
-    by_hand = loss().gradient(outputs.detach(), targets, mass)
+    loss()(outputs, targets, weight).sum().backward()
+    by_hand = loss().gradient(outputs.detach(), targets, weight)
     torch.testing.assert_close(by_hand, outputs.grad)
 
 
@@ -66,29 +68,29 @@ def test_gradient_leaves_its_arguments_alone(loss, draw):
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("leading", [(), (4,)])
 def test_loss_is_the_weighted_mean_of_each_run(loss, leading, draw):
-    outputs, targets, mass = draw(*leading)
-    result = loss()(outputs, targets, mass)
+    outputs, targets, weight = draw(*leading)
+    result = loss()(outputs, targets, weight)
     rows = loss().per_row(outputs, targets)
     assert result.shape == (*leading, 2)
-    torch.testing.assert_close(result, torch.einsum("...n,...n", rows, mass[..., 0]))
+    torch.testing.assert_close(result, torch.einsum("...n,...n", rows, weight[..., 0]))
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_a_double_mass_equals_a_repeated_row(loss, draw):
+def test_a_double_weight_equals_a_repeated_row(loss, draw):
     outputs, targets, _ = draw()
     twice = [0, 0, 1, 2, 3, 4]
-    mass = torch.tensor([2, 1, 1, 1, 1], dtype=torch.float64).view(1, 5, 1) / 6
+    weight = torch.tensor([2, 1, 1, 1, 1], dtype=torch.float64).view(1, 5, 1) / 6
     torch.testing.assert_close(
-        loss()(outputs, targets, mass),
+        loss()(outputs, targets, weight),
         loss()(outputs[:, twice], targets[:, twice], even(6)),
     )
 
 
 @pytest.mark.parametrize("loss", PROPER)
 def test_gradient_vanishes_where_the_prediction_is_the_target(loss, draw):
-    outputs, _, mass = draw()
+    outputs, _, weight = draw()
     targets = loss().link()(outputs)
-    gradient = loss().gradient(outputs, targets, mass)
+    gradient = loss().gradient(outputs, targets, weight)
     torch.testing.assert_close(gradient, torch.zeros_like(gradient))
 
 
@@ -102,7 +104,7 @@ def test_gradient_vanishes_where_the_prediction_is_the_target(loss, draw):
         (HuberLoss, F.smooth_l1_loss),
     ],
 )
-def test_even_mass_equals_torch(loss, reference, draw):
+def test_even_weight_equals_torch(loss, reference, draw):
     outputs, targets, _ = draw()
     for run, result in enumerate(loss()(outputs, targets, even(5))):
         torch.testing.assert_close(result, reference(outputs[run], targets[run]))
@@ -136,9 +138,9 @@ def test_mixed_cross_entropy_equals_torch_on_both_labels(generator):
 def test_squared_error_of_a_mixed_target_misses_its_variance(lam, one, other):
     """E|o - y|^2 = |o - E y|^2 + Var y: the same gradient, another constant."""
     output, y, z = (torch.full((1, 1, 1), v).double() for v in (0.7, one, other))
-    loss, mass = SquaredError(), even(1)
-    mixed = loss(output, lam * y + (1 - lam) * z, mass)
-    apart = lam * loss(output, y, mass) + (1 - lam) * loss(output, z, mass)
+    loss, weight = SquaredError(), even(1)
+    mixed = loss(output, lam * y + (1 - lam) * z, weight)
+    apart = lam * loss(output, y, weight) + (1 - lam) * loss(output, z, weight)
     variance = lam * (1 - lam) * (y - z).square()[0, 0] / 2
     torch.testing.assert_close(mixed + variance, apart)
 
@@ -147,13 +149,13 @@ def test_squared_error_of_a_mixed_target_misses_its_variance(lam, one, other):
 def test_large_outputs_stay_finite(loss):
     outputs = torch.tensor([[[1e4, -1e4, 0.0]]])
     targets = torch.tensor([[[0.0, 1.0, 0.0]]])
-    mass = torch.ones(1, 1, 1)
-    assert loss()(outputs, targets, mass).isfinite().all()
-    assert loss().gradient(outputs, targets, mass).isfinite().all()
+    weight = torch.ones(1, 1, 1)
+    assert loss()(outputs, targets, weight).isfinite().all()
+    assert loss().gradient(outputs, targets, weight).isfinite().all()
 
 
 def test_huber_is_squared_near_and_absolute_far():
     near, far, zero = (torch.full((1, 1, 1), v) for v in (0.5, 7.0, 0.0))
-    huber, mass = HuberLoss(), torch.ones(1, 1, 1)
-    assert huber(near, zero, mass) == SquaredError()(near, zero, mass)
-    assert huber(far, zero, mass) == AbsoluteError()(far, zero, mass) - 0.5
+    huber, weight = HuberLoss(), torch.ones(1, 1, 1)
+    assert huber(near, zero, weight) == SquaredError()(near, zero, weight)
+    assert huber(far, zero, weight) == AbsoluteError()(far, zero, weight) - 0.5

@@ -25,6 +25,7 @@ from sk_mixup import (
     fit_many,
 )
 from sk_mixup._columns import check_rows
+from sk_mixup._progress import Progress
 from sk_mixup._threads import rounds_denormals, torch_threads
 from sk_mixup.vicinity import Pairing, RandomPairs
 from tests.twins import PLAIN
@@ -311,7 +312,7 @@ class Failing(Pairing):
 
 
 def test_an_error_does_not_end_what_is_trained_next(blobs):
-    progress, params = _stacks.Progress(), SHORT | {"n_estimators": 40}
+    progress, params = Progress(), SHORT | {"n_estimators": 40}
     for fails in (True, False):
         model = MixupClassifier(random_state=0, pairing=Failing(fails), **params)
         request = _many.FitRequest(model, *blobs)

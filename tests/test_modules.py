@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from sk_mixup._batch import Batch, Mixture
 from sk_mixup._copies import StackedCopies, seeded
 from sk_mixup._losses import (
     AbsoluteError,
@@ -19,7 +20,7 @@ from sk_mixup._losses import (
 )
 from sk_mixup._modules import Network, Standardize
 from sk_mixup._prediction import Ensemble
-from sk_mixup._stacked import Batch, Mixture, StackedLinear, StackedMLP
+from sk_mixup._stacked import StackedLinear, StackedMLP
 
 RUNS, ROWS, SIZES = 3, 5, (4, 6, 7, 2)
 LOSSES = [
@@ -49,15 +50,15 @@ def make_batch(generator, layer=None, examples=1, dropout=0.0):
     def uniform(*shape):
         return torch.rand(shape, generator=generator)
 
-    mass = uniform(RUNS, ROWS, 1)
+    weight = uniform(RUNS, ROWS, 1)
     weights = uniform(RUNS, ROWS, examples)
     masks = [(uniform(RUNS, copies, width) >= dropout) * 1.25 for width in SIZES[1:-1]]
     return Batch(
         torch.randn(RUNS, copies, SIZES[0], generator=generator),
         torch.softmax(uniform(RUNS, ROWS, SIZES[-1]) * 4, -1),
-        mass / mass.sum(1, keepdim=True),
-        None if layer is None else Mixture(weights / weights.sum(-1, True), layer),
-        tuple(mask.to(mass.dtype) for mask in masks) if dropout else (),
+        weight / weight.sum(1, keepdim=True),
+        None if layer is None else Mixture(weights / weights.sum(-1, True), (layer,)),
+        tuple(mask.to(weight.dtype) for mask in masks) if dropout else (),
     )
 
 
@@ -163,7 +164,7 @@ def test_hand_gradient_equals_autograd(loss, layer, examples, dropout, generator
     body.initialize(generators(0, 1, 2))
     batch = make_batch(generator, layer, examples, dropout)
     outputs = reference_outputs(body, batch)
-    loss()(outputs, batch.targets, batch.mass).sum().backward()
+    loss()(outputs, batch.targets, batch.weight).sum().backward()
     by_autograd = body.theta.grad.clone()
     by_hand = body.training_step(loss(), generators(0, 1, 2))(batch)
     torch.testing.assert_close(by_hand, outputs.detach())
@@ -180,7 +181,7 @@ def test_steps_equal_those_of_a_plain_sequential(mlp, optimizer, generator):
     ours = optimizer(mlp.parameters(), lr=0.01)
     for _ in range(5):
         batch = make_batch(generator)
-        batch.mass.fill_(1 / ROWS)
+        batch.weight.fill_(1 / ROWS)
         step(batch)
         ours.step()
         for run, member in enumerate(plain):
@@ -196,7 +197,7 @@ def test_gradients_of_a_run_do_not_see_its_neighbours(mlp, generator):
     mlp.training_step(SoftCrossEntropy(), [])(batch)
     alone = mlp.select([1])
     alone.training_step(SoftCrossEntropy(), [])(
-        Batch(batch.inputs[1:2], batch.targets[1:2], batch.mass[1:2])
+        Batch(batch.inputs[1:2], batch.targets[1:2], batch.weight[1:2])
     )
     torch.testing.assert_close(alone.theta.grad[0], mlp.theta.grad[1])
 
@@ -208,7 +209,7 @@ def test_gradients_of_a_run_do_not_see_its_neighbours(mlp, generator):
 def test_mixture_is_the_weighted_sum_of_a_rows_copies(features, generator):
     weights = torch.rand(RUNS, ROWS, 3, generator=generator)
     hidden = torch.randn(RUNS, ROWS * 3, *features, generator=generator)
-    mixed = Mixture(weights, 1)(hidden)
+    mixed = Mixture(weights, (1,))(hidden)
     for run, row in product(range(RUNS), range(ROWS)):
         expected = sum(
             weights[run, row, e] * hidden[run, 3 * row + e] for e in range(3)
@@ -217,7 +218,7 @@ def test_mixture_is_the_weighted_sum_of_a_rows_copies(features, generator):
 
 
 def test_spreading_is_the_adjoint_of_mixing(generator):
-    mixture = Mixture(torch.rand(RUNS, ROWS, 3, generator=generator), 1)
+    mixture = Mixture(torch.rand(RUNS, ROWS, 3, generator=generator), (1,))
     hidden = torch.randn(RUNS, ROWS * 3, 4, generator=generator)
     gradient = torch.randn(RUNS, ROWS, 4, generator=generator)
     there = (mixture(hidden) * gradient).sum()
@@ -280,7 +281,7 @@ def test_a_step_of_copies_equals_autograd(layer, generator):
                 x = torch.einsum("nef,ne->nf", split, batch.mixture.weights[run])
             x = member[depth](x) if depth < 4 else x
         losses = SoftCrossEntropy().per_row(x, batch.targets[run])
-        total = losses @ batch.mass[run, :, 0]
+        total = losses @ batch.weight[run, :, 0]
         torch.testing.assert_close(outputs[run], x.detach())
         expected = torch.autograd.grad(total, list(member.parameters()))
         torch.testing.assert_close(gradients, list(expected))
@@ -316,7 +317,7 @@ def test_what_is_random_in_a_copy_comes_from_its_own_stream(generator):
     )(batch)
     alone = make_copies(1, dropout=0.5).training_step(
         SoftCrossEntropy(), generators(1)
-    )(Batch(batch.inputs[1:2], batch.targets[1:2], batch.mass[1:2]))
+    )(Batch(batch.inputs[1:2], batch.targets[1:2], batch.weight[1:2]))
     assert torch.equal(alone[0], together[1])
     assert torch.equal(torch.get_rng_state(), state)
 

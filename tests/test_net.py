@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from scipy import sparse
 from sklearn.metrics import log_loss, mean_squared_error
 from skorch.callbacks import (
     Callback,
@@ -255,10 +256,29 @@ def test_checkpoints_are_written(early_stopping, blobs, tmp_path):
     assert names == {path.name for path in (tmp_path / "best").glob("params_*")}
 
 
-def test_a_net_does_not_predict(blobs):
+@pytest.mark.parametrize("module", [None, small_module])
+def test_a_net_predicts_what_its_estimator_does(module, blobs):
+    X, y = blobs
+    model = MixupClassifier(**SMALL | {"module": module, "n_estimators": 2}).fit(X, y)
+    proba = model.predict_proba(X)
+    for rows in (X, sparse.csr_matrix(X), torch.from_numpy(X)):
+        np.testing.assert_allclose(model.net_.predict(rows), proba, atol=1e-6)
+    outputs = model.net_.forward(X)
+    assert outputs.shape == (90, 2, 3)
+    np.testing.assert_allclose(outputs.softmax(-1).mean(1), proba, atol=1e-6)
+
+
+def test_a_net_predicts_standardised_targets(line):
+    X, y = line
+    model = MixupRegressor(**SMALL).fit(X, y)
+    scaled = model.net_.predict(X)[:, 0] * y.std() + y.mean()
+    np.testing.assert_allclose(scaled, model.predict(X), rtol=1e-5)
+
+
+def test_predictions_of_a_net_can_be_differentiated_in_training_mode(blobs):
     net = MixupClassifier(**SMALL).fit(*blobs).net_
-    with pytest.raises(NotImplementedError, match="use the estimator, or net_"):
-        net.predict(blobs[0])
+    net.forward(blobs[0], training=True).sum().backward()
+    assert net.module_.body.theta.grad.isfinite().all()
 
 
 def test_gradients_are_clipped(blobs):

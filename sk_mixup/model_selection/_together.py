@@ -22,12 +22,12 @@ from sklearn.pipeline import Pipeline
 
 from sk_mixup._estimator import BaseMixup
 from sk_mixup._many import FitRequest, fit_requests
+from sk_mixup._progress import Progress
 from sk_mixup._sklearn import (
     ParallelBackendBase,
     _check_method_params,
     _safe_split,
 )
-from sk_mixup._stacks import Progress
 from sk_mixup._threads import torch_threads
 
 #: scikit-learn's task, and the arguments that are read here.
