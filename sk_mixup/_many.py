@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -94,10 +92,6 @@ def fit_many(
         Attempt(*arguments)
         for arguments in zip(estimators, Xs, ys, weights, strict=True)
     ]
-    deferred = _deferred.get()
-    if deferred is not None and all(each is deferred.of for each in estimators):
-        deferred.attempts.extend(attempts)
-        return list(estimators)
     with Progress(verbose > 0) as progress:
         run_attempts(attempts, max_memory, on_error == "return", progress)
     return [attempt.error or attempt.estimator for attempt in attempts]
@@ -117,27 +111,6 @@ def _check_estimators(estimators: Sequence[Any], on_error: str) -> None:
             "One estimator was given several times and would keep one fit only; give "
             "clones of it (sklearn.base.clone)."
         )
-
-
-class Deferred(NamedTuple):
-    """The fits of an estimator that are collected instead of run."""
-
-    of: Any
-    attempts: list[Attempt]
-
-
-_deferred: ContextVar[Deferred | None] = ContextVar("deferred", default=None)
-
-
-@contextmanager
-def deferred_fits(estimator: Any) -> Iterator[list[Attempt]]:
-    """Collect the fits of an estimator instead of running them, while inside."""
-    attempts: list[Attempt] = []
-    token = _deferred.set(Deferred(estimator, attempts))
-    try:
-        yield attempts
-    finally:
-        _deferred.reset(token)
 
 
 class Attempt:

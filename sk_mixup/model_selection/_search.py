@@ -2,18 +2,49 @@
 
 from __future__ import annotations
 
-from numbers import Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn import model_selection
 
 from sk_mixup._many import MAX_MEMORY
-from sk_mixup._sklearn import Interval
-from sk_mixup.model_selection._together import together
+from sk_mixup.model_selection._together import MEMORY_CONSTRAINTS, together
 
 
-class GridSearchCV(model_selection.GridSearchCV):
+class TogetherMixin:
+    """A search of scikit-learn's whose fits are trained together."""
+
+    max_memory: int
+    n_jobs: int | None
+    verbose: int
+
+    def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
+        """Fit all candidates on all splits.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            Targets.
+        **params : dict
+            Passed to ``fit``, the splitter and the scorer, as in scikit-learn:
+            ``sample_weight``, ``groups``.
+
+        Returns
+        -------
+        self : object
+            The fitted search.
+        """
+        search: Any = super()
+        self._validate_params()  # type: ignore[attr-defined]
+        with together(
+            max_memory=self.max_memory, n_jobs=self.n_jobs, verbose=self.verbose
+        ):
+            return search.fit(X, y, **params)
+
+
+class GridSearchCV(TogetherMixin, model_selection.GridSearchCV):
     """Exhaustive search over a grid, all networks trained as one program.
 
     scikit-learn's :class:`~sklearn.model_selection.GridSearchCV` in signature,
@@ -79,7 +110,7 @@ class GridSearchCV(model_selection.GridSearchCV):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **model_selection.GridSearchCV._parameter_constraints,
-        "max_memory": [Interval(Real, 1, None, closed="left")],
+        **MEMORY_CONSTRAINTS,
     }
 
     def __init__(
@@ -111,29 +142,8 @@ class GridSearchCV(model_selection.GridSearchCV):
         )
         self.max_memory = max_memory
 
-    def fit(self, X: Any, y: Any = None, **params: Any) -> GridSearchCV:
-        """Fit all candidates on all splits.
 
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
-            Targets.
-        **params : dict
-            Passed to ``fit``, the splitter and the scorer, as in scikit-learn:
-            ``sample_weight``, ``groups``.
-
-        Returns
-        -------
-        self : GridSearchCV
-            The fitted search.
-        """
-        with together(self.max_memory, self.verbose, self.n_jobs):
-            return super().fit(X, y, **params)
-
-
-class RandomizedSearchCV(model_selection.RandomizedSearchCV):
+class RandomizedSearchCV(TogetherMixin, model_selection.RandomizedSearchCV):
     """Search over random candidates, all networks trained as one program.
 
     scikit-learn's :class:`~sklearn.model_selection.RandomizedSearchCV` in signature,
@@ -202,7 +212,7 @@ class RandomizedSearchCV(model_selection.RandomizedSearchCV):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **model_selection.RandomizedSearchCV._parameter_constraints,
-        "max_memory": [Interval(Real, 1, None, closed="left")],
+        **MEMORY_CONSTRAINTS,
     }
 
     def __init__(
@@ -237,24 +247,3 @@ class RandomizedSearchCV(model_selection.RandomizedSearchCV):
             random_state=random_state,
         )
         self.max_memory = max_memory
-
-    def fit(self, X: Any, y: Any = None, **params: Any) -> RandomizedSearchCV:
-        """Fit all candidates on all splits.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
-            Targets.
-        **params : dict
-            Passed to ``fit``, the splitter and the scorer, as in scikit-learn:
-            ``sample_weight``, ``groups``.
-
-        Returns
-        -------
-        self : RandomizedSearchCV
-            The fitted search.
-        """
-        with together(self.max_memory, self.verbose, self.n_jobs):
-            return super().fit(X, y, **params)

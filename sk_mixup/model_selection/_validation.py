@@ -83,7 +83,7 @@ def cross_validate(
     >>> cross_validate(MixupClassifier(max_epochs=20), X, y)["test_score"].shape
     (5,)
     """
-    with together(max_memory, verbose, n_jobs):
+    with together(max_memory=max_memory, n_jobs=n_jobs, verbose=verbose):
         return model_selection.cross_validate(
             estimator,
             X,
