@@ -117,7 +117,8 @@ def share_equal_data(attempts: Sequence[Attempt]) -> None:
     """Give equal arrays as the same object, for which they are prepared once.
 
     Every task cuts out its own training rows, though all candidates of a search have
-    the same folds. To compare them takes a hundredth of the time of preparing them.
+    the same folds. A hash took a fifteenth of the time of preparing 40,000 rows of 50
+    features, and less for smaller tables.
     """
     keys: dict[int, object] = {}
     first: dict[object, Any] = {}
