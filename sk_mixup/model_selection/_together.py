@@ -37,23 +37,25 @@ PARTS = 64
 def together(
     *, max_memory: int = MAX_MEMORY, n_jobs: int | None = None, verbose: int = 0
 ) -> Iterator[list[int]]:
-    """Train the networks together that scikit-learn fits inside this context.
+    """Train together the networks of all that scikit-learn fits inside the context.
 
-    Whatever hands independent fits to joblib is served: searches, cross-validation,
-    learning curves, stacking, voting, bagging, calibration, one-vs-rest, and these
-    inside each other. scikit-learn's own code runs, on one fit after the other; each
-    is suspended where the network of a :class:`~sk_mixup.MixupClassifier` or
-    :class:`~sk_mixup.MixupRegressor` would be trained. Then all of these networks are
-    trained as one program. The results are those without the context, up to rounding.
+    It serves every function and estimator that gives independent fits to joblib:
+    searches, cross-validation, learning curves, stacking, voting, bagging, calibration,
+    one-vs-rest and so on, also nested in each other. scikit-learn's own code runs, one
+    fit after the other. Each fit of a :class:`~sk_mixup.MixupClassifier` or
+    :class:`~sk_mixup.MixupRegressor` is suspended before its training. When all fits
+    are suspended, all networks are trained as one program. The results are those
+    without the context, up to rounding.
 
     Parameters
     ----------
     max_memory : int, default=1_000_000_000
-        Bytes that training rows, and networks in training, may take at one time. The
-        result does not depend on it, beyond rounding.
+        Bytes that training rows, and also networks in training, may take at one time,
+        roughly. More are trained in parts, with the same results up to rounding.
     n_jobs : int, default=None
-        Threads that train; None takes as many as torch does, -1 one for each core. The
-        ``n_jobs`` of estimators and functions inside the context is not used.
+        Threads that train the networks: None for as many as torch uses, -1 for one for
+        each core. No processes are started. It takes the place of the ``n_jobs`` of
+        scikit-learn's estimators and functions.
     verbose : int, default=0
         Show a progress bar if positive.
 
@@ -70,14 +72,16 @@ def together(
     See Also
     --------
     sk_mixup.fit_many : Train many estimators on rows of their own.
-    GridSearchCV : A search that needs no context.
+    GridSearchCV : Search over a grid, inside this context.
 
     Notes
     -----
-    At most 256 estimators are trained together. Inside another ``together`` the
-    settings of the outer one hold. Estimators whose parallel work prefers threads, such
-    as random forests, keep joblib's threads and their ``n_jobs``. A call with a
-    ``backend`` of its own is left alone.
+    At most 256 estimators are trained at one time. Inside another ``together`` the
+    settings of the outer one hold. Estimators that ask joblib for threads, such as
+    random forests, keep them and their ``n_jobs``.
+
+    Fits that depend on each other stay apart: ``partial_fit``, the features that a
+    sequential selection has chosen, the final estimator of a stack.
 
     Examples
     --------

@@ -14,6 +14,7 @@ from joblib import Parallel, delayed, effective_n_jobs
 from sklearn import model_selection as ms
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.exceptions import FitFailedWarning
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils._param_validation import InvalidParameterError
@@ -70,12 +71,10 @@ def test_an_error_ends_all_tasks(blobs):
 
 def test_an_error_of_a_nested_search_is_the_outer_ones_to_handle(blobs):
     inner = ms.GridSearchCV(Failing(**SMALL), GRID, error_score="raise")
-    with nothing_left_behind(), together():
-        with pytest.warns(ms.FitFailedWarning if hasattr(ms, "FitFailedWarning")
-                          else sklearn.exceptions.FitFailedWarning, match="1 fits"):
-            scores = ms.cross_val_score(
-                Sometimes(inner, network()), *blobs, cv=[*folds(blobs)]
-            )
+    outer = Sometimes(inner, network())
+    failed = pytest.warns(FitFailedWarning, match="1 fits failed")
+    with nothing_left_behind(), together(), failed:
+        scores = ms.cross_val_score(outer, *blobs, cv=[*folds(blobs)])
     assert np.isnan(scores).tolist() == [True, False]
 
 
@@ -111,9 +110,9 @@ class Interrupting(MixupClassifier):
 
 
 def test_an_interrupt_ends_all_tasks(blobs):
-    with nothing_left_behind(), together():
-        with pytest.raises(KeyboardInterrupt):
-            ms.GridSearchCV(Interrupting(**SMALL), GRID).fit(*blobs)
+    search = ms.GridSearchCV(Interrupting(**SMALL), GRID)
+    with nothing_left_behind(), together(), pytest.raises(KeyboardInterrupt):
+        search.fit(*blobs)
 
 
 def test_an_error_while_tasks_are_handed_over_leaves_none_of_them(blobs):
@@ -162,7 +161,11 @@ def configured(estimator, X, y):
 
 
 def test_settings_of_scikit_learn_and_numpy_reach_the_tasks(blobs):
-    with sklearn.config_context(working_memory=77), np.errstate(over="call"), together():
+    with (
+        sklearn.config_context(working_memory=77),
+        np.errstate(over="call"),
+        together(),
+    ):
         found = Parallel()(delayed(configured)(network(), *blobs) for _ in range(2))
     assert found == [(77, "call")] * 2
 
@@ -267,7 +270,9 @@ def test_what_prefers_threads_keeps_joblibs(blobs):
 def test_steps_are_fitted_once_for_each_candidate_and_split(blobs, tmp_path):
     calls = []
     count = FunctionTransformer(lambda X: (calls.append(len(X)), X)[1])
-    steps = Pipeline([("scale", StandardScaler()), ("count", count), ("net", network())])
+    steps = Pipeline(
+        [("scale", StandardScaler()), ("count", count), ("net", network())]
+    )
     with together() as trained:
         ms.GridSearchCV(steps, {"net__alpha": [0, 1]}, cv=3, refit=False).fit(*blobs)
     assert trained == [6]
