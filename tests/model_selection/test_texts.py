@@ -28,4 +28,4 @@ def test_shared_parameters_have_one_text_and_one_default(function):
     defaults = inspect.signature(GridSearchCV).parameters
     for name in shared:
         default = inspect.signature(function).parameters[name].default
-        assert default is defaults[name].default, name
+        assert repr(default) == repr(defaults[name].default), name

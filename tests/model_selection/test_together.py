@@ -5,6 +5,7 @@ import threading
 import time
 import warnings
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from sk_mixup import MixupClassifier
 from sk_mixup.model_selection import GridSearchCV, cross_validate, together
+from sk_mixup.vicinity import RandomPairs
 from tests.twins import SMALL
 
 GRID = {"alpha": [0, 0.4, 1]}
@@ -33,6 +35,7 @@ def network(**params):
 @contextmanager
 def nothing_left_behind():
     """Check that no thread, filter of warnings, method or number of threads is."""
+    network().fit(np.eye(4), [0, 1, 0, 1])  # the first fit imports libraries
     fit, filters = MixupClassifier.fit, list(warnings.filters)
     threads, torchs = threading.active_count(), torch.get_num_threads()
     yield
@@ -265,6 +268,28 @@ def test_what_prefers_threads_keeps_joblibs(blobs):
         forest = RandomForestClassifier(5, random_state=0, n_jobs=2).fit(*blobs)
     assert all("ThreadPool" in name or "(worker)" in name for name in names)
     assert forest.score(*blobs) > 0.5
+
+
+@dataclass(frozen=True)
+class Observed(RandomPairs):
+    """Note each fit."""
+
+    seen: list = field(default_factory=list, compare=False)
+
+    def fit(self, rows):
+        self.seen.append(len(rows))
+        return super().fit(rows)
+
+    def __sklearn_clone__(self):
+        return self
+
+
+def test_candidates_share_what_is_prepared_for_a_fold(blobs):
+    pairing = Observed()
+    steps = Pipeline([("scale", StandardScaler()), ("net", network(pairing=pairing))])
+    with together():
+        ms.GridSearchCV(steps, {"net__alpha": [0, 1]}, cv=3, refit=False).fit(*blobs)
+    assert len(pairing.seen) == 3
 
 
 def test_steps_are_fitted_once_for_each_candidate_and_split(blobs, tmp_path):
