@@ -1,39 +1,51 @@
 """Every private name of scikit-learn and joblib that is used, each with the reason.
 
 A release that renames one fails here, at import, and nowhere else. What is used without
-an import, because it is looked at from outside, stands in
-:mod:`sk_mixup.model_selection._together`: the task ``_fit_and_score`` of the searches.
+an import, because it is only looked at, is checked by
+``tests/model_selection/test_contract.py``: the ``fit_time`` in the results of
+scikit-learn's searches, and joblib's way to hand tasks to a backend (``submit``,
+``callback`` and ``get`` of the future, ``get_nested_backend``).
 """
 
-# joblib exports it as joblib.parallel.ParallelBackendBase, without documentation.
-from joblib.parallel import ParallelBackendBase
+# joblib exports these as names of joblib.parallel, without documentation: the class of
+# backends, the way of a backend to leave a call to another one, joblib's own threads to
+# leave it to, and the backend in use.
+from joblib.parallel import (
+    FallbackToBackend,
+    ParallelBackendBase,
+    ThreadingBackend,
+    get_active_backend,
+)
 
-# Rows and the parameters of `fit` are cut out for all candidates of a split at once, in
-# scikit-learn's own way.
+# The first rows of an array, a frame or a sparse matrix alike.
 from sklearn.utils import _safe_indexing
+
+# Says in scikit-learn's words that matplotlib is not installed.
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 # Parameters are checked, and refused, in the words of scikit-learn's own estimators.
-from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
-from sklearn.utils.metaestimators import _safe_split
+from sklearn.utils._param_validation import (
+    Interval,
+    RealNotInt,
+    StrOptions,
+    validate_parameter_constraints,
+)
 
 # Its public form, check_X_y, looks at X too, which is shared by many fits; sample
 # weights have none.
-from sklearn.utils.validation import (
-    _check_method_params,
-    _check_sample_weight,
-    _check_y,
-)
+from sklearn.utils.validation import _check_sample_weight, _check_y
 
 __all__ = [
+    "FallbackToBackend",
     "Interval",
     "ParallelBackendBase",
     "RealNotInt",
     "StrOptions",
-    "_check_method_params",
+    "ThreadingBackend",
     "_check_sample_weight",
     "_check_y",
     "_safe_indexing",
-    "_safe_split",
     "check_matplotlib_support",
+    "get_active_backend",
+    "validate_parameter_constraints",
 ]

@@ -2,52 +2,84 @@
 
 from __future__ import annotations
 
-from numbers import Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn import model_selection
 
-from sk_mixup._sklearn import Interval
 from sk_mixup._stacks import MAX_MEMORY
-from sk_mixup.model_selection._together import together
+from sk_mixup.model_selection._together import MEMORY_CONSTRAINTS, together
 
 
-class GridSearchCV(model_selection.GridSearchCV):
+class TogetherMixin:
+    """A search of scikit-learn's whose fits are trained together."""
+
+    max_memory: int
+    n_jobs: int | None
+    verbose: int
+
+    def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
+        """Fit all candidates on all splits.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            Targets.
+        **params : dict
+            Passed to ``fit``, the splitter and the scorer as in scikit-learn, for
+            example ``sample_weight`` and ``groups``.
+
+        Returns
+        -------
+        self : object
+            The fitted search.
+        """
+        search: Any = super()
+        self._validate_params()  # type: ignore[attr-defined]
+        with together(
+            max_memory=self.max_memory, n_jobs=self.n_jobs, verbose=self.verbose
+        ):
+            return search.fit(X, y, **params)
+
+
+class GridSearchCV(TogetherMixin, model_selection.GridSearchCV):
     """Exhaustive search over a grid, all networks trained as one program.
 
-    scikit-learn's :class:`~sklearn.model_selection.GridSearchCV` in signature,
-    attributes and results; only the networks of all candidates and splits are trained
-    side by side. The estimator is a :class:`~sk_mixup.MixupClassifier`, a
-    :class:`~sk_mixup.MixupRegressor` or a Pipeline that ends in one, whose earlier
-    steps are fitted for each candidate and split as scikit-learn does. Candidates with
-    any other estimator are run by scikit-learn's own code.
+    scikit-learn's :class:`~sklearn.model_selection.GridSearchCV` with the same
+    signature, attributes and results, inside :func:`together`. The estimator is a
+    :class:`~sk_mixup.MixupClassifier` or a :class:`~sk_mixup.MixupRegressor`, or holds
+    them: a pipeline, whose other steps are fitted for each candidate and split, an
+    ensemble, another search. Other estimators are fitted as in scikit-learn.
 
     Parameters
     ----------
     estimator : estimator object
-        What is cloned and fitted.
+        Cloned and fitted for each candidate and split.
     param_grid : dict or list of dict
-        Values to try.
+        Values of each parameter.
     scoring : str, callable, list, tuple or dict, default=None
-        As in scikit-learn; several scores at once are fine.
+        One score or several, as in scikit-learn.
     n_jobs : int, default=None
-        Threads; None takes as many as torch does, -1 one for each core.
+        Threads that train the networks: None for as many as torch uses, -1 for one for
+        each core. No processes are started.
     refit : bool, str or callable, default=True
-        Fit the best candidate on all rows; with several scores, the one to go by.
+        Fit the best candidate on all rows. With several scores, the name of the one
+        that decides.
     cv : int, splitter or iterable, default=None
         Five folds by default, stratified for a classifier.
     verbose : int, default=0
-        1 shows a progress bar, more prints a line for each fit.
+        1 shows a progress bar; more also prints scikit-learn's line for each fit.
     pre_dispatch : int or str, default="2*n_jobs"
-        Taken for scikit-learn's sake: all networks are one job.
+        Has no effect: all fits are dispatched at once, in this process.
     error_score : "raise" or numeric, default=numpy.nan
-        Score of a candidate that cannot be fitted.
+        Score of a fit that fails.
     return_train_score : bool, default=False
-        Score the training rows too.
+        Also score the training rows.
     max_memory : int, default=1_000_000_000
-        Bytes that training rows, and networks in training, may take at one time. The
-        result does not depend on it, beyond rounding.
+        Bytes that training rows, and also networks in training, may take at one time,
+        roughly. More are trained in parts, with the same results up to rounding.
 
     Attributes
     ----------
@@ -58,12 +90,14 @@ class GridSearchCV(model_selection.GridSearchCV):
 
     See Also
     --------
+    together : Train together whatever scikit-learn fits.
     sk_mixup.fit_many : Train many estimators on rows of their own.
 
     Notes
     -----
-    ``fit_time`` of a candidate is the time of its own earlier steps plus an equal share
-    of the time in which the networks were trained.
+    The ``fit_time`` of a candidate is the time of its other steps plus an equal share
+    of each training that its networks are part of. The times printed with ``verbose=2``
+    include the wait for the other candidates.
 
     Examples
     --------
@@ -79,7 +113,7 @@ class GridSearchCV(model_selection.GridSearchCV):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **model_selection.GridSearchCV._parameter_constraints,
-        "max_memory": [Interval(Real, 1, None, closed="left")],
+        **MEMORY_CONSTRAINTS,
     }
 
     def __init__(
@@ -111,63 +145,45 @@ class GridSearchCV(model_selection.GridSearchCV):
         )
         self.max_memory = max_memory
 
-    def fit(self, X: Any, y: Any = None, **params: Any) -> GridSearchCV:
-        """Fit all candidates on all splits.
 
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
-            Targets.
-        **params : dict
-            Passed to ``fit``, the splitter and the scorer, as in scikit-learn:
-            ``sample_weight``, ``groups``.
-
-        Returns
-        -------
-        self : GridSearchCV
-            The fitted search.
-        """
-        with together(self.max_memory, self.verbose, self.n_jobs):
-            return super().fit(X, y, **params)
-
-
-class RandomizedSearchCV(model_selection.RandomizedSearchCV):
+class RandomizedSearchCV(TogetherMixin, model_selection.RandomizedSearchCV):
     """Search over random candidates, all networks trained as one program.
 
-    scikit-learn's :class:`~sklearn.model_selection.RandomizedSearchCV` in signature,
-    attributes and results; the networks are trained as by :class:`GridSearchCV`.
+    scikit-learn's :class:`~sklearn.model_selection.RandomizedSearchCV` with the same
+    signature, attributes and results, inside :func:`together`, as
+    :class:`GridSearchCV`.
 
     Parameters
     ----------
     estimator : estimator object
-        What is cloned and fitted.
+        Cloned and fitted for each candidate and split.
     param_distributions : dict or list of dict
         Distributions, or lists of values, to draw from.
     n_iter : int, default=10
         Candidates to draw.
     scoring : str, callable, list, tuple or dict, default=None
-        As in scikit-learn; several scores at once are fine.
+        One score or several, as in scikit-learn.
     n_jobs : int, default=None
-        Threads; None takes as many as torch does, -1 one for each core.
+        Threads that train the networks: None for as many as torch uses, -1 for one for
+        each core. No processes are started.
     refit : bool, str or callable, default=True
-        Fit the best candidate on all rows; with several scores, the one to go by.
+        Fit the best candidate on all rows. With several scores, the name of the one
+        that decides.
     cv : int, splitter or iterable, default=None
         Five folds by default, stratified for a classifier.
     verbose : int, default=0
-        1 shows a progress bar, more prints a line for each fit.
+        1 shows a progress bar; more also prints scikit-learn's line for each fit.
     pre_dispatch : int or str, default="2*n_jobs"
-        Taken for scikit-learn's sake: all networks are one job.
+        Has no effect: all fits are dispatched at once, in this process.
     error_score : "raise" or numeric, default=numpy.nan
-        Score of a candidate that cannot be fitted.
+        Score of a fit that fails.
     return_train_score : bool, default=False
-        Score the training rows too.
+        Also score the training rows.
     random_state : int, RandomState instance or None, default=None
         Seed of the candidates.
     max_memory : int, default=1_000_000_000
-        Bytes that training rows, and networks in training, may take at one time. The
-        result does not depend on it, beyond rounding.
+        Bytes that training rows, and also networks in training, may take at one time,
+        roughly. More are trained in parts, with the same results up to rounding.
 
     Attributes
     ----------
@@ -178,12 +194,14 @@ class RandomizedSearchCV(model_selection.RandomizedSearchCV):
 
     See Also
     --------
+    together : Train together whatever scikit-learn fits.
     sk_mixup.fit_many : Train many estimators on rows of their own.
 
     Notes
     -----
-    ``fit_time`` of a candidate is the time of its own earlier steps plus an equal share
-    of the time in which the networks were trained.
+    The ``fit_time`` of a candidate is the time of its other steps plus an equal share
+    of each training that its networks are part of. The times printed with ``verbose=2``
+    include the wait for the other candidates.
 
     Examples
     --------
@@ -202,7 +220,7 @@ class RandomizedSearchCV(model_selection.RandomizedSearchCV):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **model_selection.RandomizedSearchCV._parameter_constraints,
-        "max_memory": [Interval(Real, 1, None, closed="left")],
+        **MEMORY_CONSTRAINTS,
     }
 
     def __init__(
@@ -237,24 +255,3 @@ class RandomizedSearchCV(model_selection.RandomizedSearchCV):
             random_state=random_state,
         )
         self.max_memory = max_memory
-
-    def fit(self, X: Any, y: Any = None, **params: Any) -> RandomizedSearchCV:
-        """Fit all candidates on all splits.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
-            Targets.
-        **params : dict
-            Passed to ``fit``, the splitter and the scorer, as in scikit-learn:
-            ``sample_weight``, ``groups``.
-
-        Returns
-        -------
-        self : RandomizedSearchCV
-            The fitted search.
-        """
-        with together(self.max_memory, self.verbose, self.n_jobs):
-            return super().fit(X, y, **params)

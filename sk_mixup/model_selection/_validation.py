@@ -31,14 +31,13 @@ def cross_validate(
 ) -> dict[str, Any]:
     """Evaluate an estimator on every split, all networks trained as one program.
 
-    scikit-learn's :func:`~sklearn.model_selection.cross_validate` in signature and
-    results.
+    scikit-learn's :func:`~sklearn.model_selection.cross_validate` with the same
+    signature and results, inside :func:`together`.
 
     Parameters
     ----------
     estimator : estimator object
-        A :class:`~sk_mixup.MixupClassifier`, a :class:`~sk_mixup.MixupRegressor` or a
-        Pipeline that ends in one; any other is run by scikit-learn's own code.
+        Cloned and fitted for each split.
     X : array-like of shape (n_samples, n_features)
         Rows.
     y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
@@ -46,33 +45,40 @@ def cross_validate(
     groups : array-like of shape (n_samples,), default=None
         Groups for the splitter.
     scoring : str, callable, list, tuple or dict, default=None
-        As in scikit-learn; several scores at once are fine.
+        One score or several, as in scikit-learn.
     cv : int, splitter or iterable, default=None
         Five folds by default, stratified for a classifier.
     n_jobs : int, default=None
-        Threads; None takes as many as torch does, -1 one for each core.
+        Threads that train the networks: None for as many as torch uses, -1 for one for
+        each core. No processes are started.
     verbose : int, default=0
-        1 shows a progress bar, more prints a line for each fit.
+        1 shows a progress bar; more also prints scikit-learn's line for each fit.
     params : dict, default=None
         Passed to ``fit``, the splitter and the scorer.
     pre_dispatch : int or str, default="2*n_jobs"
-        Taken for scikit-learn's sake: all networks are one job.
+        Has no effect: all fits are dispatched at once, in this process.
     return_train_score : bool, default=False
-        Score the training rows too.
+        Also score the training rows.
     return_estimator : bool, default=False
         Return the fitted estimators.
     return_indices : bool, default=False
         Return the rows of each split.
     error_score : "raise" or numeric, default=numpy.nan
-        Score of a split that cannot be fitted.
+        Score of a fit that fails.
     max_memory : int, default=1_000_000_000
-        Bytes that training rows, and networks in training, may take at one time.
+        Bytes that training rows, and also networks in training, may take at one time,
+        roughly. More are trained in parts, with the same results up to rounding.
 
     Returns
     -------
     scores : dict of ndarray of shape (n_splits,)
-        With scikit-learn's keys. ``fit_time`` holds the time of the earlier steps plus
-        an equal share of the time in which the networks were trained.
+        With scikit-learn's keys. The ``fit_time`` of a split is the time of its other
+        steps plus an equal share of each training that its networks are part of.
+
+    See Also
+    --------
+    together : Train together whatever scikit-learn fits.
+    GridSearchCV : Search over a grid.
 
     Examples
     --------
@@ -83,7 +89,7 @@ def cross_validate(
     >>> cross_validate(MixupClassifier(max_epochs=20), X, y)["test_score"].shape
     (5,)
     """
-    with together(max_memory, verbose, n_jobs):
+    with together(max_memory=max_memory, n_jobs=n_jobs, verbose=verbose):
         return model_selection.cross_validate(
             estimator,
             X,

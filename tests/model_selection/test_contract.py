@@ -1,78 +1,307 @@
-"""What the searches rely on in scikit-learn: fails where a release changes it."""
+"""What scikit-learn fits inside ``together`` is trained together, with its results.
+
+A case fails if a release of scikit-learn or joblib hands its tasks over otherwise.
+"""
 
 import ast
 from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn import model_selection as sklearns
-from sklearn.model_selection import _search, _validation
+from sklearn import model_selection as ms
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.ensemble import (
+    BaggingClassifier,
+    StackingClassifier,
+    StackingRegressor,
+    VotingClassifier,
+)
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.feature_selection import RFECV, SequentialFeatureSelector
+from sklearn.inspection import permutation_importance
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.multiclass import (
+    OneVsOneClassifier,
+    OneVsRestClassifier,
+    OutputCodeClassifier,
+)
+from sklearn.multioutput import MultiOutputClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 import sk_mixup
-from sk_mixup import MixupClassifier
-from sk_mixup import _many as many
-from sk_mixup.model_selection import GridSearchCV, RandomizedSearchCV, cross_validate
+from sk_mixup import MixupClassifier, MixupRegressor
+from sk_mixup.model_selection import (
+    GridSearchCV,
+    RandomizedSearchCV,
+    cross_validate,
+    together,
+)
 from tests.twins import SMALL
 
 ROOT = Path(sk_mixup.__file__).parent
 GRID = {"alpha": [0, 0.4, 1]}
 
 
-@pytest.fixture
-def programs(monkeypatch):
-    """Collect how many estimators are trained by each program."""
-    sizes = []
+def network(**params):
+    return MixupClassifier(**(SMALL | params))
 
-    def spied(problems, *args):
-        sizes.append(len(problems))
-        return train(problems, *args)
 
-    train = many.train_problems
-    monkeypatch.setattr(many, "train_problems", spied)
-    return sizes
+def pipeline():
+    return make_pipeline(StandardScaler(), network())
+
+
+def search_results(search):
+    """Return how to fit a search, and its scores."""
+
+    def fit(X, y):
+        results = clone(search).fit(X, y).cv_results_
+        return [results[name] for name in results if name.startswith("split")]
+
+    return fit
+
+
+def probabilities(meta):
+    """Return how to fit a meta-estimator, and its probabilities."""
+    return lambda X, y: clone(meta).fit(X, y).predict_proba(X)
+
+
+def of_regressor(meta):
+    return lambda X, y: clone(meta).fit(X, X[:, 0] + y).predict(X)
+
+
+def multioutput(X, y):
+    meta = MultiOutputClassifier(network()).fit(X, np.c_[y, y > 0, X[:, 0] > 0])
+    return meta.predict_proba(X)
+
+
+def last_scores(results):
+    return [results["test_score"], results["train_score"]]
+
+
+class Weighing(MixupClassifier):
+    """A network with an importance of features."""
+
+    def fit(self, X, y, sample_weight=None):
+        super().fit(X, y, sample_weight)
+        self.feature_importances_ = np.abs(X.T @ self.predict_proba(X)).sum(1)
+        return self
+
+
+VOTERS = [("a", network()), ("b", network(alpha=1)), ("c", pipeline())]
+REGRESSORS = [
+    ("a", MixupRegressor(**SMALL)),
+    ("b", MixupRegressor(alpha=1, **SMALL)),
+]
+INNER = ms.GridSearchCV(network(), GRID, cv=3)
+FOLDS = ms.StratifiedKFold(3)
+
+# What is run, and how many estimators each training has.
+CASES = {
+    "GridSearchCV": (search_results(ms.GridSearchCV(network(), GRID, cv=4)), [12]),
+    "GridSearchCV of pipelines": (
+        search_results(
+            ms.GridSearchCV(
+                pipeline(), {"mixupclassifier__alpha": [0, 1]}, cv=4, refit=False
+            )
+        ),
+        [8],
+    ),
+    "RandomizedSearchCV": (
+        search_results(
+            ms.RandomizedSearchCV(network(), GRID, n_iter=2, cv=4, random_state=0)
+        ),
+        [8],
+    ),
+    "HalvingGridSearchCV": (
+        search_results(ms.HalvingGridSearchCV(network(), GRID, cv=2, random_state=0)),
+        [6, 2],
+    ),
+    "HalvingRandomSearchCV": (
+        search_results(
+            ms.HalvingRandomSearchCV(
+                network(), GRID, n_candidates=3, cv=2, random_state=0
+            )
+        ),
+        [6, 2],
+    ),
+    "cross_validate": (
+        lambda X, y: last_scores(
+            ms.cross_validate(network(), X, y, cv=4, return_train_score=True)
+        ),
+        [4],
+    ),
+    "cross_val_score": (lambda X, y: ms.cross_val_score(network(), X, y, cv=4), [4]),
+    "cross_val_predict": (
+        lambda X, y: ms.cross_val_predict(
+            pipeline(), X, y, cv=4, method="predict_proba"
+        ),
+        [4],
+    ),
+    "learning_curve": (
+        lambda X, y: ms.learning_curve(
+            network(),
+            X,
+            y,
+            cv=FOLDS,
+            train_sizes=[0.5, 1.0],
+            shuffle=True,
+            random_state=0,
+        )[1:],
+        [6],
+    ),
+    "learning_curve, incremental": (
+        lambda X, y: ms.learning_curve(
+            network(),
+            X,
+            y,
+            cv=FOLDS,
+            train_sizes=[0.5, 1.0],
+            shuffle=True,
+            random_state=0,
+            exploit_incremental_learning=True,
+        )[1:],
+        [],
+    ),
+    "validation_curve": (
+        lambda X, y: ms.validation_curve(
+            network(), X, y, param_name="alpha", param_range=[0, 1], cv=FOLDS
+        ),
+        [6],
+    ),
+    "permutation_test_score": (
+        lambda X, y: ms.permutation_test_score(
+            network(), X, y, cv=FOLDS, n_permutations=4, random_state=0
+        )[:2],
+        [4, 4, 4],
+    ),
+    "StackingClassifier": (
+        probabilities(StackingClassifier(VOTERS, LogisticRegression(), cv=3)),
+        [3, 9],
+    ),
+    "StackingRegressor": (
+        of_regressor(StackingRegressor(REGRESSORS, LinearRegression(), cv=3)),
+        [2, 6],
+    ),
+    "VotingClassifier": (probabilities(VotingClassifier(VOTERS, voting="soft")), [3]),
+    "CalibratedClassifierCV": (
+        probabilities(CalibratedClassifierCV(network(), cv=3)),
+        [3],
+    ),
+    "CalibratedClassifierCV, one classifier": (
+        probabilities(CalibratedClassifierCV(network(), cv=3, ensemble=False)),
+        [3],
+    ),
+    "BaggingClassifier": (
+        probabilities(BaggingClassifier(network(), 6, random_state=0)),
+        [6],
+    ),
+    "BaggingClassifier of many": (
+        probabilities(BaggingClassifier(network(), 70, random_state=0)),
+        [64, 6],
+    ),
+    "MultiOutputClassifier": (multioutput, [3]),
+    "OneVsRestClassifier": (probabilities(OneVsRestClassifier(network())), [3]),
+    "OneVsOneClassifier": (
+        lambda X, y: OneVsOneClassifier(network()).fit(X, y).decision_function(X),
+        [3],
+    ),
+    "OutputCodeClassifier": (
+        lambda X, y: (
+            OutputCodeClassifier(network(), code_size=2, random_state=0)
+            .fit(X, y)
+            .predict(X)
+        ),
+        [4],
+    ),
+    "permutation_importance": (
+        lambda X, y: (
+            permutation_importance(
+                network().fit(X, y), X, y, n_repeats=2, random_state=0
+            ).importances
+        ),
+        [],
+    ),
+    "SequentialFeatureSelector": (
+        lambda X, y: (
+            SequentialFeatureSelector(network(), n_features_to_select=2, cv=3)
+            .fit(X, y)
+            .get_support()
+        ),
+        [3] * 7,
+    ),
+    "RFECV": (
+        lambda X, y: (
+            RFECV(Weighing(**SMALL), cv=3).fit(X, y).cv_results_["mean_test_score"]
+        ),
+        [3, 3, 3, 3],
+    ),
+    "TunedThresholdClassifierCV": (
+        lambda X, y: (
+            ms.TunedThresholdClassifierCV(network(), cv=3).fit(X, y > 0).best_score_
+        ),
+        [3],
+    ),
+    "nested cross-validation": (
+        lambda X, y: ms.cross_val_score(clone(INNER), X, y, cv=2),
+        [18, 2],
+    ),
+    "cross-validated voting": (
+        lambda X, y: ms.cross_val_predict(
+            VotingClassifier(VOTERS, voting="soft"), X, y, cv=2, method="predict_proba"
+        ),
+        [6],
+    ),
+    "search of a wrapped regressor": (
+        lambda X, y: (
+            ms.GridSearchCV(
+                TransformedTargetRegressor(
+                    REGRESSORS[0][1], transformer=StandardScaler()
+                ),
+                {"regressor__alpha": [0, 1]},
+                cv=3,
+                refit=False,
+            )
+            .fit(X, X[:, 0])
+            .cv_results_["mean_test_score"]
+        ),
+        [6],
+    ),
+}
+
+
+def parts(results):
+    return results if isinstance(results, list | tuple) else [results]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_scikit_learn_fits_is_trained_together(name, blobs):
+    run, sizes = CASES[name]
+    expected = run(*blobs)
+    with together() as trained:
+        found = run(*blobs)
+    assert trained == sizes
+    for ours, theirs in zip(parts(found), parts(expected), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
 @pytest.mark.parametrize(
     ("search", "candidates"),
     [(GridSearchCV, {}), (RandomizedSearchCV, {"n_iter": 3, "random_state": 0})],
 )
-def test_a_search_is_trained_as_one_program(search, candidates, blobs, programs):
-    search(MixupClassifier(**SMALL), GRID, cv=4, refit=False, **candidates).fit(*blobs)
-    assert programs == [12]
+def test_a_search_of_ours_is_trained_together(search, candidates, blobs, capsys):
+    made = search(network(), GRID, cv=4, verbose=1, refit=False, **candidates)
+    made.fit(*blobs)
+    epochs = 12 * network().max_epochs
+    assert f"{epochs}/{epochs}" in capsys.readouterr().err
 
 
-def test_a_cross_validation_is_trained_as_one_program(blobs, programs):
-    cross_validate(MixupClassifier(**SMALL), *blobs, cv=4)
-    assert programs == [4]
-
-
-def renamed(*args, **kwargs):
-    return _validation._fit_and_score(*args, **kwargs)
-
-
-renamed.__module__ = _validation.__name__
-
-
-def test_another_name_of_the_task_is_warned_of(blobs, programs, monkeypatch):
-    monkeypatch.setattr(_search, "_fit_and_score", renamed)
-    search = GridSearchCV(MixupClassifier(**SMALL), GRID, cv=3)
-    with pytest.warns(UserWarning, match=r"does not know \(renamed\)"):
-        search.fit(*blobs)
-    assert max(programs) == 1
-    expected = sklearns.GridSearchCV(MixupClassifier(**SMALL), GRID, cv=3).fit(*blobs)
-    np.testing.assert_allclose(
-        search.cv_results_["mean_test_score"], expected.cv_results_["mean_test_score"]
-    )
-
-
-def test_another_shape_of_the_task_is_warned_of(blobs, monkeypatch):
-    monkeypatch.setattr(
-        "sk_mixup.model_selection._together.NEEDED_ARGUMENTS", {"train", "rows"}
-    )
-    search = GridSearchCV(MixupClassifier(**SMALL), GRID, cv=3)
-    with pytest.warns(UserWarning, match="does not know"):
-        search.fit(*blobs)
-    assert search.best_score_ > 0
+def test_a_cross_validation_of_ours_is_trained_together(blobs, capsys):
+    cross_validate(network(), *blobs, cv=4, verbose=1)
+    epochs = 4 * network().max_epochs
+    assert f"{epochs}/{epochs}" in capsys.readouterr().err
 
 
 def private_names(path):

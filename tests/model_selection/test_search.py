@@ -1,6 +1,7 @@
 """Searches give what scikit-learn's give, however their networks are trained."""
 
 import gc
+import time
 
 import numpy as np
 import pytest
@@ -22,13 +23,14 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils._param_validation import InvalidParameterError
 
-from sk_mixup import MixupClassifier, MixupRegressor, _many
+from sk_mixup import MixupClassifier, MixupRegressor
 from sk_mixup._modules import Network
 from sk_mixup.inspection import adversarial_error
 from sk_mixup.model_selection import (
     GridSearchCV,
     RandomizedSearchCV,
     cross_validate,
+    together,
 )
 from tests.twins import PLAIN
 
@@ -228,9 +230,22 @@ def test_verbose_shows_a_progress_bar(capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_fit_times_add_up_to_the_whole():
-    results = GridSearchCV(network(max_epochs=50), GRID, cv=3).fit(X, Y).cv_results_
-    assert np.ptp(results["mean_fit_time"]) < np.mean(results["mean_fit_time"])
+def test_fit_times_are_equal_shares_that_add_up_to_the_whole():
+    start = time.perf_counter()
+    scores = cross_validate(network(max_epochs=50), X, Y, cv=6)
+    seconds = time.perf_counter() - start
+    times = scores["fit_time"]
+    assert seconds / 2 < np.sum(times) < seconds
+    assert np.ptp(times) < np.mean(times)
+
+
+def test_fit_times_of_nested_searches_add_up_to_the_whole():
+    start = time.perf_counter()
+    search = GridSearchCV(network(max_epochs=20), GRID, cv=2)
+    times = cross_validate(search, X, Y, cv=4)["fit_time"]
+    seconds = time.perf_counter() - start
+    assert seconds / 2 < np.sum(times) < seconds
+    assert np.ptp(times) < np.mean(times)
 
 
 def test_earlier_steps_may_train_networks_too():
@@ -250,9 +265,11 @@ class Restless(MixupClassifier):
         return self
 
 
-def test_a_fit_of_the_users_own_is_run_as_it_is():
+def test_a_subclass_with_a_fit_of_its_own_is_trained_with_the_others():
     own = Restless(hidden_layer_sizes=4, max_epochs=2, random_state=0, **PLAIN)
-    assert_same_search(own, {"alpha": [0, 1]}, error_score="raise")
+    with together() as trained:
+        assert_same_search(own, {"alpha": [0, 1]}, cv=3, error_score="raise")
+    assert trained == [6, 6]  # our search and scikit-learn's
 
 
 def adversarial_score(estimator, X, y):
@@ -302,7 +319,8 @@ def test_an_interrupt_ends_the_search():
     assert Interrupting.n_fits == 1
 
 
-def test_a_bad_candidate_raises_before_anything_is_trained(monkeypatch):
-    monkeypatch.setattr(_many, "_train_and_adopt", None)
-    with pytest.raises(ValueError, match="'alpha' parameter"):
-        GridSearchCV(network(), {"alpha": [0.4, -1]}, error_score="raise").fit(X, Y)
+def test_a_bad_candidate_raises_before_anything_is_trained():
+    search = GridSearchCV(network(), {"alpha": [0.4, -1]}, error_score="raise")
+    with together() as trained, pytest.raises(ValueError, match="'alpha' parameter"):
+        search.fit(X, Y)
+    assert trained == []

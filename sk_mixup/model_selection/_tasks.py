@@ -1,0 +1,181 @@
+"""Tasks of joblib that are suspended where they fit a network.
+
+A task is a function of scikit-learn that fits and scores, or fits and predicts. It runs
+on a thread of its own, and never beside another one: a thread is the one way to leave
+somebody else's function in the middle and to come back to it. The function is called
+once and as it is; what it takes for a long fit is the wait for all the others.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import copy_context
+from functools import wraps
+from typing import Any
+
+from sklearn import config_context, get_config
+
+from sk_mixup._estimator import BaseMixup
+from sk_mixup._many import FitRequest
+
+
+class Abandoned(BaseException):
+    """Ends a task whose result is not wanted any more."""
+
+
+class Task(threading.Thread):
+    """A call that runs, on a thread of its own, only while ``advance`` waits for it.
+
+    Parameters
+    ----------
+    call : callable
+        Without arguments; returns a list of results, as joblib's batches do.
+
+    Attributes
+    ----------
+    request : FitRequest or None
+        The fit that it is suspended in.
+    fit_error : Exception or None
+        Why that fit has failed.
+    children : sequence of Task
+        The tasks that it is suspended to wait for.
+    parent : Task or None
+        The task that waits for this one.
+    credit : float
+        Seconds that others have worked for it: its shares of the trainings, and the
+        cost of its children.
+    cost : float
+        Seconds of its own work and its credit, when it has ended.
+    """
+
+    def __init__(self, call: Callable[[], list[Any]]) -> None:
+        super().__init__(daemon=True)  # after an interrupt nobody waits for its end
+        self._call: Callable[[], list[Any]] | None = call
+        self._config, self._context = get_config(), copy_context()
+        self._go, self._stopped = threading.Semaphore(0), threading.Semaphore(0)
+        self._results: list[Any] = []
+        self._abandoned = False
+        self._suspended = 0.0
+        self.error: BaseException | None = None
+        self.request: FitRequest | None = None
+        self.fit_error: Exception | None = None
+        self.children: Sequence[Task] = ()
+        self.parent: Task | None = None
+        self.credit = self.cost = 0.0
+        self.ended = False
+
+    # For the thread that runs the tasks.
+
+    def advance(self) -> None:
+        """Let the task run until it is suspended or ends."""
+        with warnings.catch_warnings():  # it may have set filters of its own
+            if self.ident is None:
+                self.start()
+            else:
+                self._go.release()
+            self._stopped.acquire()
+
+    def abandon(self) -> None:
+        """End the task: at once if it is suspended, else where it would be."""
+        self._abandoned = True
+        if self.request or self.children:
+            self.advance()
+
+    def get(self) -> list[Any]:
+        """Return the results, or raise the error."""
+        if self.error is not None:
+            raise self.error
+        return self._results
+
+    # For the task's own thread.
+
+    def run(self) -> None:
+        """Make the call."""
+        start = time.perf_counter()
+        try:
+            self._context.run(self._run)
+        except BaseException as error:  # raised again by `get`
+            self.error = error
+        self.cost = time.perf_counter() - start - self._suspended + self.credit
+        # joblib keeps the task until the last one ends: let rows and networks go.
+        self._call = None
+        del self._context
+        self.ended = True
+        self._stopped.release()
+
+    def _run(self) -> None:
+        assert self._call is not None
+        with config_context(**self._config):
+            self._results = self._call()
+        for result in self._results:
+            if isinstance(result, dict) and "fit_time" in result:
+                seconds = result["fit_time"] - self._suspended + self.credit
+                result["fit_time"] = max(0.0, seconds)
+
+    def wait_for_fit(self, request: FitRequest) -> None:
+        """Wait until the request has been fitted; raise its error, if any."""
+        self.request, self.fit_error = request, None
+        self._suspend()
+        if self.fit_error is not None:
+            raise self.fit_error
+
+    def wait_for(self, children: Sequence[Task]) -> None:
+        """Wait until all of the tasks have ended."""
+        for child in children:
+            child.parent = self
+        self.children = children
+        self._suspend()
+
+    def _suspend(self) -> None:
+        if self._abandoned:
+            raise Abandoned
+        start = time.perf_counter()
+        filters, showwarning = warnings.filters, warnings.showwarning
+        self._stopped.release()
+        self._go.acquire()
+        warnings.filters, warnings.showwarning = filters, showwarning
+        with warnings.catch_warnings():
+            pass  # makes Python look at the filters anew
+        self.request, self.children = None, ()
+        self._suspended += time.perf_counter() - start
+        if self._abandoned:
+            raise Abandoned
+
+
+_fit = BaseMixup.fit
+_lock = threading.Lock()
+_uses = 0
+
+
+@wraps(_fit)
+def _fit_with_others(self: Any, X: Any, y: Any, sample_weight: Any = None) -> Any:
+    task = threading.current_thread()
+    if not isinstance(task, Task):
+        return _fit(self, X, y, sample_weight)
+    self._validate_params()  # a bad candidate may end a search before it trains
+    task.wait_for_fit(FitRequest(self, X, y, sample_weight))
+    return self
+
+
+@contextmanager
+def fits_suspend_tasks() -> Iterator[None]:
+    """Let ``fit`` suspend the task that calls it; outside of tasks it is as it was.
+
+    The class's method is replaced, not an instance's: tasks clone the estimators that
+    they fit, and subclasses call ``super().fit``.
+    """
+    global _uses
+    with _lock:
+        _uses += 1
+        BaseMixup.fit = _fit_with_others  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        with _lock:
+            _uses -= 1
+            if not _uses:
+                BaseMixup.fit = _fit  # type: ignore[method-assign]
