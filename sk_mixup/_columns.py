@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from numbers import Real
@@ -11,14 +10,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import sparse
-from sklearn import get_config
-from sklearn.utils import check_array
-
-from sk_mixup._sklearn import _safe_indexing
-
-ROWS_LOOKED_AT, NUMBERS_LOOKED_AT = 10_000, 1_000_000
-STEPS_NEEDED = 100  # numbers of the precision that a feature's deviation spans
 
 NAMES_SHOWN = 3
 NUMERIC_KINDS = "biufc"  # of NumPy; complex numbers are refused by scikit-learn
@@ -57,41 +48,6 @@ REMEDIES_OF_TARGETS = {
     "or turn quantities into numbers by astype(float)",
     "dates": "turn them into numbers first, such as days since the earliest of them",
 }
-
-
-def check_rows(X: Any, dtype: type[np.floating], taker: str, allow_nd: bool) -> Any:
-    """Return features as an array, or a CSR matrix, of finite numbers.
-
-    Parameters
-    ----------
-    X : array-like or sparse matrix of shape (n_samples, n_features)
-        Features as the user gives them.
-    dtype : type
-        The precision to return.
-    taker : str
-        The class that takes them.
-    allow_nd : bool
-        Whether a row may have more than one dimension.
-    """
-    if sparse.issparse(X):
-        check_structure(X, "X")
-    else:
-        check_quantities(X, "X", taker)
-    with np.errstate(over="ignore"):  # of what is infinite then
-        rows = check_array(
-            X,
-            accept_sparse="csr",
-            dtype=dtype,
-            order="C",
-            ensure_all_finite=False,  # which would not say where
-            allow_nd=allow_nd,
-            estimator=taker,
-            input_name="X",
-        )
-    names = list(getattr(X, "columns", ()))
-    named = names and all(isinstance(name, str) for name in names)
-    check_finite(rows, names if named else None, taker)
-    return rows
 
 
 class Column(NamedTuple):
@@ -166,7 +122,7 @@ def _check_names(names: pd.Index[Any]) -> None:
     if not names.is_unique:
         several = sorted({repr(name) for name in names[names.duplicated()]})
         raise ValueError(
-            f"X has several columns named {_listed(several)}: give each column a name "
+            f"X has several columns named {listed(several)}: give each column a name "
             "of its own."
         )
 
@@ -303,10 +259,10 @@ def _subject(called: str, names: Sequence[str], one: str, several: str) -> str:
         return f"{called} {one}"
     if len(names) == 1:
         return f"Column {names[0]} of {called} {one}"
-    return f"Columns {_listed(names)} of {called} {several}"
+    return f"Columns {listed(names)} of {called} {several}"
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
     """Return the first few names and how many more there are."""
     shown, rest = list(names[:NAMES_SHOWN]), len(names) - NAMES_SHOWN
     if rest > 0:
@@ -316,7 +272,7 @@ def _listed(names: Sequence[str]) -> str:
 
 def missing(called: str, names: Sequence[str], taker: str) -> str:
     """Return what to say of missing values."""
-    where = "" if names in ([""], []) else f" in column {_listed(names)}"
+    where = "" if names in ([""], []) else f" in column {listed(names)}"
     if called != "X":
         return (
             f"Input {called} contains NaN{where}, but {taker} needs a target for every "
@@ -326,99 +282,3 @@ def missing(called: str, names: Sequence[str], taker: str) -> str:
         f"Input X contains NaN{where}, but {taker} does not accept missing values: put "
         f"an imputer in front, as in make_pipeline(SimpleImputer(), {taker}())."
     )
-
-
-def check_finite(X: Any, names: Sequence[Any] | None, taker: str) -> None:
-    """Refuse NaN and infinite values of checked rows, by the names of the columns."""
-    values = X.data if sparse.issparse(X) else X
-    if get_config()["assume_finite"]:
-        return
-    with np.errstate(over="ignore", invalid="ignore"):
-        if np.isfinite(values.sum()):
-            return
-    absent, infinite = np.isnan(values), np.isinf(values)
-    if absent.any():
-        raise ValueError(missing("X", _marked(X, absent, names), taker))
-    if infinite.any():
-        columns = _marked(X, infinite, names)
-        where = f" in column {_listed(columns)}" if columns else ""
-        raise ValueError(
-            "Input X contains infinity or a value too large for "
-            f"dtype('{values.dtype}'){where}, which {taker} does not accept: replace "
-            "such values, or divide the column by a number."
-        )
-
-
-def _marked(X: Any, marks: NDArray[np.bool_], names: Sequence[Any] | None) -> list[str]:
-    """Return the names of the columns with marks, or their numbers."""
-    if sparse.issparse(X):
-        numbers = np.unique(X.indices[marks])
-    elif X.ndim == 2:
-        numbers = np.flatnonzero(marks.any(axis=0))
-    else:
-        return []
-    return [str(n) if names is None else repr(names[n]) for n in numbers]
-
-
-def check_structure(table: Any, called: str) -> None:
-    """Refuse sparse matrices whose row or column numbers do not fit their shape.
-
-    SciPy's compiled code follows them without a check, out of the memory that it has.
-    """
-    try:
-        if table.format in ("csr", "csc", "bsr"):
-            parts = (table.data, table.indices, table.indptr)
-            type(table)(parts, shape=table.shape).check_format(full_check=True)
-        elif table.format == "coo":
-            type(table)((table.data, (table.row, table.col)), shape=table.shape)
-    except ValueError as error:
-        raise ValueError(
-            f"{called} is a damaged sparse matrix ({error}): build it anew."
-        ) from error
-
-
-def holds_codes(X: Any) -> bool:
-    """Return whether all values are whole numbers by their type."""
-    if isinstance(X, pd.DataFrame) or hasattr(X, "get_columns"):
-        return all(holds_codes(X[name]) for name in X.columns)
-    X = X if hasattr(X, "dtype") else np.asarray(X)
-    if X.dtype == object:
-        return pd.api.types.infer_dtype(np.ravel(X)) == "integer"
-    return _is_of_integers(X.dtype)
-
-
-def _is_of_integers(dtype: Any) -> bool:
-    if hasattr(dtype, "is_integer"):  # of polars
-        return bool(dtype.is_integer())
-    if hasattr(dtype, "is_floating_point"):  # of torch
-        return not (dtype.is_floating_point or dtype.is_complex)
-    return bool(pd.api.types.is_integer_dtype(dtype))
-
-
-def warn_of_lost_digits(X: Any, dtype: type[np.floating]) -> None:
-    """Warn of features that vary too little for their size to be told apart.
-
-    Looks at the first rows, before they are rounded to the networks' precision.
-    """
-    if sparse.issparse(X):
-        return
-    if not isinstance(X, np.ndarray | list) and not hasattr(X, "columns"):
-        X = np.asarray(X)
-    width = np.asarray(_safe_indexing(X, slice(1))).size
-    first = slice(max(2, min(ROWS_LOOKED_AT, NUMBERS_LOOKED_AT // width)))
-    rows = np.asarray(_safe_indexing(X, first), dtype=np.float64)
-    rows = rows.reshape(len(rows), -1)
-    deviation, size = rows.std(axis=0), np.abs(rows).max(axis=0)
-    steps = deviation / (size * np.finfo(dtype).eps + np.finfo(dtype).tiny)
-    varies = deviation > 1e-12 * size  # more than by the rounding of the mean
-    rounded = (rows.astype(dtype) != rows).any(axis=0)
-    lost = np.flatnonzero(varies & rounded & (steps < STEPS_NEEDED))
-    if len(lost):
-        worst = lost[steps[lost].argmin()]
-        warnings.warn(
-            f"Feature {worst} of X has values around {size[worst]:.3g} that differ by "
-            f"{deviation[worst]:.3g} only; {dtype.__name__} loses most of that. Put "
-            "a StandardScaler in front, or subtract a constant.",
-            UserWarning,
-            stacklevel=2,
-        )

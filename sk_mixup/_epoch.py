@@ -18,11 +18,11 @@ from sklearn.utils import gen_batches
 from torch import Tensor
 
 from sk_mixup._batch import Batch, Layer, Mixture, mixed
+from sk_mixup._mixing import Vicinity
 from sk_mixup._modules import Standardize
 from sk_mixup._neighbors import Rows
 from sk_mixup._run import Run
 from sk_mixup._subsets import RowSubset
-from sk_mixup.vicinity import Vicinity
 
 CPU_BLOCK_BYTES, GPU_BLOCK_BYTES = 4_000_000, 64_000_000
 KEPT_BYTES = 16_000_000  # of validation rows, gathered once

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -15,7 +13,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
-from sk_mixup._columns import check_finite, check_rows, warn_of_lost_digits
+from sk_mixup._features import check_finite, check_rows, warn_of_lost_digits
 from sk_mixup._memo import Memo
 from sk_mixup._modes import memory_errors, own_modes, resolve_device
 from sk_mixup._modules import Network
@@ -39,41 +37,10 @@ from sk_mixup._tables import Table, as_table, numpy_dtype
 from sk_mixup._target_spec import TargetSpec
 from sk_mixup._task import Start, Task
 from sk_mixup._threads import one_thread
+from sk_mixup._transaction import all_or_nothing, enough_memory
 from sk_mixup.vicinity import Pairing
 
-NEEDS_LESS = (
-    "a smaller batch_size, fewer or narrower networks (n_estimators, "
-    "hidden_layer_sizes) or fewer rows need less"
-)
 FEWER_ROWS = "give fewer rows at once"
-
-
-class Snapshot:
-    """The attributes of an estimator, to be put back if its fit fails."""
-
-    def __init__(self, estimator: Any) -> None:
-        self.estimator, self.attributes = estimator, dict(vars(estimator))
-
-    def restore(self) -> None:
-        vars(self.estimator).clear()
-        vars(self.estimator).update(self.attributes)
-
-
-@contextmanager
-def all_or_nothing(estimators: Sequence[Any]) -> Iterator[None]:
-    """Leave estimators as they were if anything fails inside."""
-    before = [Snapshot(estimator) for estimator in estimators]
-    try:
-        yield
-    except BaseException:
-        for snapshot in before:
-            snapshot.restore()
-        raise
-
-
-def enough_memory(name: str) -> AbstractContextManager[None]:
-    """Say in one sentence that memory did not suffice to fit what is named."""
-    return memory_errors(f"Fitting {name}", NEEDS_LESS)
 
 
 class BaseMixup(BaseEstimator, metaclass=ABCMeta):

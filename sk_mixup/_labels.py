@@ -16,7 +16,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
-from sk_mixup._columns import check_structure
+from sk_mixup._features import check_structure
 from sk_mixup._sklearn import _check_y
 
 SMALLEST = float(np.finfo(np.float32).tiny)

@@ -8,17 +8,13 @@ from typing import Any, NamedTuple
 
 import torch
 
-from sk_mixup._estimator import (
-    BaseMixup,
-    Snapshot,
-    all_or_nothing,
-    enough_memory,
-)
+from sk_mixup._estimator import BaseMixup
 from sk_mixup._memo import Memo
 from sk_mixup._modes import own_modes
 from sk_mixup._progress import Progress
 from sk_mixup._stacks import MAX_MEMORY, train
 from sk_mixup._task import Start, Task
+from sk_mixup._transaction import Snapshot, all_or_nothing, enough_memory
 
 
 class FitRequest(NamedTuple):

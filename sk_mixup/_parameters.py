@@ -21,7 +21,7 @@ from skorch.callbacks import (
 )
 from torch import nn
 
-from sk_mixup._columns import holds_codes
+from sk_mixup._features import holds_codes
 from sk_mixup._log import QuietLog
 from sk_mixup._settings import Settings
 from sk_mixup._sklearn import Interval

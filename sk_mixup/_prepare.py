@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_random_state
 
 from sk_mixup._duration import takes_long, warn_of_width
 from sk_mixup._memo import Memo
+from sk_mixup._mixing import Vicinity
 from sk_mixup._modules import Standardize
 from sk_mixup._moments import Moments
 from sk_mixup._neighbors import Draw
@@ -25,7 +26,7 @@ from sk_mixup._streams import Streams
 from sk_mixup._subsets import RowSubset
 from sk_mixup._target_spec import TargetSpec
 from sk_mixup._task import Start, Task
-from sk_mixup.vicinity import Pairing, RandomPairs, TrainingRows, Vicinity
+from sk_mixup.vicinity import Pairing, RandomPairs, TrainingRows
 
 
 def prepare_task(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sk_mixup._mixing import Vicinity
 from sk_mixup._neighbors import Draw
 from sk_mixup._streams import Streams
 from sk_mixup._subsets import RowSubset
-from sk_mixup.vicinity import Vicinity
 
 
 @dataclass(frozen=True)

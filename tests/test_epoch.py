@@ -11,6 +11,7 @@ from scipy import sparse
 
 from sk_mixup import MixupClassifier, _epoch
 from sk_mixup._epoch import Minibatches, Plan, ValidationRows, draw_rows
+from sk_mixup._mixing import Vicinity
 from sk_mixup._modules import Standardize
 from sk_mixup._run import Run
 from sk_mixup._streams import Streams
@@ -23,7 +24,6 @@ from sk_mixup.vicinity import (
     RandomPairs,
     SameClass,
     TrainingRows,
-    Vicinity,
 )
 
 CPU = torch.device("cpu")

@@ -24,7 +24,7 @@ from sk_mixup import (
     _stacks,
     fit_many,
 )
-from sk_mixup._columns import check_rows
+from sk_mixup._features import check_rows
 from sk_mixup._progress import Progress
 from sk_mixup._threads import rounds_denormals, torch_threads
 from sk_mixup.vicinity import Pairing, RandomPairs

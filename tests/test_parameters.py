@@ -13,8 +13,9 @@ from skorch.callbacks import (
 )
 
 from sk_mixup import MixupClassifier, MixupRegressor, fit_many
+from sk_mixup._mixing import Vicinity
 from sk_mixup._parameters import REFUSED_NET_PARAMS
-from sk_mixup.vicinity import Neighbors, SameClassNeighbors, Similar, Vicinity
+from sk_mixup.vicinity import Neighbors, SameClassNeighbors, Similar
 from tests.twins import CONSTANT, SMALL, TWINS
 
 both = pytest.mark.parametrize("make", TWINS)

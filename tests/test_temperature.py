@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from sk_mixup import MixupClassifier, MixupRegressor
 from sk_mixup._losses import SoftCrossEntropy
 from sk_mixup._memo import Memo
+from sk_mixup._mixing import Vicinity
 from sk_mixup._modules import Network, Standardize
 from sk_mixup._run import Run
 from sk_mixup._split import held_out, n_held_out
@@ -26,7 +27,6 @@ from sk_mixup._tables import DenseTable
 from sk_mixup._targets import Classes
 from sk_mixup._temperature import fitted_temperature
 from sk_mixup.model_selection import GridSearchCV
-from sk_mixup.vicinity import Vicinity
 from tests.twins import CONSTANT, SMALL, TWINS, label, perceptron
 
 CPU = torch.device("cpu")

@@ -12,6 +12,7 @@ from scipy.spatial.distance import cdist
 from sklearn.neighbors import NearestNeighbors
 
 from sk_mixup import _neighbors
+from sk_mixup._mixing import Vicinity
 from sk_mixup.vicinity import (
     Neighbors,
     RandomPairs,
@@ -19,7 +20,6 @@ from sk_mixup.vicinity import (
     SameClassNeighbors,
     Similar,
     TrainingRows,
-    Vicinity,
 )
 
 PAIRINGS = [
