@@ -59,8 +59,8 @@ class MixupRegressor(RegressorMixin, BaseMixup):
     loss : {"squared_error", "absolute_error", "huber"}, default="squared_error"
         Training loss, on standardised targets. The Huber loss is quadratic up to one
         standard deviation of y and linear beyond. The absolute and the Huber loss are
-        robust to outliers: they limit their effect on the standard deviation of y, too,
-        as ``standardize`` does for features.
+        robust to outliers; for them, the mean and the standard deviation of y are
+        computed as for a feature (see ``standardize``).
 
     pairing : {"random", "neighbors", "similar"} or Pairing, default="random"
         Choice of partners. "random": a permutation of the minibatch, as in the code of
