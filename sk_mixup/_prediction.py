@@ -72,6 +72,10 @@ class Ensemble:
         predicted: NDArray[np.floating] = np.empty(0)
         numbers = 4 * network.largest_width * network.runs
         size = max(FEWEST_ROWS, PREDICT_BYTES // numbers)
+        if X.shape[0] > size:
+            # glibc keeps freed memory up to twice the largest block that was freed;
+            # else it takes that of each chunk anew, up to half of the time.
+            torch.empty(4 * PREDICT_BYTES, dtype=torch.uint8)
         for start in range(0, X.shape[0], size):
             chunk = slice(start, start + size)
             rows = X[chunk].toarray() if sparse.issparse(X) else X[chunk]
