@@ -21,7 +21,7 @@ from sk_mixup._threads import torch_threads
 
 PREDICT_BYTES = 4_000_000  # of the largest layer's activations
 FEWEST_ROWS = 256  # of a chunk
-SMALL_TABLE = 20_000  # rows that one thread predicts as fast as several
+SMALL_TABLE = 20_000  # rows, up to which several threads only slow down
 
 Scaling = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -61,8 +61,8 @@ class Ensemble:
         """Return the members' averaged predictions of rows, dense or in CSR format."""
         threads = torch.get_num_threads() if X.shape[0] > SMALL_TABLE else 1
         # The default dtype is that of all threads, some of which may train.
-        known = self.network.is_perceptron
-        modes = plain_modes() if known else own_modes(self.network.dtype)
+        ours = self.network.is_perceptron
+        modes = plain_modes() if ours else own_modes(self.network.dtype)
         with modes, torch_threads(threads):
             network = self.network.in_double() if self.exact else self.network
             with torch.inference_mode():
