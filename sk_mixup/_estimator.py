@@ -339,8 +339,8 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         return (
             type(X) is np.ndarray
             and X.dtype.kind == "f"
-            and len(X) > 0
             and X.shape[1:] == self.net_.module_.row_shape
+            and len(X) > 0
             and not hasattr(self, "feature_names_in_")  # it would warn
         )
 

@@ -21,7 +21,7 @@ from sk_mixup._threads import torch_threads
 
 PREDICT_BYTES = 4_000_000  # of the largest layer's activations
 FEWEST_ROWS = 256  # of a chunk
-SMALL_TABLE = 20_000  # rows that one thread predicts as fast as several
+SMALL_TABLE = 20_000  # rows, up to which several threads only slow down
 
 Scaling = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -61,8 +61,8 @@ class Ensemble:
         """Return the members' averaged predictions of rows, dense or in CSR format."""
         threads = torch.get_num_threads() if X.shape[0] > SMALL_TABLE else 1
         # The default dtype is that of all threads, some of which may train.
-        known = self.network.is_perceptron
-        modes = plain_modes() if known else own_modes(self.network.dtype)
+        ours = self.network.is_perceptron
+        modes = plain_modes() if ours else own_modes(self.network.dtype)
         with modes, torch_threads(threads):
             network = self.network.in_double() if self.exact else self.network
             with torch.inference_mode():
@@ -72,6 +72,10 @@ class Ensemble:
         predicted: NDArray[np.floating] = np.empty(0)
         numbers = 4 * network.largest_width * network.runs
         size = max(FEWEST_ROWS, PREDICT_BYTES // numbers)
+        if X.shape[0] > size:
+            # glibc keeps freed memory up to twice the largest block that was freed;
+            # else it takes that of each chunk anew, up to half of the time.
+            torch.empty(4 * PREDICT_BYTES, dtype=torch.uint8)
         for start in range(0, X.shape[0], size):
             chunk = slice(start, start + size)
             rows = X[chunk].toarray() if sparse.issparse(X) else X[chunk]

@@ -167,7 +167,7 @@ class StackedMLP(ArrayModule):
         *hidden, last = self.layers(self.theta)
         x = x.expand(self.runs, -1, -1)
         for layer in hidden:
-            x = layer(x).relu()
+            x = layer(x).relu_()
         return last(x)
 
     def training_step(

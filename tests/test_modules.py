@@ -19,7 +19,6 @@ from sk_mixup._losses import (
     SquaredError,
 )
 from sk_mixup._modules import Network, Standardize
-from sk_mixup._prediction import Ensemble
 from sk_mixup._stacked import StackedLinear, StackedMLP
 
 RUNS, ROWS, SIZES = 3, 5, (4, 6, 7, 2)
@@ -409,9 +408,6 @@ def test_clipping_is_smooth_bounded_and_kept_with_the_runs(clip):
         assert part.clip == clip
 
 
-SCALING = np.array([1.0, 2.0]), np.array([3.0, 4.0])
-
-
 @pytest.fixture
 def network(mlp, generator):
     """Networks whose temperature is not 1."""
@@ -419,59 +415,6 @@ def network(mlp, generator):
     network = Network(Standardize(shift, torch.full((RUNS, 1, 4), 2.0), 3.0), mlp)
     network.temperature = 2.5
     return network
-
-
-def averaged(network, x):
-    mean, deviation = map(torch.from_numpy, SCALING)
-    return network(x[None]).detach().softmax(-1).mean(0) * deviation + mean
-
-
-@pytest.mark.parametrize("exact", [False, True])
-def test_an_ensemble_averages_the_networks_predictions(exact, network, generator):
-    x = torch.randn(ROWS, 4, generator=generator)
-    expected = averaged(network, x).numpy()
-    ensemble = Ensemble(network, nn.Softmax(-1), SCALING, exact=exact)
-    assert ensemble.dtype == (np.float64 if exact else np.float32)
-    rows = x.numpy().astype(ensemble.dtype)
-    np.testing.assert_allclose(ensemble.predict(rows), expected, rtol=1e-5)
-    np.testing.assert_allclose(ensemble.export()(x), expected, rtol=1e-5)
-    assert network.dtype == torch.float32
-
-
-def test_parts_of_a_member_give_what_it_predicts(network, generator):
-    x = torch.randn(ROWS, 4, generator=generator)
-    predictor = Ensemble(network, nn.Softmax(-1), SCALING).export()
-    outputs = network(x[None])
-    for run, member in enumerate(predictor.members):
-        assert [*member._modules] == [
-            "standardize",
-            "body",
-            "temperature",
-            "link",
-            "rescale",
-        ]
-        torch.testing.assert_close(member.logits(x), outputs[run])
-        torch.testing.assert_close(
-            member.link(member.logits(x)), outputs[run].softmax(-1)
-        )
-        torch.testing.assert_close(
-            member.rescale(member.link(member.logits(x))), member(x)
-        )
-
-
-def test_a_flat_ensemble_gives_a_vector(generator):
-    body = StackedMLP(RUNS, (4, 6, 1))
-    body.initialize(generators(0, 1, 2))
-    figures = Standardize(torch.zeros(RUNS, 1, 4), torch.ones(RUNS, 1, 4))
-    x = torch.randn(ROWS, 4, generator=generator)
-    ensemble = Ensemble(Network(figures, body), nn.Identity(), flat=True)
-    assert ensemble.predict(x.numpy()).shape == ensemble.export()(x).shape == (ROWS,)
-
-
-def test_an_export_shares_no_memory_with_the_network(network):
-    predictor = Ensemble(network, nn.Softmax(-1)).export()
-    for tensor in predictor.state_dict().values():
-        assert tensor.untyped_storage().nbytes() == tensor.nbytes
 
 
 def test_a_network_in_double_precision_keeps_its_hooks(network, generator):

@@ -1,16 +1,14 @@
-"""What fitted classifiers do beyond their error: the probes of arXiv 1710.09412.
+"""Measurements of fitted classifiers beyond test error, after arXiv 1710.09412.
 
-Every function takes a fitted scikit-learn classifier and leaves it as it was. Where a
-gradient is needed the classifier must have ``to_torch()``, as
-:class:`sk_mixup.MixupClassifier` has. Of a fitted search its best estimator is looked
-at. Of a :class:`sklearn.pipeline.Pipeline` it is the last step: the rows go through the
-earlier steps once, and are mixed or attacked in the form in which the last step sees
-them.
+The functions take any fitted scikit-learn classifier and do not change it. Gradients
+need a classifier with ``to_torch()``, such as :class:`sk_mixup.MixupClassifier`. A
+fitted search stands for its best estimator, a :class:`sklearn.pipeline.Pipeline` for
+its last step: the earlier steps transform the rows once, and the transformed rows are
+mixed or attacked.
 
-Decision surfaces, as in Figure 1b, are drawn by scikit-learn's own
-:class:`sklearn.inspection.DecisionBoundaryDisplay`, which works with the estimators of
-this package as with any other: ``response_method="predict_proba"``,
-``plot_method="pcolormesh"``.
+For decision surfaces, as in Figure 1b, use scikit-learn's
+:class:`sklearn.inspection.DecisionBoundaryDisplay` with
+``response_method="predict_proba"`` and ``plot_method="pcolormesh"``.
 """
 
 from sk_mixup.inspection._adversarial import (

@@ -23,32 +23,32 @@ from sk_mixup.inspection._subject import (
 
 
 def loss_gradient(estimator: Any, X: Any, y: ArrayLike) -> NDArray[np.float64]:
-    """Return the gradient of each row's cross-entropy in that row.
+    """Return the gradient of each row's cross-entropy with respect to that row.
 
-    The classifier's weights, their ``.grad`` and its flags are left as they are.
+    Weights, their ``.grad`` and the training flags of the classifier do not change.
 
     Parameters
     ----------
     estimator : object
-        A fitted classifier with ``to_torch()``. Of a pipeline the last step is looked
-        at, with rows that the earlier steps have transformed.
+        A fitted classifier with ``to_torch()``. In a pipeline the last step is
+        used, on rows transformed by the earlier steps.
     X : array-like or sparse matrix of shape (n_samples, n_features)
-        Rows; sparse ones are made dense.
+        Rows; sparse matrices are converted to dense arrays.
     y : array-like of shape (n_samples,)
-        Their classes.
+        Classes of the rows.
 
     Returns
     -------
     gradient : ndarray of shape (n_samples, n_features)
-        Of ``-log p(y | x)``, in nats per unit of the features that the last step of a
-        pipeline, or the estimator itself, is given.
+        Gradient of ``-log p(y | x)``, in nats per unit of each input feature of the
+        classifier (in a pipeline: of its last step).
 
     Raises
     ------
     TypeError
-        If the estimator is no classifier or has no ``to_torch()``.
+        If the estimator is not a classifier or has no ``to_torch()``.
     ValueError
-        If ``y`` holds labels that the classifier does not know.
+        If ``y`` holds labels that are not among the classes of the classifier.
     """
     torch_model, _, rows, codes = _target(estimator, X, y, scale=1.0)
     return torch_model.loss_gradient(rows, codes)
@@ -69,37 +69,37 @@ def fgsm(
     Parameters
     ----------
     estimator : object
-        A fitted classifier with ``to_torch()``. Of a pipeline the last step is
-        attacked, and examples are rows as that step sees them.
+        A fitted classifier with ``to_torch()``. In a pipeline the last step is
+        attacked, and the examples are rows transformed by the earlier steps.
     X : array-like or sparse matrix of shape (n_samples, n_features)
-        Rows; sparse ones are made dense.
+        Rows; sparse matrices are converted to dense arrays.
     y : array-like of shape (n_samples,)
-        Their classes.
+        Classes of the rows.
     epsilon : float
         Change of each feature in units of ``scale``, at least 0.
     scale : float or array-like of shape (n_features,), default=None
-        Unit of each feature. None takes the deviations by which the estimator itself
-        standardises its features (their mean over the networks of an ensemble), so
-        that ``epsilon`` is in standardised features; these are 1 where it has
-        ``standardize=False``.
+        Unit of each feature. None uses the standard deviations by which the
+        estimator standardises its features (averaged over the networks of an
+        ensemble), so that ``epsilon`` is in standardised units; with
+        ``standardize=False`` they are 1.
 
     Returns
     -------
     X_adversarial : ndarray or pandas.DataFrame of shape (n_samples, n_features)
-        The examples, float64; float32 or a data frame if the rows are such.
+        Adversarial examples, float64; float32 or a data frame if ``X`` is.
 
     Raises
     ------
     TypeError
-        If the estimator is no classifier or has no ``to_torch()``.
+        If the estimator is not a classifier or has no ``to_torch()``.
     ValueError
         If ``epsilon`` is negative, if ``scale`` is not positive or is needed and not
-        given, or if ``y`` holds labels that the classifier does not know.
+        given, or if ``y`` holds labels that are not among the classes.
 
     See Also
     --------
-    iterated_fgsm : The same in several smaller steps.
-    adversarial_error : The error on such examples.
+    iterated_fgsm : Several smaller steps.
+    adversarial_error : Error on adversarial examples.
     """
     return iterated_fgsm(estimator, X, y, epsilon, n_iter=1, scale=scale)
 
@@ -114,43 +114,43 @@ def iterated_fgsm(
     step_size: float | None = None,
     scale: ArrayLike | None = None,
 ) -> Any:
-    """Make adversarial examples by several steps along the gradient's sign.
+    """Make adversarial examples by several steps along the sign of the gradient.
 
-    No feature ends further than ``epsilon * scale`` from where it was (I-FGSM, arXiv
+    The total change of a feature is at most ``epsilon * scale`` (I-FGSM, arXiv
     1607.02533).
 
     Parameters
     ----------
     estimator : object
-        A fitted classifier with ``to_torch()``. Of a pipeline the last step is
-        attacked, and examples are rows as that step sees them.
+        A fitted classifier with ``to_torch()``. In a pipeline the last step is
+        attacked, and the examples are rows transformed by the earlier steps.
     X : array-like or sparse matrix of shape (n_samples, n_features)
-        Rows; sparse ones are made dense.
+        Rows; sparse matrices are converted to dense arrays.
     y : array-like of shape (n_samples,)
-        Their classes.
+        Classes of the rows.
     epsilon : float
         Largest change of each feature in units of ``scale``, at least 0.
     n_iter : int, default=10
-        Steps, of equal size; with 1 this is :func:`fgsm`.
+        Number of steps of equal size; 1 is :func:`fgsm`.
     step_size : float, default=None
-        Change of each feature in a step in units of ``scale``; None takes
+        Change of each feature per step, in units of ``scale``; None uses
         ``epsilon / n_iter``.
     scale : float or array-like of shape (n_features,), default=None
-        Unit of each feature; None takes the estimator's own, as in :func:`fgsm`.
+        Unit of each feature; None uses the standard deviations, as in :func:`fgsm`.
 
     Returns
     -------
     X_adversarial : ndarray or pandas.DataFrame of shape (n_samples, n_features)
-        The examples, float64; float32 or a data frame if the rows are such.
+        Adversarial examples, float64; float32 or a data frame if ``X`` is.
 
     Raises
     ------
     TypeError
-        If the estimator is no classifier or has no ``to_torch()``.
+        If the estimator is not a classifier or has no ``to_torch()``.
     ValueError
         If ``epsilon`` or ``step_size`` is negative, if ``scale`` is not positive or
-        is needed and not given, or if ``y`` holds labels that the classifier does not
-        know.
+        is needed and not given, or if ``y`` holds labels that are not among the
+        classes.
     """
     check_scalar(n_iter, "n_iter", Integral, min_val=1)
     step_size = epsilon / n_iter if step_size is None else step_size
@@ -181,49 +181,47 @@ def adversarial_error(
 ) -> float:
     """Return the error of a classifier on adversarial examples.
 
-    A white box attacks itself; a black box is any classifier that is judged on the
-    examples of another one (arXiv 1710.09412, Table 3).
+    In a white-box attack the examples are made for the evaluated classifier itself, in
+    a black-box attack for another one, ``source`` (arXiv 1710.09412, Table 3).
 
     Parameters
     ----------
     estimator : object
-        The fitted classifier that is judged; without ``source`` it needs
-        ``to_torch()``.
+        The fitted classifier to evaluate; without ``source`` it needs ``to_torch()``.
     X : array-like or sparse matrix of shape (n_samples, n_features)
         Rows, usually of a test set.
     y : array-like of shape (n_samples,)
-        Their classes.
+        Classes of the rows.
     epsilon : float
         Largest change of each feature in units of ``scale``; 0 gives the error on
         clean rows.
     source : object, default=None
-        The fitted classifier that makes the examples, with ``to_torch()``. If it is a
-        pipeline that transforms the rows, ``estimator`` must be one whose earlier
-        steps transform them alike.
+        The fitted classifier to attack, with ``to_torch()``; None attacks
+        ``estimator``. If ``source`` is a pipeline, the earlier steps of ``estimator``
+        must transform the rows in the same way.
     method : {"fgsm", "iterated_fgsm"}, default="fgsm"
-        How the examples are made.
+        The attack.
     n_iter : int, default=10
-        Steps of "iterated_fgsm".
+        Number of steps of "iterated_fgsm".
     scale : float or array-like of shape (n_features,), default=None
-        Unit of each feature; None takes the own one of the classifier that makes the
-        examples.
+        Unit of each feature. None uses the feature scale of the attacked classifier.
     top_k : int, default=1
-        A row is right if its class is among so many most probable ones; below the
-        number of classes.
+        A prediction is correct if the class is among the ``top_k`` most probable
+        ones; less than the number of classes.
 
     Returns
     -------
     error : float
-        Share of the rows that are wrong.
+        Fraction of rows with a wrong prediction.
 
     Raises
     ------
     TypeError
-        If one of the two is no classifier, or if the one that makes the examples has
-        no ``to_torch()``.
+        If one of the two is not a classifier, or if the attacked one has no
+        ``to_torch()``.
     ValueError
-        If the two see different rows, if ``method`` is unknown, or if ``epsilon``,
-        ``scale``, ``top_k`` or ``y`` cannot be used.
+        If the pipelines of the two transform the rows differently, if ``method`` is
+        unknown, or if ``epsilon``, ``scale``, ``top_k`` or ``y`` is invalid.
 
     Examples
     --------
@@ -241,19 +239,19 @@ def adversarial_error(
     """
     if method not in ("fgsm", "iterated_fgsm"):
         raise ValueError(f"method must be 'fgsm' or 'iterated_fgsm', got {method!r}.")
-    maker, seen = take_apart(estimator if source is None else source, X)
-    judge, form = (maker, seen) if source is None else _judge(estimator, X, seen)
-    check_scalar(top_k, "top_k", Integral, min_val=1, max_val=len(judge.classes_) - 1)
+    attacked, seen = take_apart(estimator if source is None else source, X)
+    model, form = (attacked, seen) if source is None else _evaluated(estimator, X, seen)
+    check_scalar(top_k, "top_k", Integral, min_val=1, max_val=len(model.classes_) - 1)
     steps = n_iter if method == "iterated_fgsm" else 1
-    examples = iterated_fgsm(maker, seen, y, epsilon, steps, scale=scale)
+    examples = iterated_fgsm(attacked, seen, y, epsilon, steps, scale=scale)
     rows = in_form_of(form, np.asarray(examples))
-    return _error(judge, rows, column_or_1d(y), top_k)
+    return _error(model, rows, column_or_1d(y), top_k)
 
 
 def _target(
     estimator: Any, X: Any, y: ArrayLike, scale: ArrayLike | None
 ) -> tuple[TorchClassifier, Any, NDArray[np.float64], NDArray[np.int64]]:
-    """Return what is attacked, its rows as given and as an array, and their classes."""
+    """Return the attacked network, its rows as given and as array, their codes."""
     model, seen = take_apart(estimator, X)
     torch_model = TorchClassifier(model, scale)
     validate_data(model, seen, reset=False, skip_check_array=True)
@@ -261,9 +259,9 @@ def _target(
     return torch_model, seen, rows, _codes(torch_model, rows, y)
 
 
-def _judge(estimator: Any, X: Any, seen: Any) -> tuple[Any, Any]:
-    """Return what of ``estimator`` is given rows like ``seen``, and its own rows."""
-    judge, own = take_apart(estimator, X)
+def _evaluated(estimator: Any, X: Any, seen: Any) -> tuple[Any, Any]:
+    """Return the classifier within ``estimator`` and its rows, equal to ``seen``."""
+    model, own = take_apart(estimator, X)
     if seen is X:
         return estimator, X
     rows, own_rows = as_rows(seen), as_rows(own)
@@ -272,14 +270,14 @@ def _judge(estimator: Any, X: Any, seen: Any) -> tuple[Any, Any]:
             "estimator and source see different rows: the steps before the last of "
             "their pipelines must transform X alike."
         )
-    return judge, own
+    return model, own
 
 
-def _error(judge: Any, rows: Any, y: NDArray[Any], top_k: int) -> float:
+def _error(model: Any, rows: Any, y: NDArray[Any], top_k: int) -> float:
     if top_k == 1:
-        return float(np.mean(predict(judge, rows) != y))
-    figures = scores(judge, rows)
-    return 1 - top_k_accuracy_score(y, figures, k=top_k, labels=judge.classes_)
+        return float(np.mean(predict(model, rows) != y))
+    columns = scores(model, rows)
+    return 1 - top_k_accuracy_score(y, columns, k=top_k, labels=model.classes_)
 
 
 def _codes(

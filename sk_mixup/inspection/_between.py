@@ -1,4 +1,4 @@
-"""What a classifier does between its training rows (arXiv 1710.09412, Figure 2)."""
+"""Predictions and gradients between training rows (arXiv 1710.09412, Figure 2)."""
 
 from __future__ import annotations
 
@@ -37,34 +37,33 @@ def between_examples(
     scale: ArrayLike | None = None,
     random_state: int | np.random.RandomState | None = None,
 ) -> Bunch:
-    """Look at a classifier on the segments between pairs of rows.
+    """Evaluate a classifier on the segments between pairs of rows.
 
-    Draws pairs (i, j) of different rows and goes through
+    Draws pairs (i, j) of different rows and evaluates the classifier at
     ``x = lam * x_i + (1 - lam) * x_j`` (arXiv 1710.09412, Figure 2).
 
     Parameters
     ----------
     estimator : object
-        A fitted classifier. Of a pipeline the last step is looked at, between rows
-        that the earlier steps have transformed.
+        A fitted classifier. In a pipeline the last step is evaluated, between rows
+        transformed by the earlier steps.
     X : array-like or sparse matrix of shape (n_samples, n_features)
-        Rows, usually those it was trained on; sparse ones are made dense.
+        Rows, usually the training rows; sparse matrices are converted to dense arrays.
     y : array-like of shape (n_samples,)
-        Their classes.
+        Classes of the rows.
     lams : array-like of shape (n_lams,), default=None
-        Places on the segments, in [0, 1]; None takes 0, 0.1, ..., 1.
+        Weights of row i, in [0, 1]; None uses 0, 0.1, ..., 1.
     n_pairs : int, default=1000
-        Pairs of rows, drawn independently; the same for every ``lam``.
+        Number of pairs of rows, drawn independently; the same for every ``lam``.
     gradient_of : {"log_proba", "proba"}, default="log_proba"
-        Whose Jacobian is measured: that of the logarithms of the class probabilities
-        or of the probabilities, which hardly change where the classifier is certain,
+        Function whose Jacobian is measured: the logarithms of the class probabilities,
+        or the probabilities, whose gradients vanish where the classifier is certain,
         however steep its logits are.
     scale : float or array-like of shape (n_features,), default=None
-        Unit of each feature that gradients are taken in; None takes the deviations
-        by which the estimator itself standardises its features.
+        Unit of each feature in the gradients; None uses the standard deviations by
+        which the estimator standardises its features.
     random_state : int, RandomState instance or None, default=None
-        Seed of the pairs: with the same one two classifiers are compared on the same
-        pairs.
+        Seed of the pairs: use the same seed to compare classifiers on the same pairs.
 
     Returns
     -------
@@ -74,8 +73,8 @@ def between_examples(
         lam : ndarray
             Weight of row i.
         miss_rate : ndarray
-            Share of pairs whose predicted class is neither that of row i nor that of
-            row j.
+            Fraction of pairs whose predicted class is neither that of row i nor that
+            of row j.
         gradient_norm : ndarray
             Mean over the pairs of the Frobenius norm of the Jacobian; NaN for a
             classifier without ``to_torch()``.
@@ -83,9 +82,9 @@ def between_examples(
     Raises
     ------
     TypeError
-        If the estimator is no classifier.
+        If the estimator is not a classifier.
     ValueError
-        If ``lams`` is empty or leaves [0, 1], if there are fewer than two rows, if
+        If ``lams`` is empty or outside [0, 1], if there are fewer than two rows, if
         ``gradient_of`` is unknown, or if ``scale`` is not positive or is needed and
         not given.
 
@@ -130,15 +129,15 @@ def _checked_lams(lams: ArrayLike | None) -> NDArray[np.float64]:
 def _mean_gradient_norm(
     model: Any, gradient_of: str, scale: ArrayLike | None
 ) -> Callable[[NDArray[np.float64]], float]:
-    """Return the function of rows, which gives NaN where there are no gradients."""
+    """Return a function of rows; it returns NaN without gradients."""
     if gradient_of not in ("log_proba", "proba"):
         raise ValueError(
             f"gradient_of must be 'log_proba' or 'proba', got {gradient_of!r}."
         )
     if not hasattr(model, "to_torch"):
         return lambda rows: np.nan
-    # NOTE[DIFF]: the paper does not say of which output it takes the gradient; here of
-    # all of them, in units of the standardised features.
+    # NOTE[DIFF]: the paper does not name the output that it differentiates; here all of
+    # them, in units of the standardised features.
     torch_model = TorchClassifier(model, scale)
     log = gradient_of == "log_proba"
     return lambda rows: float(torch_model.jacobian_norm(rows, log).mean())
@@ -157,7 +156,7 @@ def _draw_pairs(
 class BetweenExamplesDisplay:
     """Miss rate or gradient norm along segments between rows (arXiv 1710.09412).
 
-    Made by :meth:`from_estimator`; draw two classifiers into one ``ax`` to compare
+    Create it by :meth:`from_estimator`; draw two classifiers into one ``ax`` to compare
     them.
 
     Parameters
@@ -165,20 +164,20 @@ class BetweenExamplesDisplay:
     lam : ndarray of shape (n_lams,)
         Weight of the first row of a pair.
     miss_rate : ndarray of shape (n_lams,)
-        Share of pairs whose predicted class is that of neither row.
+        Fraction of pairs whose predicted class is that of neither row.
     gradient_norm : ndarray of shape (n_lams,)
-        Mean norm of the gradient; NaN where there is none.
+        Mean norm of the gradient; NaN without gradients.
     name : str, default=None
-        What the legend calls the classifier.
+        Name of the classifier in the legend.
 
     Attributes
     ----------
     line_ : matplotlib.lines.Line2D
         The curve.
     ax_ : matplotlib.axes.Axes
-        Where it was drawn.
+        Axes with the drawing.
     figure_ : matplotlib.figure.Figure
-        The figure of the axes.
+        Figure with the axes.
 
     See Also
     --------
@@ -215,7 +214,7 @@ class BetweenExamplesDisplay:
         ax: Axes | None = None,
         **kwargs: Any,
     ) -> BetweenExamplesDisplay:
-        """Compute by :func:`between_examples`, store and draw.
+        """Compute the curves by :func:`between_examples` and draw one of them.
 
         Parameters
         ----------
@@ -224,23 +223,23 @@ class BetweenExamplesDisplay:
         X : array-like or sparse matrix of shape (n_samples, n_features)
             Rows.
         y : array-like of shape (n_samples,)
-            Their classes.
+            Classes of the rows.
         lams : array-like of shape (n_lams,), default=None
-            Places on the segments; None takes 0, 0.1, ..., 1.
+            Weights of row i; None uses 0, 0.1, ..., 1.
         n_pairs : int, default=1000
-            Pairs of rows.
+            Number of pairs of rows.
         gradient_of : {"log_proba", "proba"}, default="log_proba"
-            Whose Jacobian is measured.
+            Function whose Jacobian is measured.
         scale : float or array-like of shape (n_features,), default=None
-            Unit of each feature; None takes the estimator's own.
+            Unit of each feature; None uses the estimator's standard deviations.
         random_state : int, RandomState instance or None, default=None
             Seed of the pairs.
         kind : {"miss_rate", "gradient_norm"}, default="miss_rate"
-            What is drawn.
+            Curve to draw.
         name : str, default=None
-            What the legend says; None takes the name of the estimator's class.
+            Name in the legend; None uses the name of the estimator's class.
         ax : matplotlib.axes.Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw into; None makes a new figure.
         **kwargs : dict
             Passed on to :meth:`matplotlib.axes.Axes.plot`.
 
@@ -275,11 +274,11 @@ class BetweenExamplesDisplay:
         Parameters
         ----------
         ax : matplotlib.axes.Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw into; None makes a new figure.
         kind : {"miss_rate", "gradient_norm"}, default="miss_rate"
-            What is drawn.
+            Curve to draw.
         name : str, default=None
-            What the legend says; None takes the stored name.
+            Name in the legend; None uses the stored name.
         **kwargs : dict
             Passed on to :meth:`matplotlib.axes.Axes.plot`.
 
@@ -305,7 +304,8 @@ class BetweenExamplesDisplay:
         style = {"marker": "o", "label": name or self.name, **kwargs}
         (self.line_,) = self.ax_.plot(self.lam, values, **style)
         self.ax_.set(xlabel="weight of the first row", ylabel=YLABELS[kind])
-        self.ax_.set_ylim(bottom=0, auto=True)  # the next curve may be higher
+        # Not a fixed top: the next curve in the same axes may be higher.
+        self.ax_.set_ylim(bottom=0, auto=True)
         if style["label"] is not None:
             self.ax_.legend()
         return self

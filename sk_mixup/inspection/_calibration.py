@@ -30,26 +30,26 @@ def reliability_curve(
     strategy: Literal["uniform", "quantile"] = "uniform",
     labels: ArrayLike | None = None,
 ) -> Bunch:
-    """Return how often predictions of a given confidence are right.
+    """Return the accuracy of predictions by their confidence.
 
-    The confidence of a row is the probability of its most probable class. For any
-    number of classes, unlike :func:`sklearn.calibration.calibration_curve`, which
-    judges the probability of one class in two.
+    The confidence of a row is the probability of its most probable class. Any number
+    of classes is allowed; :func:`sklearn.calibration.calibration_curve` takes the
+    probability of one of two classes.
 
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        Real labels.
+        True labels.
     proba : array-like of shape (n_samples, n_classes) or (n_samples,)
-        Probabilities of the classes; one column is that of the second of two.
+        Probabilities of the classes; a vector holds those of the second of two.
     n_bins : int, default=15
-        Bins of confidence in [0, 1]; a confidence on an edge belongs to the bin
-        below.
+        Number of bins of confidence in [0, 1]; a confidence on an edge belongs to the
+        lower bin.
     strategy : {"uniform", "quantile"}, default="uniform"
         Bins of equal width, or of equal numbers of rows.
     labels : array-like of shape (n_classes,), default=None
-        Labels of the columns of ``proba``, usually ``classes_``; None takes the
-        sorted labels of ``y_true``, which must then hold all of them.
+        Labels of the columns of ``proba``, usually ``classes_``; None uses the sorted
+        labels of ``y_true``, which must then include every class.
 
     Returns
     -------
@@ -59,15 +59,15 @@ def reliability_curve(
         confidence : ndarray
             Mean confidence of the bin's rows; NaN in an empty bin.
         accuracy : ndarray
-            Share of the bin's rows whose most probable class is right; NaN in an
+            Fraction of the bin's rows whose most probable class is correct; NaN in an
             empty bin.
         count : ndarray
-            Rows in the bin.
+            Number of rows in the bin.
 
     Raises
     ------
     ValueError
-        If ``proba`` does not hold probabilities, one column for each label, or if
+        If ``proba`` does not hold probabilities with one column per label, or if
         ``strategy`` is unknown.
     """
     check_scalar(n_bins, "n_bins", Integral, min_val=1)
@@ -93,23 +93,23 @@ def calibration_error(
 ) -> float:
     """Return the expected calibration error of the most probable class.
 
-    The distance between confidence and accuracy, averaged over bins of confidence by
-    the numbers of their rows (arXiv 1706.04599, equation 3).
+    The absolute difference between confidence and accuracy, averaged over bins of
+    confidence in proportion to their numbers of rows (arXiv 1706.04599, equation 3).
 
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        Real labels.
+        True labels.
     proba : array-like of shape (n_samples, n_classes) or (n_samples,)
-        Probabilities of the classes; one column is that of the second of two.
+        Probabilities of the classes; a vector holds those of the second of two.
     n_bins : int, default=15
-        Bins of confidence in [0, 1]; a confidence on an edge belongs to the bin
-        below.
+        Number of bins of confidence in [0, 1]; a confidence on an edge belongs to the
+        lower bin.
     strategy : {"uniform", "quantile"}, default="uniform"
         Bins of equal width, or of equal numbers of rows.
     labels : array-like of shape (n_classes,), default=None
-        Labels of the columns of ``proba``, usually ``classes_``; None takes the
-        sorted labels of ``y_true``, which must then hold all of them.
+        Labels of the columns of ``proba``, usually ``classes_``; None uses the sorted
+        labels of ``y_true``, which must then include every class.
 
     Returns
     -------
@@ -119,7 +119,7 @@ def calibration_error(
     Raises
     ------
     ValueError
-        If ``proba`` does not hold probabilities, one column for each label, or if
+        If ``proba`` does not hold probabilities with one column per label, or if
         ``strategy`` is unknown.
 
     Examples
@@ -147,7 +147,7 @@ def _expected_error(
 def _top_label(
     y_true: ArrayLike, proba: ArrayLike, labels: ArrayLike | None
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Return confidence and correctness of each row, (n,)."""
+    """Return confidence and correctness of each row, (n,) each."""
     y = column_or_1d(y_true)
     classes = np.unique(y) if labels is None else np.asarray(labels)
     columns = check_array(proba, dtype=np.float64, ensure_2d=False)
@@ -169,44 +169,44 @@ def _top_label(
 def _inner_edges(
     confidence: NDArray[np.float64], n_bins: int, strategy: str
 ) -> NDArray[np.float64]:
-    shares = np.linspace(0, 1, n_bins + 1)[1:-1]
+    fractions = np.linspace(0, 1, n_bins + 1)[1:-1]
     if strategy == "uniform":
-        return shares
+        return fractions
     if strategy == "quantile":
-        return np.percentile(confidence, 100 * shares)  # as calibration_curve
+        return np.percentile(confidence, 100 * fractions)  # as calibration_curve
     raise ValueError(f"strategy must be 'uniform' or 'quantile', got {strategy!r}.")
 
 
 class ReliabilityDisplay:
     """Accuracy against confidence of the most probable class (arXiv 1706.04599).
 
-    Made by :meth:`from_estimator` or :meth:`from_predictions`. The area of a point is
-    proportional to the rows of its bin. For one class against the rest there is
+    Create it by :meth:`from_estimator` or :meth:`from_predictions`. The area of a point
+    is proportional to the number of rows in its bin. For one class against the rest use
     :class:`sklearn.calibration.CalibrationDisplay`.
 
     Parameters
     ----------
     confidence : ndarray of shape (n_bins,)
-        Mean confidence of each bin; NaN in an empty one.
+        Mean confidence of each bin; NaN in an empty bin.
     accuracy : ndarray of shape (n_bins,)
-        Share of right predictions in each bin; NaN in an empty one.
+        Fraction of correct predictions in each bin; NaN in an empty bin.
     count : ndarray of shape (n_bins,)
-        Rows of each bin.
+        Number of rows in each bin.
     name : str, default=None
-        What the legend calls the classifier.
+        Name of the classifier in the legend.
 
     Attributes
     ----------
     calibration_error : float
         Expected calibration error.
     line_ : matplotlib.lines.Line2D
-        The curve, without the empty bins.
+        The curve, without empty bins.
     points_ : matplotlib.collections.PathCollection
-        Its points.
+        The points of the curve.
     ax_ : matplotlib.axes.Axes
-        Where it was drawn.
+        Axes with the drawing.
     figure_ : matplotlib.figure.Figure
-        The figure of the axes.
+        Figure with the axes.
 
     See Also
     --------
@@ -244,7 +244,7 @@ class ReliabilityDisplay:
         ax: Axes | None = None,
         **kwargs: Any,
     ) -> ReliabilityDisplay:
-        """Predict probabilities, compute by :func:`reliability_curve` and draw.
+        """Predict probabilities, compute :func:`reliability_curve` and draw it.
 
         Parameters
         ----------
@@ -253,15 +253,15 @@ class ReliabilityDisplay:
         X : array-like or sparse matrix of shape (n_samples, n_features)
             Rows, usually of a test set.
         y : array-like of shape (n_samples,)
-            Their classes.
+            Classes of the rows.
         n_bins : int, default=15
-            Bins of confidence.
+            Number of bins of confidence.
         strategy : {"uniform", "quantile"}, default="uniform"
             Bins of equal width, or of equal numbers of rows.
         name : str, default=None
-            What the legend says; None takes the name of the estimator's class.
+            Name in the legend; None uses the name of the estimator's class.
         ax : matplotlib.axes.Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw into; None makes a new figure.
         **kwargs : dict
             Passed on to :meth:`matplotlib.axes.Axes.plot`.
 
@@ -304,24 +304,24 @@ class ReliabilityDisplay:
         ax: Axes | None = None,
         **kwargs: Any,
     ) -> ReliabilityDisplay:
-        """Compute by :func:`reliability_curve`, store and draw.
+        """Compute :func:`reliability_curve` and draw it.
 
         Parameters
         ----------
         y_true : array-like of shape (n_samples,)
-            Real labels.
+            True labels.
         proba : array-like of shape (n_samples, n_classes) or (n_samples,)
             Probabilities of the classes.
         n_bins : int, default=15
-            Bins of confidence.
+            Number of bins of confidence.
         strategy : {"uniform", "quantile"}, default="uniform"
             Bins of equal width, or of equal numbers of rows.
         labels : array-like of shape (n_classes,), default=None
             Labels of the columns of ``proba``.
         name : str, default=None
-            What the legend says.
+            Name in the legend.
         ax : matplotlib.axes.Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw into; None makes a new figure.
         **kwargs : dict
             Passed on to :meth:`matplotlib.axes.Axes.plot`.
 
@@ -338,14 +338,14 @@ class ReliabilityDisplay:
     def plot(
         self, ax: Axes | None = None, *, name: str | None = None, **kwargs: Any
     ) -> ReliabilityDisplay:
-        """Draw the curve, and the diagonal of perfect calibration once in an axes.
+        """Draw the curve and, once in an axes, the diagonal of perfect calibration.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw into; None makes a new figure.
         name : str, default=None
-            What the legend says; None takes the stored name.
+            Name in the legend; None uses the stored name.
         **kwargs : dict
             Passed on to :meth:`matplotlib.axes.Axes.plot`.
 

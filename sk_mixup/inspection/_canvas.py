@@ -1,4 +1,4 @@
-"""What the displays share."""
+"""The axes of displays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gradients of a fitted classifier in its inputs, by ``torch.autograd.grad``."""
+"""Gradients of a fitted classifier with respect to its inputs."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from sk_mixup._modes import own_modes
 from sk_mixup._prediction import Member, Predictor
 from sk_mixup._threads import one_thread
 
-CHUNK_ROWS = 1024
+CHUNK_ROWS = 1024  # bounds the memory of the graph
 
 
 class TorchClassifier:
     """The torch module of a fitted classifier, and the unit of its features.
 
-    Works on a copy, so weights, flags and ``.grad`` of the classifier stay untouched.
+    It is a copy: weights, training flags and ``.grad`` of the classifier do not change.
 
     Parameters
     ----------
     estimator : object
         A fitted classifier with ``to_torch()``.
     scale : float, array-like of shape (n_features,) or None
-        Unit of each feature; None takes that of the estimator's own standardisation.
+        Unit of each feature; None uses the estimator's standard deviations.
 
     Raises
     ------
     TypeError
         If the estimator has no ``to_torch()``.
     ValueError
-        If ``scale`` is not positive or cannot be had.
+        If ``scale`` is not positive, or is needed and not given.
     """
 
     @one_thread()
@@ -50,13 +50,14 @@ class TorchClassifier:
                 "such as sk_mixup.MixupClassifier."
             )
         self.classes = estimator.classes_
-        with torch.random.fork_rng(devices=[]):  # layers may be initialised in passing
+        # Another package may initialise layers, which draws from the global generator.
+        with torch.random.fork_rng(devices=[]):
             self.module = estimator.to_torch()
         self.members = _members(self.module)
         if not all(isinstance(member.link, nn.Softmax) for member in self.members):
             raise ValueError(
-                f"This {name} was trained on multilabel targets, but classes that "
-                "exclude each other are needed."
+                f"This {name} was trained on multilabel targets, but classes must be "
+                "mutually exclusive."
             )
         tensors = chain(self.module.parameters(), self.module.buffers())
         dtypes = (tensor.dtype for tensor in tensors if tensor.is_floating_point())
@@ -64,11 +65,11 @@ class TorchClassifier:
         self.scale = self._own_scale(name) if scale is None else _checked(scale)
 
     def _own_scale(self, name: str) -> NDArray[np.float64]:
-        """Return the features' deviations, averaged over the members."""
+        """Return the features' standard deviations, averaged over the members."""
         if not self.members:
             raise ValueError(
-                f"{name} does not standardise its features in a way known here: give "
-                "scale, the unit of each feature."
+                f"The feature scale of {name} is unknown: give scale, the unit of each "
+                "feature."
             )
         scales = torch.stack([member.standardize.scale for member in self.members])
         return scales.double().mean((0, 1)).numpy()
@@ -85,9 +86,9 @@ class TorchClassifier:
     def log_proba(self, x: Tensor) -> Tensor:
         """Return log-probabilities, (n, n_classes).
 
-        Those of this package's networks are computed from the logits: probabilities
-        near 1 are rounded to it, and their gradients are then lost.
+        Those of this package's networks are computed from the logits.
         """
+        # Probabilities near 1 would be rounded to 1, and their gradients lost.
         if not self.members:
             proba = self.module(x)
             return proba.clamp_min(torch.finfo(proba.dtype).tiny).log()
@@ -97,7 +98,7 @@ class TorchClassifier:
     def loss_gradient(
         self, rows: NDArray[np.float64], codes: NDArray[np.int64]
     ) -> NDArray[np.float64]:
-        """Return the gradient of the cross-entropy of each row in that row."""
+        """Return the gradient of each row's cross-entropy with respect to that row."""
         return self._per_chunk(
             lambda x, y: _gradient(F.softplus(self._odds(x, y)).sum(), x),
             rows,
@@ -109,8 +110,8 @@ class TorchClassifier:
     ) -> NDArray[np.float64]:
         """Return the gradient of the log-odds against class ``codes``.
 
-        The cross-entropy is a growing function of these log-odds, so the signs are
-        those of its gradient, also where that is too small for its dtype.
+        The cross-entropy increases with these log-odds, so the signs are those of its
+        gradient, also where that gradient underflows.
         """
         return self._per_chunk(
             lambda x, y: _gradient(self._odds(x, y).sum(), x), rows, codes
@@ -121,8 +122,8 @@ class TorchClassifier:
     ) -> NDArray[np.float64]:
         """Return the Frobenius norm, (n,), of the Jacobian of the probabilities.
 
-        With respect to features in units of ``scale``; ``log`` takes that of the
-        log-probabilities.
+        The features are in units of ``scale``; with ``log`` the Jacobian is that of
+        the log-probabilities.
         """
         unit = torch.from_numpy(self.unit(rows))
 
@@ -158,21 +159,21 @@ class TorchClassifier:
 
 
 def _members(module: nn.Module) -> list[Member]:
-    """Return this package's networks, of another package's module none."""
+    """Return the networks of this package's module; of other modules none."""
     if not isinstance(module, Predictor):
         return []
     return [cast(Member, member) for member in module.members]
 
 
 def _gradient(output: Tensor, x: Tensor) -> Tensor:
-    """Return the gradient of a sum over rows in each row."""
+    """Return the gradient of a sum over rows with respect to each row."""
     if not output.requires_grad:
-        raise ValueError("The torch module passes no gradient on to its inputs.")
+        raise ValueError("The torch module passes no gradient to its inputs.")
     return torch.autograd.grad(output, x, retain_graph=True)[0]
 
 
 def _checked(scale: ArrayLike) -> NDArray[np.float64]:
-    figures = np.asarray(scale, dtype=np.float64)
-    if not (np.isfinite(figures).all() and (figures > 0).all()):
+    units = np.asarray(scale, dtype=np.float64)
+    if not (np.isfinite(units).all() and (units > 0).all()):
         raise ValueError("scale must be positive and finite for every feature.")
-    return figures
+    return units

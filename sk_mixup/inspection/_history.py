@@ -1,4 +1,4 @@
-"""Learning curves from the history of a fit."""
+"""Curves of the training history over the epochs."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ if TYPE_CHECKING:
 class HistoryDisplay:
     """Losses, errors or scores over the epochs of a fit.
 
-    Made by :meth:`from_estimator`. How a score grows with the number of rows is shown
-    by :class:`sklearn.model_selection.LearningCurveDisplay`.
+    Create it by :meth:`from_estimator`. For scores against the number of training rows
+    use :class:`sklearn.model_selection.LearningCurveDisplay`.
 
     Parameters
     ----------
     curves : dict of str to ndarray of shape (n_epochs,)
-        By name, as ``train_loss``, ``valid_loss`` or ``valid_error``; NaN where an
-        epoch has no such figure.
+        Curves by name, such as ``train_loss``, ``valid_loss`` or ``valid_error``; NaN
+        in epochs without a value.
     name : str, default=None
-        What the legend calls the estimator.
+        Name of the estimator in the legend.
 
     Attributes
     ----------
     lines_ : list of matplotlib.lines.Line2D
-        The curves drawn.
+        The drawn curves.
     ax_ : matplotlib.axes.Axes
-        Where they were drawn.
+        Axes with the drawing.
     figure_ : matplotlib.figure.Figure
-        The figure of the axes.
+        Figure with the axes.
     """
 
     def __init__(
@@ -55,21 +55,21 @@ class HistoryDisplay:
         ax: Axes | None = None,
         **kwargs: Any,
     ) -> HistoryDisplay:
-        """Collect the curves of a fitted estimator, store and draw them.
+        """Collect the curves of a fitted estimator and draw them.
 
         Parameters
         ----------
         estimator : object
-            A fitted estimator with ``history_``, as those of this package and skorch's
-            nets, or ``loss_curve_``, as scikit-learn's perceptrons; also such a one as
-            the last step of a pipeline or the best of a search.
+            A fitted estimator with ``history_`` (of this package or skorch) or
+            ``loss_curve_`` (scikit-learn's perceptrons), a pipeline that ends in one,
+            or a search over such estimators.
         quantity : str, default="loss"
-            Draw the curves whose name is this or ends in "_" and this: "loss",
-            "error", or a score that a callback has recorded.
+            "loss", "error", or a score recorded by a callback: selects the curves
+            of this name and those whose name ends in ``"_" + quantity``.
         name : str, default=None
-            What the legend says; None takes the name of the estimator's class.
+            Name in the legend; None uses the name of the estimator's class.
         ax : matplotlib.axes.Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw into; None makes a new figure.
         **kwargs : dict
             Passed on to :meth:`matplotlib.axes.Axes.plot`.
 
@@ -81,9 +81,9 @@ class HistoryDisplay:
         Raises
         ------
         TypeError
-            If the estimator kept no history.
+            If the estimator has no history.
         ValueError
-            If the history has no such quantity.
+            If the history does not contain the quantity.
         """
         curves = _curves(estimator)
         display = cls(curves=curves, name=name or type(estimator).__name__)
@@ -102,11 +102,12 @@ class HistoryDisplay:
         Parameters
         ----------
         ax : matplotlib.axes.Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw into; None makes a new figure.
         quantity : str, default="loss"
-            Draw the curves whose name is this or ends in "_" and this.
+            Selects the curves of this name and those whose name ends in
+            ``"_" + quantity``.
         name : str, default=None
-            What the legend says; None takes the stored name.
+            Name in the legend; None uses the stored name.
         **kwargs : dict
             Passed on to :meth:`matplotlib.axes.Axes.plot`.
 
@@ -118,7 +119,7 @@ class HistoryDisplay:
         Raises
         ------
         ValueError
-            If the history has no such quantity.
+            If the history does not contain the quantity.
         """
         drawn = [key for key in self.curves if f"_{key}".endswith(f"_{quantity}")]
         if not drawn:
@@ -148,7 +149,7 @@ def _curves(estimator: Any) -> dict[str, NDArray[np.float64]]:
 
 
 def _columns(epochs: list[dict[str, Any]]) -> dict[str, NDArray[np.float64]]:
-    """Return the figures of all epochs by name."""
+    """Return the values of all epochs by name."""
     names = dict.fromkeys(
         name
         for epoch in epochs

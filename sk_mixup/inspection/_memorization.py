@@ -1,4 +1,4 @@
-"""Corrupted labels and how well they are remembered (arXiv 1710.09412, section 3.4)."""
+"""Corrupted labels and their memorisation (arXiv 1710.09412, section 3.4)."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ def corrupt_labels(
     rate: float,
     random_state: int | np.random.RandomState | None = None,
 ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Replace a share of the labels by random ones.
+    """Replace a fraction of the labels by random ones.
 
     Parameters
     ----------
     y : array-like of shape (n_samples,)
         Labels.
     rate : float
-        Share of the labels that is replaced, in [0, 1]; ``round(rate * n_samples)``
-        labels are, exactly.
+        Fraction of labels to replace, in [0, 1]; exactly ``round(rate * n_samples)``
+        labels are replaced.
     random_state : int, RandomState instance or None, default=None
-        Seed. With the same one the rows replaced at a lower rate are among those
-        replaced at a higher one.
+        Seed. With the same seed, the rows replaced at a lower rate are a subset of
+        those replaced at a higher rate.
 
     Returns
     -------
     y_corrupted : ndarray of shape (n_samples,)
-        The labels. A random label is each of the classes of ``y`` with the same
-        probability, the right one included (arXiv 1611.03530).
+        The labels. Replacements are drawn uniformly from the classes of ``y``, the
+        true class included (arXiv 1611.03530).
     mask : ndarray of shape (n_samples,), bool
-        Which labels were replaced, those that happen to be right again included.
+        True where the label was replaced, by chance perhaps by the same label.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def corrupt_labels(
     np.int64(20)
     """
     if not 0 <= rate <= 1:
-        raise ValueError(f"rate must be a share from 0 to 1, got {rate}.")
+        raise ValueError(f"rate must be a fraction from 0 to 1, got {rate}.")
     labels = column_or_1d(y)
     generator = private_generator(random_state)
     replaced = generator.permutation(len(labels))[: round(rate * len(labels))]
@@ -67,7 +67,7 @@ def memorization_error(
 ) -> Bunch:
     """Return the training error on real and on corrupted labels.
 
-    A classifier that has memorised its training set has a low error on the corrupted
+    A classifier that memorised its training set has a low error on the corrupted
     labels too (arXiv 1710.09412, Table 2).
 
     Parameters
@@ -77,30 +77,30 @@ def memorization_error(
     X : array-like or sparse matrix of shape (n_samples, n_features)
         Training rows.
     y_real : array-like of shape (n_samples,)
-        Their real labels.
+        True labels.
     y_given : array-like of shape (n_samples,)
-        The labels that it was trained on.
+        Labels used in training.
     mask : array-like of shape (n_samples,), bool
-        Which labels were replaced.
+        True where the label was replaced.
 
     Returns
     -------
     result : :class:`~sklearn.utils.Bunch`
-        Shares of wrong predictions, NaN where there are no such rows.
+        Fractions of wrong predictions, NaN without such rows.
 
         real : float
-            On the rows that kept their label.
+            Error on the rows with their true label.
         corrupted : float
-            On the rows with a replaced label, judged by the replaced label.
+            Error on the rows with a replaced label, against the replaced label.
         corrected : float
-            On the same rows, judged by their real label.
+            Error on the same rows, against the true label.
 
     Raises
     ------
     TypeError
-        If the estimator is no classifier.
+        If the estimator is not a classifier.
     ValueError
-        If ``y_real`` and ``y_given`` differ outside of ``mask``.
+        If ``y_real`` and ``y_given`` differ outside ``mask``.
     """
     model, rows = take_apart(estimator, X)
     real, given = column_or_1d(y_real), column_or_1d(y_given)
@@ -110,11 +110,11 @@ def memorization_error(
         raise ValueError("y_real and y_given differ on rows that mask leaves out.")
     predicted = predict(model, rows)
     return Bunch(
-        real=_share((predicted != real)[~replaced]),
-        corrupted=_share((predicted != given)[replaced]),
-        corrected=_share((predicted != real)[replaced]),
+        real=_fraction((predicted != real)[~replaced]),
+        corrupted=_fraction((predicted != given)[replaced]),
+        corrected=_fraction((predicted != real)[replaced]),
     )
 
 
-def _share(wrong: NDArray[np.bool_]) -> float:
+def _fraction(wrong: NDArray[np.bool_]) -> float:
     return float(wrong.mean()) if len(wrong) else float("nan")

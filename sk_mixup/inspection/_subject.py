@@ -1,4 +1,4 @@
-"""What is inspected: the classifier itself, and its rows as it sees them."""
+"""The inspected classifier within searches and pipelines, and its rows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from torch import nn
 
 
 def innermost(estimator: Any) -> tuple[Any, list[Pipeline]]:
-    """Return the best of a search, the last of a pipeline, and what comes before."""
+    """Return the estimator within searches and pipelines, and the earlier steps."""
     check_is_fitted(estimator)
     earlier: list[Pipeline] = []
     while True:
@@ -32,7 +32,7 @@ def innermost(estimator: Any) -> tuple[Any, list[Pipeline]]:
 
 
 def take_apart(estimator: Any, X: Any) -> tuple[Any, Any]:
-    """Return the classifier within ``estimator`` and the rows that it is given.
+    """Return the classifier within ``estimator`` and its transformed rows.
 
     The rows are ``X`` itself unless a pipeline transforms them.
     """
@@ -51,7 +51,7 @@ def as_rows(X: Any, finite: bool = True) -> NDArray[np.float64]:
 
 
 def in_form_of(X: Any, rows: NDArray[np.float64]) -> Any:
-    """Return rows as a data frame or in single precision if ``X`` is such."""
+    """Return rows as a data frame or in single precision if ``X`` is."""
     if not hasattr(X, "columns"):
         single = getattr(X, "dtype", None) == np.float32
         return rows.astype(np.float32) if single else rows
@@ -66,7 +66,7 @@ def predict(estimator: Any, rows: Any) -> NDArray[Any]:
 
 
 def scores(estimator: Any, rows: Any) -> NDArray[Any]:
-    """Return a figure for each class, the most probable with the largest."""
+    """Return a score of each class, largest for the most probable."""
     with _training_flags_kept(estimator):
         if hasattr(estimator, "predict_proba"):
             return estimator.predict_proba(rows)
@@ -75,7 +75,7 @@ def scores(estimator: Any, rows: Any) -> NDArray[Any]:
 
 @contextmanager
 def _training_flags_kept(estimator: Any) -> Iterator[None]:
-    """Undo what predicting does to the flags of a net's modules."""
+    """Restore the training flags of a net's modules after predicting."""
     inner, _ = innermost(estimator)
     module = getattr(getattr(inner, "net_", inner), "module_", None)
     modules = list(module.modules()) if isinstance(module, nn.Module) else []
@@ -88,7 +88,7 @@ def _training_flags_kept(estimator: Any) -> Iterator[None]:
 
 
 def private_generator(random_state: Any) -> np.random.Generator:
-    """Return a generator; None seeds it from the system, never from a global one."""
-    if random_state is None:
+    """Return a generator; None seeds it from the system."""
+    if random_state is None:  # not from NumPy's global generator, whose state is kept
         return np.random.default_rng()
     return np.random.default_rng(check_random_state(random_state).randint(2**31 - 1))
