@@ -28,8 +28,8 @@ from sk_mixup.vicinity import Vicinity
 #: 16 and 64 MB. A GPU has no such cache, and each block costs it some launches.
 CPU_BLOCK_BYTES, GPU_BLOCK_BYTES = 4_000_000, 64_000_000
 
-#: Validation rows up to this are gathered once and not every epoch, which saves 2 to 3 %
-#: of a fit to 1,797 x 64 or 20,000 x 30.
+#: Validation rows up to this are gathered once and not every epoch, which saves 2 to
+#: 3 % of a fit to 1,797 x 64 or 20,000 x 30.
 KEPT_BYTES = 16_000_000
 
 #: Validation rows that pass through the networks at a time: what a layer of 128 units
