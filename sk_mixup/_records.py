@@ -88,21 +88,15 @@ def side_by_side(parts: Sequence[tuple[Records, range]]) -> Records:
     """
     joined = Records()
     for key, nothing in NOTHING.items():
-        columns = [
-            (records.figures[key], slice(runs.start, runs.stop))
-            for records, runs in parts
-        ]
-        for epoch in range(max(len(epochs) for epochs, _ in columns)):
-            joined.figures[key].append(
-                np.concatenate(
-                    [
-                        epochs[epoch][runs]
-                        if epoch < len(epochs)
-                        else np.full(runs.stop - runs.start, nothing)
-                        for epochs, runs in columns
-                    ]
-                )
-            )
+        lists = [records.figures[key] for records, _ in parts]
+        for epoch in range(max(map(len, lists))):
+            columns = [
+                epochs[epoch][runs.start : runs.stop]
+                if epoch < len(epochs)
+                else np.full(len(runs), nothing)
+                for epochs, (_, runs) in zip(lists, parts, strict=True)
+            ]
+            joined.figures[key].append(np.concatenate(columns))
     n_epochs = sum(bool(ran.any()) for ran in joined.figures["ran"])
     for epochs in joined.figures.values():
         del epochs[n_epochs:]

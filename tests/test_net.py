@@ -23,6 +23,7 @@ from torch.nn import functional as F
 
 from sk_mixup import MixupClassifier, MixupRegressor
 from sk_mixup._log import QuietLog
+from sk_mixup._net import MixupNet
 from sk_mixup._split import held_out
 from sk_mixup._streams import Streams
 from tests.twins import PLAIN
@@ -220,6 +221,27 @@ def test_listening_to_batches_changes_nothing(module, blobs):
     np.testing.assert_array_equal(
         heard.predict_proba(blobs[0]), quiet.predict_proba(blobs[0])
     )
+
+
+@pytest.mark.parametrize("callbacks", [None, [Listener()]])
+def test_every_minibatch_takes_the_hooks_of_skorch(callbacks, blobs, monkeypatch):
+    taken = []
+
+    def noting(hook):
+        original = getattr(MixupNet, hook)
+
+        def note(*args, **kwargs):
+            taken.append(hook)
+            return original(*args, **kwargs)
+
+        return note
+
+    for hook in ("run_single_epoch", "train_step", "train_step_single"):
+        monkeypatch.setattr(MixupNet, hook, noting(hook))
+    net = MixupClassifier(callbacks=callbacks, **SMALL).fit(*blobs).net_
+    steps = ["train_step", "train_step_single"] * 6
+    assert taken == (["run_single_epoch", *steps, "run_single_epoch"]) * 4
+    assert not hasattr(net, "session_")  # nothing is left of the training
 
 
 def test_batch_records_reach_the_history(blobs):

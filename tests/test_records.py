@@ -17,7 +17,15 @@ from skorch.history import History
 from torch import nn
 
 from sk_mixup import MixupClassifier
-from sk_mixup._records import EpochHistory, packed, unpacked
+from sk_mixup._records import (
+    LOSSES,
+    NOTHING,
+    EpochHistory,
+    Records,
+    packed,
+    side_by_side,
+    unpacked,
+)
 from tests.twins import (
     CONSTANT,
     SMALL,
@@ -172,6 +180,64 @@ def test_a_failing_fit_leaves_the_records(make, data):
     np.testing.assert_array_equal(net.train_losses_, losses)
     assert len(net.ran_) == len(losses)
     assert len(model.fit(*data).history_) == 9
+
+
+# Figures of runs.
+
+
+def make_records(n_runs, n_epochs, seed=0):
+    """Draw losses and errors of epochs in which all runs ran."""
+    rng = np.random.default_rng(seed)
+    records = Records()
+    for key, epochs in records.figures.items():
+        for _ in range(n_epochs):
+            own = rng.random(n_runs).astype(np.float32)
+            epochs.append(np.ones(n_runs, dtype=bool) if key == "ran" else own)
+    return records
+
+
+def test_records_side_by_side_hold_those_of_each_part():
+    long, short = make_records(3, 5, seed=1), make_records(4, 2, seed=2)
+    joined = side_by_side([(long, range(1, 3)), (short, range(4))])
+    for key, nothing in NOTHING.items():
+        epochs = np.stack(joined.figures[key])
+        np.testing.assert_array_equal(epochs[:, :2], np.stack(long.figures[key])[:, 1:])
+        np.testing.assert_array_equal(epochs[:2, 2:], np.stack(short.figures[key]))
+        np.testing.assert_array_equal(epochs[2:, 2:], np.full((3, 4), nothing))
+
+
+def test_records_side_by_side_end_with_the_last_run_that_ran():
+    stopped = make_records(2, 6)
+    for epoch in range(6):
+        stopped.figures["ran"][epoch] = np.array([True, epoch < 4])
+    joined = side_by_side([(stopped, range(1, 2))])
+    assert {len(epochs) for epochs in joined.figures.values()} == {4}
+
+
+@pytest.mark.parametrize("key", LOSSES)
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_the_first_bad_epoch_is_of_the_last_training_and_of_runs_that_ran(key, bad):
+    records = make_records(2, 6)
+    records.figures[key][1][0] = bad  # of an earlier training
+    records.begin()
+    assert records.first_bad_epoch() is None
+    for name, epochs in make_records(2, 3).figures.items():
+        records.figures[name] += epochs
+    assert records.first_bad_epoch() is None
+    records.figures[key][7][1] = bad
+    assert records.first_bad_epoch() == 8
+    records.figures["ran"][7][1] = False
+    assert records.first_bad_epoch() is None
+
+
+def test_records_to_go_on_with_leave_the_first_as_they_are():
+    records = make_records(2, 3)
+    other = records.copy()
+    other.begin()
+    other.figures["train_loss"].append(np.zeros(2))
+    assert len(records.figures["train_loss"]) == 3
+    assert records.latest("train_loss") == records.figures["train_loss"]
+    assert len(other.latest("train_loss")) == 1
 
 
 # Histories as columns.
