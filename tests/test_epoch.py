@@ -434,7 +434,7 @@ def test_a_portion_numbers_its_own_rows():
     numbers = torch.tensor([1, 0])
     assert torch.equal(portion.inputs(numbers), whole.inputs(torch.tensor([2, 8])))
     assert portion.targets.take(numbers).argmax(1).tolist() == [2, 2]
-    assert portion.mass(numbers).tolist() == [1, 1]
+    assert portion.weight(numbers).tolist() == [1, 1]
     assert len(portion) == 3
 
 
