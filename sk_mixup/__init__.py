@@ -1,6 +1,6 @@
 """Mixup for scikit-learn: small networks for tables, trained many at once."""
 
-from sk_mixup._many import fit_many
+from sk_mixup._fit_many import fit_many
 from sk_mixup.classifier import MixupClassifier
 from sk_mixup.regressor import MixupRegressor
 

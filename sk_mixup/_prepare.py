@@ -10,22 +10,22 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_random_state
 
-from sk_mixup._duration import takes_long, warn_of_width
-from sk_mixup._memo import Memo
-from sk_mixup._mixing import Vicinity
-from sk_mixup._modules import Standardize
-from sk_mixup._moments import Moments
-from sk_mixup._neighbors import Draw
-from sk_mixup._net import MixupNet
-from sk_mixup._recipe import recipe_of
-from sk_mixup._run import Run
-from sk_mixup._scaling import FEWEST_ROWS, feature_moments
-from sk_mixup._settings import Settings
-from sk_mixup._split import equal_rows, split_rows
-from sk_mixup._streams import Streams
-from sk_mixup._subsets import RowSubset
-from sk_mixup._target_spec import TargetSpec
-from sk_mixup._task import Start, Task
+from sk_mixup._data.holdout import equal_rows, split_rows
+from sk_mixup._data.memo import Memo
+from sk_mixup._data.moments import Moments
+from sk_mixup._data.neighbors import Draw
+from sk_mixup._data.statistics import FEWEST_ROWS, feature_moments
+from sk_mixup._data.streams import Streams
+from sk_mixup._data.subsets import RowSubset
+from sk_mixup._networks.network import Standardize
+from sk_mixup._training.duration import takes_long, warn_of_width
+from sk_mixup._training.mixing import Vicinity
+from sk_mixup._training.net import MixupNet
+from sk_mixup._training.recipe import recipe_of
+from sk_mixup._training.run import Run
+from sk_mixup._training.settings import Settings
+from sk_mixup._training.target_spec import TargetSpec
+from sk_mixup._training.task import Start, Task
 from sk_mixup.vicinity import Pairing, RandomPairs, TrainingRows
 
 

@@ -15,8 +15,8 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from sk_mixup._estimator import BaseMixup
-from sk_mixup._labels import (
+from sk_mixup._base import BaseMixup
+from sk_mixup._data.labels import (
     Labels,
     announced_classes,
     check_labels,
@@ -24,14 +24,14 @@ from sk_mixup._labels import (
     log_odds,
     warn_of_one_hot,
 )
-from sk_mixup._losses import BinaryCrossEntropy, SoftCrossEntropy
-from sk_mixup._net import MixupNet
+from sk_mixup._data.tables import numpy_dtype
+from sk_mixup._data.targets import Classes, Indicators, Weights
+from sk_mixup._networks.losses import BinaryCrossEntropy, SoftCrossEntropy
 from sk_mixup._sklearn import Interval, StrOptions
-from sk_mixup._tables import numpy_dtype
-from sk_mixup._target_spec import TargetSpec
-from sk_mixup._targets import Classes, Indicators, Weights
-from sk_mixup._task import Start, Task
-from sk_mixup._temperature import fitted_temperature
+from sk_mixup._training.net import MixupNet
+from sk_mixup._training.target_spec import TargetSpec
+from sk_mixup._training.task import Start, Task
+from sk_mixup._training.temperature import fitted_temperature
 from sk_mixup.vicinity import (
     Neighbors,
     Pairing,

@@ -17,16 +17,16 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from sk_mixup._columns import check_quantities, missing
-from sk_mixup._estimator import BaseMixup
-from sk_mixup._losses import AbsoluteError, HuberLoss, Loss, SquaredError
-from sk_mixup._moments import Moments
-from sk_mixup._parameters import LARGEST_NUMBER
-from sk_mixup._scaling import target_moments
+from sk_mixup._base import BaseMixup
+from sk_mixup._data.columns import check_quantities, missing
+from sk_mixup._data.moments import Moments
+from sk_mixup._data.statistics import target_moments
+from sk_mixup._data.targets import RealTargets, Weights
+from sk_mixup._networks.losses import AbsoluteError, HuberLoss, Loss, SquaredError
 from sk_mixup._sklearn import Interval, StrOptions, _check_y
-from sk_mixup._target_spec import TargetSpec
-from sk_mixup._targets import RealTargets, Weights
-from sk_mixup._task import Start
+from sk_mixup._training.parameter_checks import LARGEST_NUMBER
+from sk_mixup._training.target_spec import TargetSpec
+from sk_mixup._training.task import Start
 from sk_mixup.vicinity import Neighbors, Pairing, RandomPairs, Similar
 
 LOSSES: dict[str, type[Loss]] = {

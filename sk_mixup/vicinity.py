@@ -18,8 +18,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from sk_mixup._kernel import SimilarTargets
-from sk_mixup._neighbors import Draw, Rows, draw_from, nearest
+from sk_mixup._data.kernel import SimilarTargets
+from sk_mixup._data.neighbors import Draw, Rows, draw_from, nearest
 
 __all__ = [
     "Neighbors",

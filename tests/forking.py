@@ -15,7 +15,7 @@ from torch import nn
 
 import sk_mixup
 from sk_mixup import MixupClassifier, fit_many
-from sk_mixup._prediction import SMALL_TABLE
+from sk_mixup._networks.ensemble import SMALL_TABLE
 from sk_mixup.inspection import loss_gradient
 from sk_mixup.model_selection import GridSearchCV
 

@@ -94,7 +94,7 @@ def test_units_begin_to_fire_at_training_rows(make, data):
 
 def test_rows_where_units_begin_may_be_taken_a_few_at_a_time(make, data, monkeypatch):
     whole = make(1, **SMALL | {"bias_init": "data"}).fit(*data)
-    monkeypatch.setattr("sk_mixup._architecture.BLOCK_NUMBERS", 3 * 4)
+    monkeypatch.setattr("sk_mixup._networks.architecture.BLOCK_NUMBERS", 3 * 4)
     parts = make(1, **SMALL | {"bias_init": "data"}).fit(*data)
     assert_same_predictions(whole, parts, data[0], atol=1e-5)
 

@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import cross_val_predict, cross_val_score
 
 from sk_mixup import MixupClassifier
-from sk_mixup._labels import finite_log, log_odds
+from sk_mixup._data.labels import finite_log, log_odds
 from tests.twins import SMALL, perceptron
 
 ODD_NAMES = np.array(["no", "yes"])

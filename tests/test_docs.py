@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sk_mixup._streams import Streams
+from sk_mixup._data.streams import Streams
 
 DOCS = Path(__file__).parents[1] / "docs"
 MODULES = ["", ".model_selection", ".vicinity", ".inspection"]

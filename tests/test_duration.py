@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from sk_mixup import MixupClassifier, _duration, fit_many
-from sk_mixup._duration import Forecast
+from sk_mixup import MixupClassifier, fit_many
+from sk_mixup._training import duration
+from sk_mixup._training.duration import Forecast
 from sk_mixup.model_selection import GridSearchCV
 from tests.twins import SMALL, TWINS, perceptron
 
@@ -65,7 +66,7 @@ def long_fits_at_a_terminal(monkeypatch):
     """
     stream = Stream()
     monkeypatch.setattr(sys, "stderr", stream)
-    monkeypatch.setattr(_duration, "LONG_S", 0.0)
+    monkeypatch.setattr(duration, "LONG_S", 0.0)
     return stream
 
 
@@ -111,7 +112,7 @@ def one_hot(n_rows, n_columns):
 @pytest.fixture
 def impatient(monkeypatch):
     """Call a fit a long one from so few visits of cells on that it is a short one."""
-    monkeypatch.setattr(_duration, "LONG_VISITS", 1e5)
+    monkeypatch.setattr(duration, "LONG_VISITS", 1e5)
 
 
 WIDE = {**SMALL, "hidden_layer_sizes": 4, "n_estimators": 2}
@@ -169,4 +170,4 @@ def test_only_wide_tables_of_many_rows_take_long_by_their_width(
     n_rows, n_columns, is_long
 ):
     networks, epochs = 8, 100  # by default
-    assert _duration.takes_long(n_rows, n_columns, networks * epochs) == is_long
+    assert duration.takes_long(n_rows, n_columns, networks * epochs) == is_long

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
-from sk_mixup._equality import same_value, snapshot
+from sk_mixup._training.equality import same_value, snapshot
 
 LONG = np.arange(10_000.0)
 CHANGED = np.where(LONG == 5000, -1, LONG)

@@ -5,7 +5,7 @@ import pickle
 
 import pytest
 
-from sk_mixup._log import QuietLog
+from sk_mixup._training.log import QuietLog
 from tests.twins import SMALL, TWINS
 
 pytestmark = pytest.mark.parametrize("make", TWINS)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from sk_mixup._losses import (
+from sk_mixup._networks.losses import (
     AbsoluteError,
     BinaryCrossEntropy,
     HuberLoss,

@@ -22,10 +22,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from sk_mixup import MixupClassifier, MixupRegressor
-from sk_mixup._log import QuietLog
-from sk_mixup._net import MixupNet
-from sk_mixup._split import held_out
-from sk_mixup._streams import Streams
+from sk_mixup._data.holdout import held_out
+from sk_mixup._data.streams import Streams
+from sk_mixup._training.log import QuietLog
+from sk_mixup._training.net import MixupNet
 from tests.twins import PLAIN
 
 SMALL = {

@@ -17,7 +17,7 @@ from skorch.history import History
 from torch import nn
 
 from sk_mixup import MixupClassifier
-from sk_mixup._records import (
+from sk_mixup._training.records import (
     LOSSES,
     NOTHING,
     EpochHistory,

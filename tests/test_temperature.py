@@ -14,18 +14,18 @@ from sklearn.datasets import make_blobs, make_multilabel_classification
 from torch.nn import functional as F
 
 from sk_mixup import MixupClassifier, MixupRegressor
-from sk_mixup._losses import SoftCrossEntropy
-from sk_mixup._memo import Memo
-from sk_mixup._mixing import Vicinity
-from sk_mixup._modules import Network, Standardize
-from sk_mixup._run import Run
-from sk_mixup._split import held_out, n_held_out
-from sk_mixup._stacked import StackedMLP
-from sk_mixup._streams import Streams
-from sk_mixup._subsets import RowSubset
-from sk_mixup._tables import DenseTable
-from sk_mixup._targets import Classes
-from sk_mixup._temperature import fitted_temperature
+from sk_mixup._data.holdout import held_out, n_held_out
+from sk_mixup._data.memo import Memo
+from sk_mixup._data.streams import Streams
+from sk_mixup._data.subsets import RowSubset
+from sk_mixup._data.tables import DenseTable
+from sk_mixup._data.targets import Classes
+from sk_mixup._networks.losses import SoftCrossEntropy
+from sk_mixup._networks.network import Network, Standardize
+from sk_mixup._networks.stacked_mlp import StackedMLP
+from sk_mixup._training.mixing import Vicinity
+from sk_mixup._training.run import Run
+from sk_mixup._training.temperature import fitted_temperature
 from sk_mixup.model_selection import GridSearchCV
 from tests.twins import CONSTANT, SMALL, TWINS, label, perceptron
 

@@ -11,8 +11,8 @@ from scipy import sparse, stats
 from scipy.spatial.distance import cdist
 from sklearn.neighbors import NearestNeighbors
 
-from sk_mixup import _neighbors
-from sk_mixup._mixing import Vicinity
+from sk_mixup._data import neighbors
+from sk_mixup._training.mixing import Vicinity
 from sk_mixup.vicinity import (
     Neighbors,
     RandomPairs,
@@ -363,18 +363,18 @@ def test_neighbors_found_in_parts_are_those_found_at_once(
 ):
     X = rng.normal(size=(6000, n_features)).astype(np.float32)
     X = kind(X if distinct else X.round())
-    monkeypatch.setattr(_neighbors, "FOUND_NUMBERS", 1)
-    assert _neighbors._searched_at_a_time(k=30) < 6000
-    found, _ = _neighbors.nearest(X, [np.arange(6000)], 30)
+    monkeypatch.setattr(neighbors, "FOUND_NUMBERS", 1)
+    assert neighbors._searched_at_a_time(k=30) < 6000
+    found, _ = neighbors.nearest(X, [np.arange(6000)], 30)
     once = NearestNeighbors(n_neighbors=30).fit(X).kneighbors(return_distance=False)
     np.testing.assert_array_equal(found, once)
 
 
 def test_neighbors_are_kept_once(rng, monkeypatch):
     X = rng.normal(size=(12_000, 3)).astype(np.float32)
-    monkeypatch.setattr(_neighbors, "FOUND_NUMBERS", 1)
+    monkeypatch.setattr(neighbors, "FOUND_NUMBERS", 1)
     tracemalloc.start()
-    found, _ = _neighbors.nearest(X, [np.arange(12_000)], 100)
+    found, _ = neighbors.nearest(X, [np.arange(12_000)], 100)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 4 * found.nbytes

@@ -14,9 +14,9 @@ from sklearn.utils import gen_batches
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sk_mixup._modes import own_modes
-from sk_mixup._prediction import Member, Predictor
-from sk_mixup._threads import one_thread
+from sk_mixup._networks.ensemble import Member, Predictor
+from sk_mixup._networks.torch_modes import own_modes
+from sk_mixup._networks.torch_threads import one_thread
 
 CHUNK_ROWS = 1024  # bounds the memory of the graph
 

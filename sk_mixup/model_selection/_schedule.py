@@ -10,8 +10,8 @@ from typing import Any
 
 import joblib
 
-from sk_mixup._many import FitRequest, fit_requests
-from sk_mixup._progress import Progress
+from sk_mixup._fit_many import FitRequest, fit_requests
+from sk_mixup._training.progress import Progress
 from sk_mixup.model_selection._tasks import Task, fits_suspend_tasks
 
 # As many networks as a GPU trains side by side. Each task is a thread: more of them

@@ -19,8 +19,8 @@ from typing import Any
 
 from sklearn import config_context, get_config
 
-from sk_mixup._estimator import BaseMixup
-from sk_mixup._many import FitRequest
+from sk_mixup._base import BaseMixup
+from sk_mixup._fit_many import FitRequest
 
 
 class Abandoned(BaseException):

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from joblib import effective_n_jobs, parallel_config
 
-from sk_mixup._progress import Progress
+from sk_mixup._networks.torch_threads import torch_threads
 from sk_mixup._sklearn import (
     FallbackToBackend,
     Interval,
@@ -20,8 +20,8 @@ from sk_mixup._sklearn import (
     get_active_backend,
     validate_parameter_constraints,
 )
-from sk_mixup._stacks import MAX_MEMORY
-from sk_mixup._threads import torch_threads
+from sk_mixup._training.progress import Progress
+from sk_mixup._training.stacks import MAX_MEMORY
 from sk_mixup.model_selection._schedule import Schedule
 from sk_mixup.model_selection._tasks import Task
 

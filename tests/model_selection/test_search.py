@@ -24,7 +24,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils._param_validation import InvalidParameterError
 
 from sk_mixup import MixupClassifier, MixupRegressor
-from sk_mixup._modules import Network
+from sk_mixup._networks.network import Network
 from sk_mixup.inspection import adversarial_error
 from sk_mixup.model_selection import (
     GridSearchCV,

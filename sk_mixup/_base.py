@@ -1,0 +1,376 @@
+"""The base of the estimators: validate, encode, train, predict."""
+
+from __future__ import annotations
+
+from abc import ABCMeta, abstractmethod
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import nn
+
+from sk_mixup._data.features import check_finite, check_rows, warn_of_lost_digits
+from sk_mixup._data.memo import Memo
+from sk_mixup._data.subsets import weighted_rows
+from sk_mixup._data.tables import Table, as_table, numpy_dtype
+from sk_mixup._networks.ensemble import Ensemble, Scaling
+from sk_mixup._networks.network import Network
+from sk_mixup._networks.torch_modes import memory_errors, own_modes, resolve_device
+from sk_mixup._networks.torch_threads import one_thread
+from sk_mixup._prepare import prepare_task
+from sk_mixup._sklearn import Interval, RealNotInt, StrOptions
+from sk_mixup._training.net import LR_SCHEDULES, MixupNet
+from sk_mixup._training.optimizers import OPTIMIZERS
+from sk_mixup._training.parameter_checks import (
+    LARGEST_NUMBER,
+    LARGEST_SIZE,
+    MOST_MIXED,
+    MOST_NETWORKS,
+    check_codes,
+    check_parameters,
+)
+from sk_mixup._training.settings import Settings
+from sk_mixup._training.stacks import train
+from sk_mixup._training.target_spec import TargetSpec
+from sk_mixup._training.task import Start, Task
+from sk_mixup._training.transaction import all_or_nothing, enough_memory
+from sk_mixup.vicinity import Pairing
+
+FEWER_ROWS = "give fewer rows at once"
+
+
+class BaseMixup(BaseEstimator, metaclass=ABCMeta):
+    """What :class:`MixupClassifier` and :class:`MixupRegressor` share.
+
+    It never asks which of the two it is: pairings, loss, encoding of the targets and
+    the form of the predictions are theirs.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "alpha": [Interval(Real, 0, None, closed="both")],
+        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "n_mixed": [Interval(Integral, 2, MOST_MIXED, closed="both")],
+        "pairing": [object],  # checked with the names that there are
+        "weights_per": [StrOptions({"batch", "example"})],
+        "mix_layer": [Interval(Integral, 0, None, closed="left"), str],
+        "noise_std": [Interval(Real, 0, LARGEST_NUMBER, closed="both")],
+        "warmup_epochs": [
+            Interval(Integral, 0, None, closed="left"),
+            Interval(RealNotInt, 0, 1, closed="both"),
+        ],
+        "clean_epochs": [
+            Interval(Integral, 0, None, closed="left"),
+            Interval(RealNotInt, 0, 1, closed="both"),
+            StrOptions({"auto"}),
+        ],
+        "hidden_layer_sizes": [
+            "array-like",
+            Interval(Integral, 1, None, closed="left"),
+        ],
+        "bias_init": [StrOptions({"data", "uniform"})],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "module": [callable, None],
+        "module_params": [dict, None],
+        "standardize": ["boolean"],
+        "clip": [
+            Interval(Real, 1 / LARGEST_NUMBER, LARGEST_NUMBER, closed="both"),
+            None,
+        ],
+        "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
+        "optimizer_params": [dict, None],
+        "lr": [Interval(Real, 0, LARGEST_NUMBER, closed="right")],
+        "weight_decay": [Interval(Real, 0, LARGEST_NUMBER, closed="both")],
+        "lr_schedule": [StrOptions(set(LR_SCHEDULES))],
+        "ema_halflife": [Interval(Real, 0, None, closed="left")],
+        "max_epochs": [Interval(Integral, 1, LARGEST_SIZE, closed="both")],
+        "batch_size": [Interval(Integral, 1, LARGEST_SIZE, closed="both")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, LARGEST_SIZE, closed="both")],
+        "n_estimators": [Interval(Integral, 1, MOST_NETWORKS, closed="both")],
+        "device": [str],
+        "callbacks": [list, tuple, None],
+        "net_params": [dict, None],
+        "warm_start": ["boolean"],
+        "verbose": ["verbose"],
+        "random_state": ["random_state"],
+    }
+    _paper_recipe: ClassVar[dict[str, Any]] = {
+        "batch_size": 16,
+        "bias_init": "uniform",
+        "clean_epochs": 0,
+        "clip": None,
+        "dropout": 0.0,
+        "early_stopping": False,
+        "ema_halflife": 0.0,
+        "hidden_layer_sizes": (128, 128),
+        "lr": 1e-3,
+        "lr_schedule": "constant",
+        "max_epochs": 10,
+        "mix_layer": "input",
+        "n_estimators": 1,
+        "n_mixed": 2,
+        "noise_std": 0.0,
+        "optimizer": "adam",
+        "pairing": "random",
+        "standardize": False,
+        "warmup_epochs": 0,
+        "weight_decay": 0.0,
+        "weights_per": "batch",
+    }
+    _pairings: ClassVar[dict[str, type[Pairing]]]
+    _flat = False  # whether the only column of predictions comes as a vector
+
+    @classmethod
+    def paper(cls, alpha: float, **params: Any) -> Self:
+        """Return an estimator with the paper's recipe for tables.
+
+        One network with two hidden layers of 128 ReLU units, 10 epochs, minibatches of
+        16 rows, Adam with its default settings, inputs without standardisation
+        (arXiv 1710.09412, section 3.6).
+
+        Parameters
+        ----------
+        alpha : float
+            Concentration of the Beta distribution of the mixing weights; 0 is empirical
+            risk minimisation. The paper states no value for tables.
+        **params : dict
+            Parameters of the estimator. They override the recipe.
+
+        Returns
+        -------
+        estimator : object
+            An unfitted estimator.
+
+        Examples
+        --------
+        >>> from sk_mixup import MixupClassifier
+        >>> MixupClassifier.paper(alpha=0.2).max_epochs
+        10
+        """
+        return cls(alpha, **(cls._paper_recipe | params))
+
+    # What the twins say for themselves.
+
+    @abstractmethod
+    def _target_spec(self, y: Any, start: Start) -> TargetSpec:
+        """Check the targets and return what is made of them, and their loss."""
+
+    # Training.
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Train the networks, with ``warm_start`` from the current weights.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Rows of real numbers or booleans without missing values. Encode text,
+            categories and dates first. With ``module``, of any shape (n_samples, ...).
+            Sparse rows are converted to dense rows one minibatch at a time.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Regressor: real targets. Classifier: one class per row, or one column of 0
+            and 1 per label (multilabel). One-hot columns count as multilabel targets,
+            as in scikit-learn's MLPClassifier, with a warning: pass
+            ``y.argmax(axis=1)`` if each row has one class.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows; only their ratios matter. A weight of 0
+            excludes the row.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data are invalid, or if the loss becomes NaN or
+            infinite. The estimator then keeps its earlier state.
+        """
+        return self._fit(X, y, sample_weight)
+
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        one_epoch: bool = False,
+        classes: NDArray[Any] | None = None,
+    ) -> Self:
+        """Train on the given rows, for one epoch only as a ``partial_fit``."""
+        with all_or_nothing([self]), enough_memory(type(self).__name__):
+            start = self._start(one_epoch, classes)
+            with own_modes(start.dtype):
+                task = self._prepare(X, y, sample_weight, start, Memo())
+                (net,) = train([task])
+                self._adopt(net, task)
+        return self
+
+    def _start(
+        self, one_epoch: bool = False, classes: NDArray[Any] | None = None
+    ) -> Start:
+        """Check the parameters; start at the networks at hand if training goes on."""
+        self._validate_params()
+        check_parameters(self._settings, self._parameter_constraints)
+        goes_on = (one_epoch or self.warm_start) and hasattr(self, "net_")
+        if not goes_on:
+            return Start(one_epoch=one_epoch, classes=classes)
+        self._settings.check_unchanged(self._fitted.lasting)
+        return Start(self.net_, self._fitted, one_epoch, classes)
+
+    @property
+    def _settings(self) -> Settings:
+        params = {name: getattr(self, name) for name in self._parameter_constraints}
+        return Settings(
+            **params, estimator=type(self).__name__, pairings=self._pairings
+        )
+
+    @one_thread()
+    def _prepare(
+        self, X: Any, y: Any, sample_weight: Any, start: Start, memo: Memo
+    ) -> Task:
+        """Check the data and return what is to be trained."""
+        settings = self._settings
+        device = resolve_device(self.device)
+        table = self._table(X, start, device, memo)
+        check_codes(X, settings)
+        spec = self._target_spec(y, start)
+        if table.shape[0] != len(spec.encoded):
+            raise ValueError(
+                f"X and y must be of one length, but X has {table.shape[0]} rows and y "
+                f"has {len(spec.encoded)}."
+            )
+        unit = None if start.earlier is None else start.earlier.weight_unit
+        rows = memo.get(
+            ("rows", spec.loss, device, spec.class_weight),
+            (X, y, sample_weight, start.net),
+            lambda: weighted_rows(table, spec, sample_weight, unit, device),
+        )
+        return prepare_task(rows, spec, settings, start, memo)
+
+    def _table(self, X: Any, start: Start, device: torch.device, memo: Memo) -> Table:
+        """Check X, learn its features if fresh, and put it on the device once."""
+        name, dtype = type(self).__name__, numpy_dtype(torch.get_default_dtype())
+        allow_nd = self.module is not None
+
+        def compute() -> Table:
+            rows = check_rows(X, dtype, name, allow_nd)
+            if start.is_fresh and self.standardize:
+                warn_of_lost_digits(X, dtype)
+            return as_table(rows, device)
+
+        table = memo.get(("table", device, allow_nd), (X,), compute)
+        validate_data(self, X, reset=start.is_fresh, skip_check_array=True)
+        if start.net is not None:
+            self._check_shape(table.shape[1:], start.net.module_)
+        return table
+
+    def _check_shape(self, shape: tuple[int, ...], network: Network) -> None:
+        trained = network.row_shape
+        if shape != trained:
+            raise ValueError(
+                f"X has rows of shape {shape}, but {type(self).__name__} was "
+                f"trained on rows of shape {trained}."
+            )
+
+    @one_thread()
+    def _adopt(self, net: MixupNet, task: Task) -> None:
+        """Take the trained net."""
+        bad_epoch = net.first_bad_epoch()
+        if bad_epoch is not None:
+            also = [
+                f", other {name} (now {value})"
+                for name in ("noise_std", "weight_decay", "optimizer_params")
+                if (value := getattr(self, name))
+            ]
+            raise ValueError(
+                f"The loss of {type(self).__name__} became NaN or infinite in epoch "
+                f"{bad_epoch}; try a lower lr (now {self.lr}){''.join(also)}, "
+                f"standardize=True (now {self.standardize}) or a look at extreme "
+                "values in X or y."
+            )
+        net.module_.eval()
+        self.net_ = net
+        self._fitted = task.fitted
+        self.n_iter_ = len(net.latest_epochs())
+
+    # Read off the net when asked for: there may be as many epochs as calls.
+
+    @property
+    def history_(self) -> Any:
+        """Return one entry an epoch: losses and durations."""
+        return self.net_.history
+
+    @property
+    def loss_curve_(self) -> list[float]:
+        """Return the mean loss of each epoch."""
+        whole = (epoch for epoch in self.net_.history if "train_loss" in epoch)
+        return [epoch["train_loss"] for epoch in whole]
+
+    @property
+    def validation_scores_(self) -> NDArray[np.floating] | None:
+        """Return minus the loss on validation rows, of each epoch that has any."""
+        losses = self.net_.valid_losses_
+        return -np.array(losses) if losses else None
+
+    # Prediction.
+
+    def _rows_to_predict(self, X: Any, dtype: type[np.floating]) -> Any:
+        """Return rows as an array or CSR matrix of ``dtype``, all values finite."""
+        name = type(self).__name__
+        if self._is_in_form(X):
+            with np.errstate(over="ignore"):  # check_finite refuses what overflows
+                rows = X.astype(dtype, order="C", copy=False)
+            check_finite(rows, None, name)
+        else:
+            allow_nd = self._fitted.lasting["module"] is not None
+            rows = check_rows(X, dtype, name, allow_nd)
+            validate_data(self, X, reset=False, skip_check_array=True)
+        self._check_shape(rows.shape[1:], self.net_.module_)
+        return rows
+
+    def _is_in_form(self, X: Any) -> bool:
+        """Whether rows are an array that validation would return as it is."""
+        # scikit-learn's validation takes as long as the networks for a single row.
+        return (
+            type(X) is np.ndarray
+            and X.dtype.kind == "f"
+            and X.shape[1:] == self.net_.module_.row_shape
+            and len(X) > 0
+            and not hasattr(self, "feature_names_in_")  # it would warn
+        )
+
+    @property
+    def _scaling(self) -> Scaling | None:
+        """Mean and deviation by which the targets were standardised, if they were."""
+        moments = self._fitted.target_moments
+        return None if moments is None else (moments.mean, moments.deviation)
+
+    def _ensemble(self) -> Ensemble:
+        net = self.net_
+        return Ensemble(net.module_, net.criterion_.link(), self._scaling, self._flat)
+
+    def _predict(self, X: Any, ensemble: Ensemble) -> NDArray[np.floating]:
+        with memory_errors(f"Predicting by {type(self).__name__}", FEWER_ROWS):
+            rows = self._rows_to_predict(X, ensemble.dtype)
+            return ensemble.predict(rows)
+
+    @one_thread()
+    def to_torch(self) -> nn.Module:
+        """Return the fitted ensemble as a plain torch module.
+
+        Returns
+        -------
+        module : torch.nn.Module
+            Maps float32 rows of shape (n, n_features) to the output of
+            ``predict_proba`` (classifier) or ``predict`` (regressor), in float32 and in
+            the same shape. It includes the standardisation and the average over the
+            networks, is on the CPU and in evaluation mode, and can be exported by
+            :func:`torch.export.export`.
+        """
+        check_is_fitted(self)
+        return self._ensemble().export()

@@ -1,0 +1,1 @@
+"""Tables, targets and statistics: what networks are trained on."""

@@ -1,0 +1,151 @@
+"""Features: checked rows of finite numbers."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn import get_config
+from sklearn.utils import check_array
+
+from sk_mixup._data.columns import check_quantities, listed, missing
+from sk_mixup._sklearn import _safe_indexing
+
+ROWS_LOOKED_AT, NUMBERS_LOOKED_AT = 10_000, 1_000_000
+STEPS_NEEDED = 100  # numbers of the precision that a feature's deviation spans
+
+
+def check_rows(X: Any, dtype: type[np.floating], taker: str, allow_nd: bool) -> Any:
+    """Return features as an array, or a CSR matrix, of finite numbers.
+
+    Parameters
+    ----------
+    X : array-like or sparse matrix of shape (n_samples, n_features)
+        Features as the user gives them.
+    dtype : type
+        The precision to return.
+    taker : str
+        The class that takes them.
+    allow_nd : bool
+        Whether a row may have more than one dimension.
+    """
+    if sparse.issparse(X):
+        check_structure(X, "X")
+    else:
+        check_quantities(X, "X", taker)
+    with np.errstate(over="ignore"):  # of what is infinite then
+        rows = check_array(
+            X,
+            accept_sparse="csr",
+            dtype=dtype,
+            order="C",
+            ensure_all_finite=False,  # which would not say where
+            allow_nd=allow_nd,
+            estimator=taker,
+            input_name="X",
+        )
+    names = list(getattr(X, "columns", ()))
+    named = names and all(isinstance(name, str) for name in names)
+    check_finite(rows, names if named else None, taker)
+    return rows
+
+
+def check_finite(X: Any, names: Sequence[Any] | None, taker: str) -> None:
+    """Refuse NaN and infinite values of checked rows, by the names of the columns."""
+    values = X.data if sparse.issparse(X) else X
+    if get_config()["assume_finite"]:
+        return
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(values.sum()):
+            return
+    absent, infinite = np.isnan(values), np.isinf(values)
+    if absent.any():
+        raise ValueError(missing("X", _marked(X, absent, names), taker))
+    if infinite.any():
+        columns = _marked(X, infinite, names)
+        where = f" in column {listed(columns)}" if columns else ""
+        raise ValueError(
+            "Input X contains infinity or a value too large for "
+            f"dtype('{values.dtype}'){where}, which {taker} does not accept: replace "
+            "such values, or divide the column by a number."
+        )
+
+
+def _marked(X: Any, marks: NDArray[np.bool_], names: Sequence[Any] | None) -> list[str]:
+    """Return the names of the columns with marks, or their numbers."""
+    if sparse.issparse(X):
+        numbers = np.unique(X.indices[marks])
+    elif X.ndim == 2:
+        numbers = np.flatnonzero(marks.any(axis=0))
+    else:
+        return []
+    return [str(n) if names is None else repr(names[n]) for n in numbers]
+
+
+def check_structure(table: Any, called: str) -> None:
+    """Refuse sparse matrices whose row or column numbers do not fit their shape.
+
+    SciPy's compiled code follows them without a check, out of the memory that it has.
+    """
+    try:
+        if table.format in ("csr", "csc", "bsr"):
+            parts = (table.data, table.indices, table.indptr)
+            type(table)(parts, shape=table.shape).check_format(full_check=True)
+        elif table.format == "coo":
+            type(table)((table.data, (table.row, table.col)), shape=table.shape)
+    except ValueError as error:
+        raise ValueError(
+            f"{called} is a damaged sparse matrix ({error}): build it anew."
+        ) from error
+
+
+def holds_codes(X: Any) -> bool:
+    """Return whether all values are whole numbers by their type."""
+    if isinstance(X, pd.DataFrame) or hasattr(X, "get_columns"):
+        return all(holds_codes(X[name]) for name in X.columns)
+    X = X if hasattr(X, "dtype") else np.asarray(X)
+    if X.dtype == object:
+        return pd.api.types.infer_dtype(np.ravel(X)) == "integer"
+    return _is_of_integers(X.dtype)
+
+
+def _is_of_integers(dtype: Any) -> bool:
+    if hasattr(dtype, "is_integer"):  # of polars
+        return bool(dtype.is_integer())
+    if hasattr(dtype, "is_floating_point"):  # of torch
+        return not (dtype.is_floating_point or dtype.is_complex)
+    return bool(pd.api.types.is_integer_dtype(dtype))
+
+
+def warn_of_lost_digits(X: Any, dtype: type[np.floating]) -> None:
+    """Warn of features that vary too little for their size to be told apart.
+
+    Looks at the first rows, before they are rounded to the networks' precision.
+    """
+    if sparse.issparse(X):
+        return
+    if not isinstance(X, np.ndarray | list) and not hasattr(X, "columns"):
+        X = np.asarray(X)
+    width = np.asarray(_safe_indexing(X, slice(1))).size
+    first = slice(max(2, min(ROWS_LOOKED_AT, NUMBERS_LOOKED_AT // width)))
+    rows = np.asarray(_safe_indexing(X, first), dtype=np.float64)
+    rows = rows.reshape(len(rows), -1)
+    deviation, size = rows.std(axis=0), np.abs(rows).max(axis=0)
+    steps = deviation / (size * np.finfo(dtype).eps + np.finfo(dtype).tiny)
+    varies = deviation > 1e-12 * size  # more than by the rounding of the mean
+    rounded = (rows.astype(dtype) != rows).any(axis=0)
+    lost = np.flatnonzero(varies & rounded & (steps < STEPS_NEEDED))
+    if len(lost):
+        worst = lost[steps[lost].argmin()]
+        warnings.warn(
+            f"Feature {worst} of X has values around {size[worst]:.3g} that differ by "
+            f"{deviation[worst]:.3g} only; {dtype.__name__} loses most of that. Put "
+            "a StandardScaler in front, or subtract a constant.",
+            UserWarning,
+            stacklevel=2,
+        )

@@ -1,0 +1,162 @@
+"""Some rows of a table with their targets and weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sk_mixup._data.labels import balancing
+from sk_mixup._data.tables import SparseTable, Table, numpy_dtype
+from sk_mixup._data.targets import EncodedTargets, Targets, Weights
+from sk_mixup._sklearn import _check_sample_weight
+
+
+@dataclass(frozen=True)
+class RowSubset:
+    """The rows of a table that a run is trained on, or validated by.
+
+    ``row_numbers`` (None: all) are those in the table; ``targets`` and ``weights`` are
+    in their order; a weight of 1 stands for ``weight_unit`` of the user's. Methods
+    number the rows from 0 within the subset.
+    """
+
+    table: Table
+    targets: Targets
+    row_numbers: Tensor | None = None
+    weights: Tensor | None = None
+    weight_unit: float = 1.0
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    @property
+    def device(self) -> torch.device:
+        return self.targets.device
+
+    def subset(self, numbers: Tensor) -> RowSubset:
+        """Return the subset of some of these rows."""
+        return RowSubset(
+            self.table,
+            self.targets.subset(numbers),
+            self._in_table(numbers),
+            None if self.weights is None else self.weights[numbers],
+            self.weight_unit,
+        )
+
+    def inputs(self, numbers: Tensor) -> Tensor:
+        """Return the features of rows, ``(len(numbers), *features)``."""
+        return self.table.take(self._in_table(numbers))
+
+    def _in_table(self, numbers: Tensor) -> Tensor:
+        return numbers if self.row_numbers is None else self.row_numbers[numbers]
+
+    def flat_rows(self, numbers: Tensor) -> Any:
+        """Return rows for NumPy, one-dimensional each, or sparse as the table is."""
+        if isinstance(self.table, SparseTable):
+            return self.table.X[self._in_table(numbers).cpu().numpy()]
+        return self.inputs(numbers.to(self.device)).flatten(1).cpu().numpy()
+
+    def draw(self, size: int, generator: np.random.Generator) -> Tensor:
+        """Return the numbers of rows drawn by their weights, with replacement."""
+        at = generator.random(size)
+        if self.weights is None:
+            numbers = (at * len(self)).astype(np.int64)
+        else:
+            ends = self.weights.cpu().double().cumsum(0).numpy()
+            numbers = np.searchsorted(ends, at * ends[-1], side="right")
+        return torch.from_numpy(numbers).to(self.device)
+
+    def weight(self, numbers: Tensor) -> Tensor:
+        """Return the weights of rows, in the shape of ``numbers``."""
+        if self.weights is None:
+            return torch.ones((), device=numbers.device).expand(numbers.shape)
+        return self.weights[numbers]
+
+
+def weighted_rows(
+    table: Table,
+    y: EncodedTargets,
+    sample_weight: Any,
+    unit: float | None,
+    device: torch.device,
+) -> RowSubset:
+    """Return the rows of positive weight.
+
+    Weights are divided by ``unit``, by default their mean. In a further epoch it is
+    that of the epoch before: else a minibatch of one class would lose the weight of the
+    class.
+    """
+    weights = _row_weights(y, sample_weight)
+    if weights is None and unit in (None, 1):
+        return RowSubset(table, y.make(y.encoded, None, 1.0).to(device))
+    if weights is None:
+        weights = np.ones(len(y.encoded))
+    dtype = torch.get_default_dtype()
+    # In single precision a weight far below the others is 0.
+    relative = (weights / weights.max()).astype(numpy_dtype(dtype))
+    kept = np.flatnonzero(relative)
+    weights = weights[kept]
+    if unit is None:
+        unit = float((weights / len(weights)).sum())  # a mean that cannot overflow
+    weights = _in_units(weights, unit)
+    targets = y.make(y.encoded[kept], weights, unit)
+    return RowSubset(
+        table,
+        targets.to(device),
+        torch.from_numpy(kept).to(device),
+        torch.as_tensor(weights, dtype=dtype, device=device),
+        unit,
+    )
+
+
+def _row_weights(y: EncodedTargets, sample_weight: Any) -> Weights | None:
+    """Return the weights of rows times those of their classes."""
+    weights: Weights | None = None
+    if sample_weight is not None:
+        weights = _check_sample_weight(
+            sample_weight, y.encoded, dtype=np.float64, ensure_non_negative=True
+        )
+    if y.class_weight is not None:
+        weights = _product(_of_classes(y, weights), weights)
+    if weights is not None and not weights.any():
+        raise ValueError("Every row has the weight 0: no row is left to train on.")
+    return weights
+
+
+def _of_classes(y: EncodedTargets, sample_weight: Weights | None) -> Weights:
+    """Return the weight of each row's class; balanced ones count rows by weight."""
+    if y.class_weight == "balanced":
+        of_class = balancing(y.encoded, sample_weight)
+    else:
+        of_class = np.array(y.class_weight)
+    weights: Weights = of_class[y.encoded]
+    return weights
+
+
+def _product(of_class: Weights, weights: Weights | None) -> Weights:
+    if weights is None:
+        return of_class
+    with np.errstate(over="ignore"):
+        product = weights * of_class
+    if not np.isfinite(product).all():
+        raise ValueError(
+            "sample_weight times class_weight is too large for a float64: divide "
+            "either by a constant (only ratios matter)."
+        )
+    return product
+
+
+def _in_units(weights: NDArray[np.float64], unit: float) -> Weights:
+    with np.errstate(over="ignore"):
+        relative = weights / unit
+    if not 1e-30 < relative.max() < 1e30:
+        raise ValueError(
+            f"sample_weight is {relative.max():.3g} times as large as in the first "
+            "call of partial_fit: use the same unit of weight in all calls."
+        )
+    return relative

@@ -1,0 +1,99 @@
+"""Tables of rows, dense on the device or sparse beside it."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.utils import gen_batches
+from torch import Tensor
+
+from sk_mixup._data.neighbors import Rows
+
+CHUNK_NUMBERS = 1_000_000  # scaled at a time, so that copies stay small
+
+
+class Scaling(Protocol):
+    """What standardises rows, ``(runs or 1, rows, *features)``."""
+
+    scale: Tensor
+
+    def __call__(self, rows: Tensor, /) -> Tensor:
+        """Return the rows standardised."""
+
+
+class Table(Protocol):
+    """Rows of which some are taken by number."""
+
+    shape: tuple[int, ...]
+
+    def take(self, row_numbers: Tensor) -> Tensor:
+        """Return the rows of the given numbers, ``(len(row_numbers), *features)``."""
+
+    def standardized(self, row_numbers: Rows, by: Scaling) -> Any:
+        """Return the given rows scaled, as what scikit-learn's neighbours take."""
+
+
+class DenseTable:
+    """A table that is on the device whole."""
+
+    def __init__(self, X: NDArray[np.floating], device: torch.device) -> None:
+        self.shape = X.shape
+        self.values = torch.from_numpy(X).to(device)
+
+    def take(self, row_numbers: Tensor) -> Tensor:
+        return self.values.index_select(0, row_numbers)
+
+    def standardized(self, row_numbers: Rows, by: Scaling) -> NDArray[np.float32]:
+        width = int(np.prod(self.shape[1:]))
+        scaled = torch.empty((len(row_numbers), width), dtype=self.values.dtype)
+        for chunk in gen_batches(len(row_numbers), max(1, CHUNK_NUMBERS // width)):
+            numbers = torch.from_numpy(row_numbers[chunk]).to(self.values.device)
+            scaled[chunk] = by(self.take(numbers).unsqueeze(0)).squeeze(0).flatten(1)
+        return scaled.numpy()
+
+
+class SparseTable:
+    """A sparse table, of which only the rows that are taken are made dense."""
+
+    def __init__(self, X: sparse.csr_matrix, device: torch.device) -> None:
+        self.shape = X.shape
+        self.X, self.device = X, device
+
+    def take(self, row_numbers: Tensor) -> Tensor:
+        rows = self.X[row_numbers.cpu().numpy()].toarray()
+        return torch.from_numpy(rows).to(self.device)
+
+    def standardized(self, row_numbers: Rows, by: Scaling) -> sparse.csr_matrix:
+        # Not centred, which would make it dense and changes no distance, and so not
+        # clipped either: outliers are farther from the others than in a dense table.
+        scale = by.scale.flatten().cpu().numpy()
+        return (self.X[row_numbers] @ sparse.diags(1 / scale)).tocsr()
+
+
+def as_table(X: Any, device: torch.device) -> Table:
+    """Put checked rows on the device, or keep them sparse."""
+    if sparse.issparse(X):
+        if not X.has_canonical_format:
+            X = X.copy()
+            X.sum_duplicates()
+        return SparseTable(X, device)
+    return DenseTable(without_warning(X), device)
+
+
+def without_warning(X: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return the array, read-only ones (memory maps) without torch's later warning."""
+    if not X.flags.writeable:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            torch.from_numpy(X[:0])
+    return X
+
+
+def numpy_dtype(dtype: torch.dtype) -> type[np.floating]:
+    """Return NumPy's name of a torch dtype."""
+    return np.float64 if dtype == torch.float64 else np.float32

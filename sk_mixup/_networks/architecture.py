@@ -1,0 +1,160 @@
+"""The networks that an estimator trains, as values that build them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+from sklearn.utils import gen_batches
+from torch import nn
+
+from sk_mixup._data.streams import Streams
+from sk_mixup._data.subsets import RowSubset
+from sk_mixup._networks.network import Network, Standardize
+from sk_mixup._networks.stacked_mlp import StackedMLP
+from sk_mixup._networks.stacked_modules import StackedCopies, seeded
+from sk_mixup._networks.torch_modes import lacks_memory
+
+BLOCK_NUMBERS = 1_000_000
+
+
+class Member(Protocol):
+    """What a network is initialised from."""
+
+    @property
+    def training(self) -> RowSubset:
+        """The training rows."""
+
+    @property
+    def streams(self) -> Streams:
+        """The random streams."""
+
+
+class Architecture(Protocol):
+    """Equal by value; builds untrained networks."""
+
+    @property
+    def n_weights(self) -> int:
+        """Weights of one network, as far as they are known beforehand."""
+
+    def build(self, standardize: Standardize, runs: Sequence[Member]) -> Network:
+        """Return untrained networks, each drawn from its run's own stream."""
+
+
+@dataclass(frozen=True)
+class MLPArchitecture:
+    """Perceptrons of the given sizes, from inputs to outputs.
+
+    ``bias_init`` says where the biases of the hidden layers begin.
+    """
+
+    sizes: tuple[int, ...]
+    bias_init: str = "uniform"
+
+    @property
+    def n_weights(self) -> int:
+        pairs = zip(self.sizes[:-1], self.sizes[1:], strict=True)
+        return sum((n_in + 1) * n_out for n_in, n_out in pairs)
+
+    def build(self, standardize: Standardize, runs: Sequence[Member]) -> Network:
+        body = StackedMLP(len(runs), self.sizes)
+        body.initialize([run.streams.initial for run in runs])
+        if self.bias_init == "data":
+            self._bend_at_rows(body, standardize, runs)
+        return Network(standardize, body)
+
+    def _bend_at_rows(
+        self, body: StackedMLP, standardize: Standardize, runs: Sequence[Member]
+    ) -> None:
+        for number, run in enumerate(runs):
+            if _are_alike(run.training):
+                continue  # where all units end and none would get a gradient
+            own = standardize.select([number])
+            for depth, units in enumerate(self.sizes[1:-1]):
+                drawn = run.training.draw(units, run.streams.initial)
+                for some in gen_batches(units, max(1, BLOCK_NUMBERS // self.sizes[0])):
+                    rows = run.training.inputs(drawn[some]).unsqueeze(0)
+                    body.bend_at(number, depth, some, own(rows).squeeze(0).cpu())
+
+
+def _are_alike(rows: RowSubset) -> bool:
+    numbers = torch.arange(len(rows), device=rows.device)
+    first = rows.inputs(numbers[:1])
+    size = max(1, BLOCK_NUMBERS // first.numel())
+    return all(bool((rows.inputs(some) == first).all()) for some in numbers.split(size))
+
+
+@dataclass(frozen=True)
+class ModuleArchitecture:
+    """Copies of a user's module, checked before anything is trained."""
+
+    module: Callable[..., nn.Module]
+    sample_shape: tuple[int, ...]
+    n_outputs: int
+    mix_layer: int | str
+    params: dict[str, Any] = field(default_factory=dict)
+
+    n_weights = 0
+
+    def build(self, standardize: Standardize, runs: Sequence[Member]) -> Network:
+        members = [self._member(run.streams) for run in runs]
+        return Network(standardize, StackedCopies(members))
+
+    def _member(self, streams: Streams) -> nn.Module:
+        seed = int(streams.initial.integers(2**63))
+        with seeded(seed, torch.device("cpu")):
+            member = self._made()
+            self._check(member)
+        return member
+
+    def _made(self) -> Any:
+        try:
+            return self.module(**self.params)
+        except Exception as error:
+            if lacks_memory(error):
+                raise
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(
+                f"module could not be made of module_params={self.params} "
+                f"({type(error).__name__}: {error})."
+            ) from error
+
+    def _outputs(self, member: nn.Module) -> Any:
+        try:
+            with torch.no_grad():
+                return member(torch.zeros(2, *self.sample_shape))
+        except Exception as error:
+            if lacks_memory(error):
+                raise
+            raise ValueError(
+                f"module cannot take rows of shape {self.sample_shape} "
+                f"({type(error).__name__}: {error})."
+            ) from error
+
+    def _check(self, member: Any) -> None:
+        """Try the module on two rows, which also fixes the sizes of lazy layers."""
+        if not isinstance(member, nn.Module):
+            raise TypeError(
+                "module must make a torch.nn.Module, but it made "
+                f"{type(member).__name__}."
+            )
+        outputs = self._outputs(member.eval())
+        member.train()
+        if not isinstance(outputs, torch.Tensor):
+            raise TypeError(
+                "module must return a tensor, one row of outputs for each row, but "
+                f"returned {type(outputs).__name__}."
+            )
+        if outputs.shape != (2, self.n_outputs):
+            raise ValueError(
+                f"module turned 2 rows of shape {self.sample_shape} into shape "
+                f"{tuple(outputs.shape)}, but (2, {self.n_outputs}) is needed: one "
+                "output for each class or target."
+            )
+        known = ["input", 0, *(name for name, _ in member.named_modules() if name)]
+        if self.mix_layer not in known:
+            raise ValueError(
+                f"mix_layer={self.mix_layer!r} does not exist; this module has {known}."
+            )

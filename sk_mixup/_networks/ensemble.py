@@ -1,0 +1,202 @@
+"""From rows to predictions: trained networks, their link and the units of targets."""
+
+from __future__ import annotations
+
+import copy
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import sparse
+from torch import Tensor, nn
+
+from sk_mixup._data.tables import numpy_dtype, without_warning
+from sk_mixup._networks.network import Network, Standardize
+from sk_mixup._networks.torch_modes import own_modes, plain_modes
+from sk_mixup._networks.torch_threads import torch_threads
+
+PREDICT_BYTES = 4_000_000  # of the largest layer's activations
+FEWEST_ROWS = 256  # of a chunk
+SMALL_TABLE = 20_000  # rows, up to which several threads only slow down
+
+Scaling = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Trained networks and all that turns their outputs into predictions.
+
+    Parameters
+    ----------
+    network : Network
+        Standardisation, body and temperature of every run.
+    link : torch.nn.Module
+        Turns outputs into predictions.
+    scaling : tuple of ndarrays (mean, deviation) or None
+        By which the targets were standardised, if they were.
+    flat : bool
+        Whether the only column of predictions is returned as a vector.
+    exact : bool
+        Predict in double precision, in which a row alone has the prediction that it
+        has among others to 1e-7, and more.
+    """
+
+    network: Network
+    link: nn.Module
+    scaling: Scaling | None = None
+    flat: bool = False
+    exact: bool = False
+
+    @property
+    def dtype(self) -> type[np.floating]:
+        """The precision of rows and of averaged outputs."""
+        in_double = self.exact and self.network.is_perceptron
+        return np.float64 if in_double else numpy_dtype(self.network.dtype)
+
+    def predict(self, X: Any) -> NDArray[np.floating]:
+        """Return the members' averaged predictions of rows, dense or in CSR format."""
+        threads = torch.get_num_threads() if X.shape[0] > SMALL_TABLE else 1
+        # The default dtype is that of all threads, some of which may train.
+        ours = self.network.is_perceptron
+        modes = plain_modes() if ours else own_modes(self.network.dtype)
+        with modes, torch_threads(threads):
+            network = self.network.in_double() if self.exact else self.network
+            with torch.inference_mode():
+                return self._in_units(self._in_chunks(network.eval(), X))
+
+    def _in_chunks(self, network: Network, X: Any) -> NDArray[np.floating]:
+        predicted: NDArray[np.floating] = np.empty(0)
+        numbers = 4 * network.largest_width * network.runs
+        size = max(FEWEST_ROWS, PREDICT_BYTES // numbers)
+        if X.shape[0] > size:
+            # glibc keeps freed memory up to twice the largest block that was freed;
+            # else it takes that of each chunk anew, up to half of the time.
+            torch.empty(4 * PREDICT_BYTES, dtype=torch.uint8)
+        for start in range(0, X.shape[0], size):
+            chunk = slice(start, start + size)
+            rows = X[chunk].toarray() if sparse.issparse(X) else X[chunk]
+            means = self._averaged(network, torch.from_numpy(without_warning(rows)))
+            if not predicted.size:  # whole at once: parts would litter the heap
+                predicted = np.empty((X.shape[0], means.shape[1]), self.dtype)
+            predicted[chunk] = means
+        return predicted
+
+    def _averaged(self, network: Network, rows: Tensor) -> NDArray[np.floating]:
+        outputs = network(rows.to(network.device).unsqueeze(0))
+        # One by one: the rounding of torch's mean depends on a row's place.
+        total = sum(self.link(outputs).unbind())
+        return (total / network.runs).cpu().numpy()
+
+    def _in_units(self, averaged: NDArray[np.floating]) -> NDArray[np.floating]:
+        if self.scaling is not None:
+            mean, deviation = self.scaling
+            averaged = averaged * deviation + mean
+        return averaged[:, 0] if self.flat else averaged
+
+    def export(self) -> Predictor:
+        """Return a copy as plain torch layers, on the CPU and without gradients."""
+        with own_modes(self.network.dtype):
+            network = copy.deepcopy(self.network).cpu()
+            members = [self._member(network, run) for run in range(network.runs)]
+            return Predictor(members, flat=self.flat).eval().requires_grad_(False)
+
+    def _member(self, network: Network, run: int) -> Member:
+        rescale = nn.Identity() if self.scaling is None else Rescale(*self.scaling)
+        return Member(
+            OrderedDict[str, nn.Module](
+                standardize=network.inputs.member(run),
+                body=network.body.member(run),
+                temperature=Temperature(network.temperature),
+                # No module works in two places: what hooks keep would be lost.
+                link=copy.deepcopy(self.link),
+                rescale=rescale,
+            )
+        )
+
+
+class Member(nn.Sequential):
+    """One trained network, from rows to predictions, as plain torch layers.
+
+    Shape
+    -----
+    - input: ``(rows, *features)``
+    - output: ``(rows, outputs)``
+    """
+
+    standardize: Standardize
+    body: nn.Module
+    temperature: Temperature
+    link: nn.Module
+    rescale: nn.Module
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Return what the link is applied to, ``(rows, outputs)``."""
+        outputs: Tensor = self.temperature(self.body(self.standardize(x)))
+        return outputs
+
+
+class Predictor(nn.Module):
+    """An ensemble as plain torch layers, from rows to averaged predictions.
+
+    Parameters
+    ----------
+    members : iterable of Member
+        Their predictions are averaged.
+    flat : bool, default=False
+        Return the only output as a vector.
+
+    Shape
+    -----
+    - input: ``(rows, *features)``
+    - output: ``(rows, outputs)``, or ``(rows,)`` if flat
+    """
+
+    def __init__(self, members: Iterable[Member], *, flat: bool = False) -> None:
+        super().__init__()
+        self.flat = flat
+        self.members = nn.ModuleList(members)
+
+    def forward(self, x: Tensor) -> Tensor:
+        # Clones, since a user's module may work in place.
+        outputs = torch.stack([member(x.clone()) for member in self.members]).mean(0)
+        return outputs.squeeze(-1) if self.flat else outputs
+
+
+class Temperature(nn.Module):
+    """Divide the outputs by a number: above 1 the predictions become softer."""
+
+    temperature: Tensor
+
+    def __init__(self, temperature: float) -> None:
+        super().__init__()
+        dtype = torch.get_default_dtype()
+        self.register_buffer("temperature", torch.tensor(temperature, dtype=dtype))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x / self.temperature
+
+
+class Rescale(nn.Module):
+    """Turn standardised targets into targets.
+
+    Shape
+    -----
+    - mean, scale: ``(outputs,)``
+    - input and output: ``(..., outputs)``
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, mean: NDArray[np.float64], scale: NDArray[np.float64]) -> None:
+        super().__init__()
+        dtype = torch.get_default_dtype()
+        self.register_buffer("mean", torch.as_tensor(mean, dtype=dtype))
+        self.register_buffer("scale", torch.as_tensor(scale, dtype=dtype))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.scale + self.mean

@@ -1,0 +1,215 @@
+"""The network around the runs: from raw features to outputs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from sk_mixup._data.moments import Moments
+from sk_mixup._networks.stacked_mlp import StackedMLP
+from sk_mixup._networks.stacked_modules import StackedCopies
+from sk_mixup._networks.storage import ArrayModule
+
+Body = StackedMLP | StackedCopies
+ModuleT = TypeVar("ModuleT", bound=nn.Module)
+
+LARGEST_RATIO = 1e18  # whose square is a number in single precision
+
+
+class SmoothClip(ArrayModule):
+    """Keep numbers within (-limit, limit), and change them hardly near 0.
+
+    A module of its own, for tools that take a network apart by its modules.
+    """
+
+    def __init__(self, limit: float) -> None:
+        super().__init__()
+        self.limit = limit
+
+    def forward(self, z: Tensor) -> Tensor:
+        # Exactly rounded operations only: a row's numbers do not depend on its place.
+        u = (z / self.limit).clamp_(-LARGEST_RATIO, LARGEST_RATIO)
+        return u / (1 + u.square()).sqrt_() * self.limit
+
+
+class Standardize(ArrayModule):
+    """Centre and scale each feature by each run's statistics.
+
+    With ``clip`` the result is kept within (-clip, clip), smoothly, and hardly changed
+    near 0 (as in RealMLP, arXiv 2407.04491, section 3.1). With ``idle`` the input is
+    left as it is.
+
+    Shape
+    -----
+    - shift, scale: ``(runs, 1, *features)``
+    - input: ``(..., runs or 1, rows, *features)``
+    - output: ``(..., runs, rows, *features)``
+    """
+
+    shift: Tensor
+    scale: Tensor
+
+    def __init__(
+        self,
+        shift: Tensor,
+        scale: Tensor,
+        clip: float | None = None,
+        *,
+        idle: bool = False,
+    ) -> None:
+        super().__init__()
+        self.idle = idle
+        self.register_buffer("shift", shift)
+        self.register_buffer("scale", scale)
+        self.clip = clip
+        self.within = None if clip is None else SmoothClip(clip)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.idle:
+            return x
+        z = (x - self.shift) / self.scale
+        return z if self.within is None else self.within(z)
+
+    @staticmethod
+    def by(
+        moments: Moments | None, features: tuple[int, ...], clip: float | None
+    ) -> Standardize:
+        """Return the layer of one run for rows of the given shape.
+
+        Without moments the rows are left as they are.
+        """
+        shape = (1, 1, *features)
+        if moments is None:
+            return Standardize(torch.zeros(shape), torch.ones(shape), idle=True)
+        dtype = torch.get_default_dtype()
+        shift, scale = (
+            torch.as_tensor(figure, dtype=dtype).view(shape)
+            for figure in (moments.mean, moments.divisor)
+        )
+        return Standardize(shift, scale, clip)
+
+    def member(self, run: int) -> Standardize:
+        """Return one run's statistics, of rows without the run axis."""
+        # Copies, because torch.export.save warns of parts of larger tensors.
+        shift, scale = self.shift[run].clone(), self.scale[run].clone()
+        return Standardize(shift, scale, self.clip, idle=self.idle)
+
+    def select(self, runs: Sequence[int]) -> Standardize:
+        """Return the statistics of the given runs alone."""
+        chosen = list(runs)
+        return Standardize(
+            self.shift[chosen], self.scale[chosen], self.clip, idle=self.idle
+        )
+
+    @staticmethod
+    def concatenate(parts: Sequence[Standardize]) -> Standardize:
+        """Return the statistics of all runs of ``parts``."""
+        return Standardize(
+            torch.cat([part.shift for part in parts]),
+            torch.cat([part.scale for part in parts]),
+            parts[0].clip,
+            idle=parts[0].idle,
+        )
+
+
+class Network(ArrayModule):
+    """Standardisation and body: what :class:`MixupNet` trains.
+
+    ``temperature`` divides the outputs; it is 1 while the network is trained.
+
+    Shape
+    -----
+    - input: ``(runs or 1, rows, *features)``
+    - output: ``(runs, rows, outputs)``
+    """
+
+    def __init__(self, inputs: Standardize, body: Body) -> None:
+        super().__init__()
+        self.inputs = inputs
+        self.body = body
+        self.temperature = 1.0
+
+    @property
+    def runs(self) -> int:
+        return self.body.runs
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision of the inputs, in which the network was made."""
+        return self.inputs.shift.dtype
+
+    @property
+    def device(self) -> torch.device:
+        return self.inputs.shift.device
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """The shape of one row of inputs."""
+        return tuple(self.inputs.shift.shape[2:])
+
+    @property
+    def largest_width(self) -> int:
+        """The most numbers that a row has in any layer, inputs included."""
+        return max(math.prod(self.row_shape), self.body.largest_width)
+
+    @property
+    def is_perceptron(self) -> bool:
+        """Whether every layer is this package's, none a user's."""
+        return isinstance(self.body, StackedMLP)
+
+    def forward(self, x: Tensor) -> Tensor:
+        outputs = self.body(self.inputs(x))
+        return outputs if self.temperature == 1 else outputs / self.temperature
+
+    def in_double(self) -> Network:
+        """Return the network in double precision, to predict with.
+
+        A user's module, whose tensors may be of any precision, stays as it is.
+        """
+        return _in_double(self) if self.is_perceptron else self
+
+    def follow_inputs(
+        self,
+        before: Sequence[Moments | None],
+        after: Sequence[Moments | None],
+        inputs: Standardize,
+    ) -> None:
+        """Standardise by other moments and let the first layers make up for it."""
+        limit = inputs.clip or np.inf
+        for run, (old, new) in enumerate(zip(before, after, strict=True)):
+            if old is not None and new is not None:
+                self.body.follow_inputs(run, old, new, limit)
+        self.inputs = inputs
+
+    def select(self, runs: Sequence[int]) -> Network:
+        """Return a network of the given runs alone."""
+        return Network(self.inputs.select(runs), self.body.select(runs))
+
+    @staticmethod
+    def concatenate(networks: Sequence[Network]) -> Network:
+        """Return one network of all runs of ``networks``."""
+        inputs = Standardize.concatenate([n.inputs for n in networks])
+        bodies: list[Any] = [n.body for n in networks]
+        body = bodies[0].concatenate(bodies)
+        return Network(inputs, body)
+
+
+def _in_double(module: ModuleT) -> ModuleT:
+    """Return a module with tensors in double precision that shares all else."""
+    # Not a deep copy: its dictionaries of hooks took half the time of a row alone.
+    twin = object.__new__(type(module))
+    vars(twin).update(
+        vars(module),
+        _parameters={
+            k: nn.Parameter(v.double())
+            for k, v in module.named_parameters(recurse=False)
+        },
+        _buffers={k: v.double() for k, v in module.named_buffers(recurse=False)},
+        _modules={k: _in_double(v) for k, v in module.named_children()},
+    )
+    return twin

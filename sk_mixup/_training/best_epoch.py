@@ -1,0 +1,84 @@
+"""When training ends: the validation rows say which epoch was the best."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from skorch.callbacks import Callback
+from torch import Tensor
+
+from sk_mixup._networks.network import Network
+from sk_mixup._training.session import EndOfTraining, TrainingSession
+
+
+class ValidatedNet(Protocol):
+    """What is read of a net here."""
+
+    history: Any
+    module_: Network
+    session_: TrainingSession
+    valid_losses_: list[NDArray[np.floating]]
+
+    def keep_stopped(self, stopping: NDArray[np.intp]) -> None:
+        """Keep what belongs to runs that stop while others go on."""
+
+
+def _means_of_owners(
+    losses: NDArray[np.floating], owners: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return for each run the mean loss of all runs of its estimator."""
+    sums = np.bincount(owners, weights=losses)
+    return (sums / np.bincount(owners))[owners]
+
+
+class BestEpoch(Callback):
+    """Keep the weights of each estimator's best epoch on clean rows, and stop in time.
+
+    The runs of an estimator are validated by their mean loss, each on its own rows, and
+    stop together after ``patience`` epochs without a lower one; the training ends when
+    all have stopped, and every run takes its best weights back.
+
+    Parameters
+    ----------
+    patience : int
+        Epochs to wait for an improvement.
+    """
+
+    def __init__(self, patience: int) -> None:
+        self.patience = patience
+        self.best_: dict[str, Tensor] = {}
+
+    def on_train_begin(self, net: ValidatedNet, **kwargs: Any) -> None:
+        """Forget all earlier bests."""
+        runs = net.module_.runs
+        self.best_losses_ = np.full(runs, np.inf)
+        self.best_epochs_ = np.zeros(runs, dtype=np.int64)
+        self.n_epochs_ = 0
+        self.best_ = {}
+
+    def on_epoch_end(self, net: ValidatedNet, **kwargs: Any) -> None:
+        """Note which runs have improved; stop when none is left."""
+        if "valid_loss" not in net.history[-1]:
+            return  # an epoch of `partial_fit`, which holds no rows out
+        session = net.session_
+        losses = _means_of_owners(net.valid_losses_[-1], session.owners)
+        self.n_epochs_ += 1
+        improved = session.running & (losses < self.best_losses_)
+        self.best_losses_[improved] = losses[improved]
+        self.best_epochs_[improved] = self.n_epochs_
+        net.module_.body.keep(torch.from_numpy(improved), self.best_)
+        patient = self.n_epochs_ - self.best_epochs_ < self.patience
+        stopping = session.running & ~patient
+        session.running &= patient
+        if not session.running.any():
+            raise EndOfTraining
+        net.keep_stopped(np.flatnonzero(stopping))
+
+    def restore(self, net: ValidatedNet) -> None:
+        """Take the best weights back, which no callback can prevent."""
+        if self.best_:
+            net.module_.body.restore(self.best_)
+        self.best_ = {}

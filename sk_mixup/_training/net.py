@@ -1,0 +1,356 @@
+"""The skorch net that trains a stack of networks on their virtual examples."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.utils import gen_batches
+from skorch.callbacks import Callback, EpochTimer
+from torch import Tensor
+
+from sk_mixup._networks.batch import Batch
+from sk_mixup._networks.losses import Loss, SoftCrossEntropy
+from sk_mixup._networks.network import Network
+from sk_mixup._training.callbacks import (
+    BATCH_HOOKS,
+    accompanied,
+    any_listens_to_batches,
+    any_of_the_user,
+    best_epoch,
+    forget_schedules,
+    same_callbacks,
+)
+from sk_mixup._training.log import QuietLog
+from sk_mixup._training.minibatches import Minibatches, ValidationRows
+from sk_mixup._training.optimizer_state import cloned
+from sk_mixup._training.progress import Progress
+from sk_mixup._training.recording_net import RecordingNet
+from sk_mixup._training.session import EndOfTraining, TrainingSession
+from sk_mixup._training.weight_average import WeightAverage
+
+StepFunction = Callable[[Batch], dict[str, Tensor]]
+
+LR_SCHEDULES: dict[str, Callable[[float], float]] = {
+    "constant": lambda progress: 1.0,
+    "cosine": lambda progress: (1 + math.cos(math.pi * progress)) / 2,
+}
+
+
+class MixupNet(RecordingNet):
+    """Train every run of a :class:`Network` by vicinal risk minimisation.
+
+    A :class:`skorch.NeuralNet` whose training data are :class:`Minibatches`. Training
+    takes skorch's path, ``fit_loop``, ``run_single_epoch``, ``train_step``,
+    ``train_step_single``. Losses stay on the device and are read once an epoch, unless
+    a callback listens to minibatches.
+
+    Parameters
+    ----------
+    module : Network
+        The initialised networks.
+    criterion : type of Loss
+        The loss of :mod:`sk_mixup._networks.losses`.
+    lr_schedule : {"constant", "cosine"}, default="constant"
+        Factor of the learning rate as a function of the share of steps taken.
+    ema_halflife : float, default=0.0
+        Epochs after which a step's share in the average of the weights has halved.
+        Validation and predictions use the average; 0 takes the last weights.
+    **kwargs
+        What :class:`skorch.NeuralNet` takes.
+    """
+
+    def __init__(
+        self,
+        module: Network,
+        criterion: type[Loss],
+        *,
+        lr_schedule: str = "constant",
+        ema_halflife: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        self.lr_schedule = lr_schedule
+        self.ema_halflife = ema_halflife
+        super().__init__(
+            module, criterion=criterion, train_split=None, dataset=None, **kwargs
+        )
+
+    def go_on_with(
+        self, settings: dict[str, Any], callbacks: list[Any], weight_decay: float | None
+    ) -> None:
+        """Take settings that may change while training goes on.
+
+        As in skorch, callbacks that stay are not initialised again, and the learning
+        rate stays where they have left it unless another one is asked for.
+        """
+        asked = ("lr", "lr_schedule")
+        other_rate = any(settings[name] != getattr(self, name) for name in asked)
+        self.set_params(**{k: own for k, own in settings.items() if k != "lr"})
+        if other_rate:
+            self._begin_at(settings["lr"])
+        if not same_callbacks(callbacks, self.callbacks):
+            self.callbacks: list[Any] = callbacks
+            self.initialize_callbacks()
+        for group in self.optimizer_.param_groups:
+            if weight_decay is not None:
+                group["weight_decay"] = weight_decay
+
+    def _begin_at(self, lr: float) -> None:
+        self.set_params(lr=lr)
+        for group in self.optimizer_.param_groups:
+            if "initial_lr" in group:  # of which torch's schedules take multiples
+                group["initial_lr"] = lr
+
+    def accompany(self, patience: int | None, bar_steps: int | None) -> None:
+        """Set the callbacks of the net's own.
+
+        ``patience`` is the number of epochs after which to stop by validation rows,
+        ``bar_steps`` the length of an epoch in a progress bar; None goes without.
+        """
+        self.callbacks_: list[tuple[str, Callback]] = accompanied(
+            self.callbacks_, patience, bar_steps
+        )
+
+    @property
+    def _default_callbacks(self) -> list[tuple[str, Callback]]:
+        return [("epoch_timer", EpochTimer()), ("print_log", QuietLog())]
+
+    def train(
+        self, minibatches: Minibatches, owners: NDArray[np.int64], progress: Progress
+    ) -> MixupNet:
+        """Train for ``max_epochs`` epochs, from where the net stands.
+
+        Unlike :meth:`skorch.NeuralNet.partial_fit` it lets a KeyboardInterrupt of the
+        user's through, and ends early only where a callback asks for it. (While a
+        callback of the user's runs, the two cannot be told apart.)
+        """
+        self.session_ = self._new_session(minibatches, owners, progress)
+        self.module_.temperature = 1.0
+        self.begin_records()
+        try:
+            with suppress(EndOfTraining):
+                self.notify("on_train_begin", X=minibatches, y=None)
+                self.fit_loop(minibatches)
+            self.session_.average.show()
+            if (best := best_epoch(self.callbacks_)) is not None:
+                best.restore(self)
+            self.session_.rewind_streams()
+            with suppress(EndOfTraining):
+                self.notify("on_train_end", X=minibatches, y=None)
+        finally:
+            del self.session_
+            self.module_.zero_grad()  # which takes as much memory as the weights
+            forget_schedules(self.callbacks_)
+        return self
+
+    def _new_session(
+        self, minibatches: Minibatches, owners: NDArray[np.int64], progress: Progress
+    ) -> TrainingSession:
+        body = self.module_.body
+        generators = [run.streams.dropout for run in minibatches.runs]
+        return TrainingSession(
+            minibatches,
+            owners,
+            progress,
+            step=body.training_step(self.criterion_, generators),
+            average=WeightAverage(body, self.ema_halflife * minibatches.steps),
+            named_parameters=list(self.module_.named_parameters()),
+            n_steps=max(1, self.max_epochs * minibatches.steps),
+            listens=any_listens_to_batches(self.callbacks_),
+        )
+
+    def keep_stopped(self, stopping: NDArray[np.intp]) -> None:
+        """Keep streams and optimiser of runs that stop while others go on.
+
+        Else the next training would depend on the runs beside them.
+        """
+        self.session_.keep_streams(stopping)
+        for run in stopping:
+            self._stopped[run] = cloned(self.optimizer_state(run))
+
+    def notify(self, method_name: str, **cb_kwargs: Any) -> None:
+        """Call the callbacks; those for minibatches only if any listens to them.
+
+        A KeyboardInterrupt that leaves a callback of the user's ends the training.
+        """
+        if method_name in BATCH_HOOKS and not self.session_.listens:
+            return
+        try:
+            super().notify(method_name, **cb_kwargs)
+        except KeyboardInterrupt as interrupt:
+            if any_of_the_user(self.callbacks):
+                raise EndOfTraining from interrupt
+            raise
+
+    def get_split_datasets(
+        self, X: Minibatches, y: None = None, **fit_params: Any
+    ) -> tuple[Minibatches, ValidationRows | None]:
+        """Return the minibatches and, if training may stop early, validation rows."""
+        validation = ValidationRows(X.runs)
+        stops_early = best_epoch(self.callbacks_) is not None
+        return X, validation if stops_early and len(validation) else None
+
+    def get_iterator(self, dataset: Any, training: bool = False) -> Any:
+        """Return the data, which make minibatches of their own."""
+        return dataset
+
+    def run_single_epoch(
+        self, iterator: Any, training: bool, prefix: str, step_fn: Any, **params: Any
+    ) -> None:
+        """Train one epoch, or validate one, and record its losses."""
+        if iterator is None:
+            return
+        self._set_training(training)
+        if training:
+            self._train_epoch(iterator, step_fn)
+        else:
+            self._validate(iterator, step_fn)
+
+    def _train_epoch(self, minibatches: Minibatches, step_fn: StepFunction) -> None:
+        """Take an epoch's steps.
+
+        Between epochs the module has the averaged weights, for all who look at it.
+        """
+        session = self.session_
+        session.average.hide()
+        draw = minibatches.draw(session.epoch)
+        losses = [self._train_block(block, step_fn) for block in draw.blocks()]
+        session.average.show()
+        self.history.record("train_batch_count", minibatches.steps)
+        self.ran_.append(session.running.copy())
+        mean = draw.mean_loss(torch.cat(losses, 1))
+        self.record_loss("train_loss", mean, session.running)
+        session.finish_epoch()
+        if not np.isfinite(self.train_losses_[-1]).any():
+            raise EndOfTraining
+
+    def _train_block(self, block: Batch, step_fn: StepFunction) -> Tensor:
+        """Take the steps of a block and return their losses, ``(runs, steps)``."""
+        outputs = []
+        for batch in block.steps():
+            self.notify("on_batch_begin", batch=batch, training=True)
+            step = step_fn(batch)
+            self.notify("on_batch_end", batch=batch, training=True, **step)
+            outputs.append(step["y_pred"])
+        return self._loss(torch.stack(outputs, 1), block)
+
+    def on_batch_end(
+        self, net: Any, batch: Any = None, training: bool = False, **step: Any
+    ) -> None:
+        """Record a minibatch, if a callback listens."""
+        self.history.record_batch("train_loss", step["loss"].mean().item())
+        self.history.record_batch("train_batch_size", batch.targets.shape[1])
+
+    def train_step(self, batch: Batch, **fit_params: Any) -> dict[str, Tensor]:
+        """Take one optimiser step; tell the callbacks of the gradient."""
+        session = self.session_
+        self._schedule_lr()
+        step = self.train_step_single(batch)
+        self.notify(
+            "on_grad_computed",
+            named_parameters=session.named_parameters,
+            batch=batch,
+            training=True,
+        )
+        self.optimizer_.step()
+        session.average.update()
+        session.steps_taken += 1
+        return step
+
+    def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Tensor]:
+        """Return each run's outputs; leave the gradients on the parameters.
+
+        The losses are returned too if a callback listens; else they are computed for
+        all minibatches of a block at once.
+        """
+        outputs = self.session_.step(batch)
+        if not self.session_.listens:
+            return {"y_pred": outputs}
+        return {"loss": self._loss(outputs, batch), "y_pred": outputs}
+
+    def _loss(self, outputs: Tensor, batch: Batch) -> Tensor:
+        loss: Tensor = self.criterion_(outputs, batch.targets, batch.weight)
+        return loss
+
+    def _schedule_lr(self) -> None:
+        if self.lr_schedule != "constant":
+            factor = LR_SCHEDULES[self.lr_schedule]
+            rate = self.lr * factor(self.session_.fraction)
+            for group in self.optimizer_.param_groups:
+                group["lr"] = rate
+
+    @torch.no_grad()
+    def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Tensor]:
+        """Return each run's loss and outputs on validation rows."""
+        outputs = self.module_(batch.inputs)
+        return {"loss": self._loss(outputs, batch), "y_pred": outputs}
+
+    def _validate(self, rows: ValidationRows, step_fn: StepFunction) -> None:
+        losses, errors = [], []
+        for batch in rows.batches():
+            step = step_fn(batch)
+            losses.append(step["loss"])
+            errors.append(_error(step["y_pred"], batch))
+        running = self.session_.running
+        self.record_loss("valid_loss", torch.stack(losses).sum(0), running)
+        if isinstance(self.criterion_, SoftCrossEntropy):
+            self.record_loss("valid_error", torch.stack(errors).sum(0), running)
+        self.history.record("valid_batch_count", len(losses))
+
+    # Prediction.
+
+    def forward_iter(
+        self, X: Any, training: bool = False, device: str = "cpu"
+    ) -> Iterator[Tensor]:
+        """Yield the outputs of all networks, ``(rows, networks, outputs)``.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_rows, *features)
+            Rows as those that the estimator was fitted on.
+        training : bool, default=False
+            Whether modules are in training mode and gradients can be taken.
+        device : str, default="cpu"
+            Where the outputs are put.
+
+        Yields
+        ------
+        outputs : torch.Tensor of shape (n_rows, n_networks, n_outputs)
+            Of ``batch_size`` rows: logits of a classifier, standardised targets of a
+            regressor.
+        """
+        rows = X if sparse.issparse(X) or torch.is_tensor(X) else np.asarray(X)
+        for chunk in gen_batches(rows.shape[0], self.batch_size):
+            outputs = self.evaluation_step(rows[chunk], training=training)
+            yield outputs.transpose(0, 1).to(device)
+
+    def evaluation_step(self, batch: Any, training: bool = False) -> Tensor:
+        """Return the outputs of all networks, ``(networks, rows, outputs)``."""
+        dense = batch.toarray() if sparse.issparse(batch) else batch
+        rows = dense if torch.is_tensor(dense) else torch.from_numpy(np.array(dense))
+        self._set_training(training)
+        with torch.set_grad_enabled(training):
+            outputs: Tensor = self.module_(rows.to(self.module_.inputs.shift)[None])
+            return outputs
+
+    def predict_proba(self, X: Any) -> NDArray[np.floating]:
+        """Return the mean of the networks' predictions, ``(n_rows, n_outputs)``.
+
+        Those are probabilities of a classifier and standardised targets of a regressor,
+        whose estimator brings them back to the scale of its targets.
+        """
+        link = self.criterion_.link()
+        means = [link(outputs).mean(1) for outputs in self.forward_iter(X)]
+        return torch.cat(means).numpy()
+
+
+def _error(outputs: Tensor, batch: Batch) -> Tensor:
+    """Return the weight of the rows whose largest output is not the largest target."""
+    wrong = outputs.argmax(-1) != batch.targets.argmax(-1)
+    return (wrong * batch.weight.squeeze(-1)).sum(-1)

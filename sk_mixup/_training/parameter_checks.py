@@ -1,0 +1,311 @@
+"""Checks of parameters that no single parameter's constraint can make."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from numbers import Integral, Real
+from typing import Any
+
+from skorch.callbacks import (
+    BatchScoring,
+    Callback,
+    Checkpoint,
+    EpochScoring,
+    EpochTimer,
+    InputShapeSetter,
+    LoadInitState,
+    ParamMapper,
+)
+from torch import nn
+
+from sk_mixup._data.features import holds_codes
+from sk_mixup._sklearn import Interval
+from sk_mixup._training.log import QuietLog
+from sk_mixup._training.settings import Settings
+from sk_mixup.vicinity import Pairing
+
+LARGEST_SIZE = 2**31 - 1
+MOST_MIXED = 1000  # of which the mean is left: an example's weights are all near 0.001
+MOST_NETWORKS = 100_000
+LARGEST_NUMBER = 1e30  # whose products are still numbers in single precision
+
+NET_PARAMS = ("torch_load_kwargs", "use_caching")
+NAMED_CALLBACKS = {"epoch_timer": EpochTimer, "print_log": QuietLog}
+REFUSED_NET_PARAMS = {
+    **dict.fromkeys(
+        (
+            "batch_size", "callbacks", "device", "ema_halflife", "lr", "lr_schedule",
+            "max_epochs", "module", "optimizer", "verbose", "warm_start",
+        ),
+        "use the estimator's parameters; optimizer_params and module_params take "
+        "further arguments",
+    ),
+    "criterion": "the estimator sets the loss",
+    "train_split": "early_stopping and validation_fraction hold rows out",
+    "predict_nonlinearity": "the estimator predicts, not the net",
+    "compile": "networks are trained by this package's own training steps, which are "
+    "not compiled",
+    **dict.fromkeys(
+        ("dataset", "iterator_train", "iterator_valid"),
+        "minibatches are gathered from a table in memory, without a DataLoader and "
+        "its workers",
+    ),
+}  # fmt: skip
+
+
+def check_parameters(settings: Settings, constraints: dict[str, list[Any]]) -> None:
+    """Check what is left when each parameter has met its own constraint."""
+    _check_numbers(settings, constraints)
+    for check in (
+        _check_keys,
+        _check_pairing,
+        _check_layers,
+        _check_epochs,
+        _check_module,
+        _check_class_weight,
+        _check_callbacks,
+        _check_net_params,
+    ):
+        check(settings)
+
+
+def _check_numbers(settings: Settings, constraints: dict[str, list[Any]]) -> None:
+    """Check that numbers are no truth values, which Python counts as integers."""
+    for name, allowed in constraints.items():
+        value = getattr(settings, name)
+        if not any(isinstance(each, Interval) for each in allowed):
+            continue
+        if isinstance(value, bool):
+            raise TypeError(f"{name} must be a number, got {value}.")
+        try:
+            float(value if isinstance(value, Real) else 0)
+        except OverflowError as error:
+            raise ValueError(f"{name} is too large for a float.") from error
+
+
+def _check_keys(settings: Settings) -> None:
+    for name in ("module_params", "net_params", "optimizer_params"):
+        odd = [key for key in getattr(settings, name) or {} if not isinstance(key, str)]
+        if odd:
+            raise TypeError(
+                f"the keys of {name} must be names of arguments, got {odd[0]!r}."
+            )
+
+
+def _check_pairing(settings: Settings) -> None:
+    known = isinstance(settings.pairing, str) and settings.pairing in settings.pairings
+    if not known and not isinstance(settings.pairing, Pairing):
+        raise ValueError(
+            f"pairing={settings.pairing!r} is unknown; it is one of "
+            f"{list(settings.pairings)} or an object of sk_mixup.vicinity."
+        )
+    try:
+        hash(settings.pairing)
+    except TypeError as error:
+        raise TypeError(
+            f"pairing={settings.pairing!r} must be hashable, as a frozen dataclass is."
+        ) from error
+
+
+def _check_layers(settings: Settings) -> None:
+    sizes = settings.hidden_layer_sizes
+    ordered = isinstance(sizes, Sequence) or getattr(sizes, "ndim", None) == 1
+    if not (isinstance(sizes, Integral) or ordered) or not all(
+        map(_is_size, settings.hidden_sizes)
+    ):
+        raise ValueError(
+            f"hidden_layer_sizes must be positive whole numbers up to {LARGEST_SIZE}, "
+            f"got {sizes!r}."
+        )
+    layers = ["input", "random", *range(len(settings.hidden_sizes) + 1)]
+    if settings.module is None and settings.mix_layer not in layers:
+        raise ValueError(
+            f"mix_layer={settings.mix_layer!r} does not exist; the layers are {layers}."
+        )
+
+
+def _is_size(number: Any) -> bool:
+    whole = isinstance(number, Integral) and not isinstance(number, bool)
+    return whole and 0 < int(number) <= LARGEST_SIZE
+
+
+def _check_epochs(settings: Settings) -> None:
+    warmup = settings.epochs(settings.warmup_epochs)
+    clean = 0
+    if settings.clean_epochs != "auto":
+        clean = settings.epochs(settings.clean_epochs)
+    if warmup + clean > settings.max_epochs:
+        raise ValueError(
+            f"warmup_epochs={settings.warmup_epochs} ({warmup} epochs) and "
+            f"clean_epochs={settings.clean_epochs} ({clean} epochs) are more than "
+            f"max_epochs={settings.max_epochs}."
+        )
+
+
+def _check_module(settings: Settings) -> None:
+    if isinstance(settings.module, nn.Module):
+        raise ValueError(
+            "module must be a class or a function that makes a module for each "
+            f"network, but is a {type(settings.module).__name__} itself."
+        )
+
+
+def _check_class_weight(settings: Settings) -> None:
+    given = getattr(settings, "class_weight", None)
+    weights: Collection[Any] = given.values() if isinstance(given, dict) else ()
+    if not all(map(_is_weight, weights)):
+        raise ValueError(
+            "class_weight must hold finite numbers and no negative weights, got "
+            f"{given}."
+        )
+
+
+def _is_weight(number: Any) -> bool:
+    real = isinstance(number, Real)
+    return real and bool(0 <= number <= sys.float_info.max)
+
+
+def _check_callbacks(settings: Settings) -> None:
+    names = Counter(name for name, _, _ in _named_callbacks(settings))
+    for name, callback, by_user in _named_callbacks(settings):
+        kind = callback if isinstance(callback, type) else type(callback)
+        if not (isinstance(name, str) and issubclass(kind, Callback)):
+            raise TypeError(
+                "callbacks must hold callbacks of skorch or pairs of a name and a "
+                f"callback, got {callback!r} with the name {name!r}."
+            )
+        if by_user and names[name] > 1:
+            raise ValueError(
+                f"callbacks holds several of the name {name!r}, but names must be "
+                f"unique; {' and '.join(NAMED_CALLBACKS)} are always present."
+            )
+        _check_callback(kind, callback)
+
+
+def _named_callbacks(settings: Settings) -> Iterator[tuple[Any, Any, bool]]:
+    """Return names, callbacks, and whether the user has given the name."""
+    for name in NAMED_CALLBACKS:
+        yield name, Callback(), False
+    for given in settings.callbacks or []:
+        if not isinstance(given, tuple | list):
+            kind = given if isinstance(given, type) else type(given)
+            yield kind.__name__, given, False
+        elif len(given) == 2:
+            yield given[0], given[1], True
+        else:
+            yield None, given, True
+
+
+def _check_callback(kind: type, callback: Any) -> None:
+    loads_best = issubclass(kind, Checkpoint) and getattr(callback, "load_best", False)
+    if loads_best or issubclass(kind, LoadInitState):
+        raise ValueError(
+            f"callbacks cannot hold {kind.__name__} to load a checkpoint: the weights "
+            "would not match the records of the training. early_stopping=True restores "
+            "the best weights, warm_start=True continues from those of the last fit."
+        )
+    if issubclass(kind, InputShapeSetter):
+        raise ValueError(
+            "callbacks cannot hold InputShapeSetter: networks are made before the "
+            "training begins; give module_params the number of features."
+        )
+    if issubclass(kind, BatchScoring | EpochScoring):
+        raise ValueError(
+            f"callbacks cannot hold {kind.__name__}, which scores predictions of the "
+            "net: it makes none, the estimator does when it is fitted. Losses of every "
+            "epoch are in history_, those of every network in net_.train_losses_ and "
+            "net_.valid_losses_; on_epoch_end of a Callback can use net.module_, with "
+            "the averaged weights, for a score of one's own."
+        )
+    if issubclass(kind, ParamMapper):
+        raise ValueError(
+            f"callbacks cannot hold {kind.__name__}, which selects parameters by name: "
+            "the networks share stacked parameters."
+        )
+
+
+def _check_net_params(settings: Settings) -> None:
+    for name, value in (settings.net_params or {}).items():
+        first, _, rest = name.partition("__")
+        if first == "callbacks" and rest:
+            _check_callback_param(settings, name, rest, value)
+        elif first in REFUSED_NET_PARAMS:
+            raise ValueError(
+                f"net_params cannot set [{name!r}]: {REFUSED_NET_PARAMS[first]}."
+            )
+        elif name not in NET_PARAMS:
+            raise ValueError(
+                f"net_params cannot set [{name!r}], which skorch's NeuralNet does not "
+                f"take; it may hold {', '.join(NET_PARAMS)} and callbacks__*."
+            )
+        elif name == "use_caching" and not isinstance(value, bool) and value != "auto":
+            raise ValueError(
+                "use_caching in net_params must be True, False or 'auto', got "
+                f"{value!r}."
+            )
+        elif name == "torch_load_kwargs" and not isinstance(value, dict | None):
+            raise TypeError(
+                f"torch_load_kwargs in net_params must be a dict, got {value!r}."
+            )
+
+
+def _check_callback_param(settings: Settings, name: str, rest: str, value: Any) -> None:
+    callback, _, attribute = rest.partition("__")
+    named = [each for each, _, _ in _named_callbacks(settings)]
+    numbered = [
+        f"{each}_{number + 1}"
+        for each, times in Counter(named).items()
+        for number in range(times)
+    ]
+    if callback not in (*named, *numbered):
+        raise ValueError(
+            f"net_params cannot set [{name!r}]: no callback {callback!r} is among "
+            f"{named}."
+        )
+    if not attribute:
+        if value is not None and not isinstance(value, Callback):
+            raise TypeError(
+                f"{name} in net_params must be a callback of skorch or None, got "
+                f"{value!r}."
+            )
+        return
+    kinds = [kind for each, kind in _kinds(settings) if callback.startswith(str(each))]
+    known = sorted(
+        {param for kind in kinds for param in inspect.signature(kind).parameters}
+    )
+    if attribute.partition("__")[0] not in known:
+        raise ValueError(
+            f"net_params cannot set [{name!r}]: {callback!r} has no parameter "
+            f"{attribute!r}, but {known}."
+        )
+
+
+def _kinds(settings: Settings) -> Iterator[tuple[Any, Any]]:
+    """Return the names of all callbacks and their classes."""
+    yield from NAMED_CALLBACKS.items()
+    for name, callback, _ in list(_named_callbacks(settings))[len(NAMED_CALLBACKS) :]:
+        yield name, callback if isinstance(callback, type) else type(callback)
+
+
+def check_codes(X: Any, settings: Settings) -> None:
+    """Check that whole numbers, which a module may take for codes, stay whole."""
+    if settings.module is None or not holds_codes(X):
+        return
+    mixes_inputs = settings.alpha > 0 and settings.mixing_layer is None
+    changed_by = {
+        "standardize=True": settings.standardize,
+        f"noise_std={settings.noise_std}": settings.noise_std > 0,
+        f"mix_layer={settings.mix_layer!r} with alpha={settings.alpha}": mixes_inputs,
+    }
+    reasons = [setting for setting, changes in changed_by.items() if changes]
+    if reasons:
+        raise ValueError(
+            f"X holds whole numbers, which {' and '.join(reasons)} would change "
+            "before module takes them. If they are codes, as for an embedding, set "
+            "standardize=False, noise_std=0 and mix_layer to the name of a "
+            "submodule behind it (or alpha=0); if they are quantities, give "
+            "X.astype(float)."
+        )

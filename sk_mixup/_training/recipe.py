@@ -1,0 +1,88 @@
+"""From settings to the recipe of a training."""
+
+from __future__ import annotations
+
+import torch
+
+from sk_mixup._networks.architecture import (
+    Architecture,
+    MLPArchitecture,
+    ModuleArchitecture,
+)
+from sk_mixup._training.minibatches import Plan
+from sk_mixup._training.optimizers import (
+    optimizer_arguments,
+    resolve_optimizer,
+    try_optimizer,
+)
+from sk_mixup._training.run import Run
+from sk_mixup._training.settings import Settings
+from sk_mixup._training.target_spec import TargetSpec
+from sk_mixup._training.task import Recipe
+
+
+def recipe_of(
+    settings: Settings,
+    spec: TargetSpec,
+    run: Run,
+    device: torch.device,
+    one_epoch: bool,
+) -> Recipe:
+    """Return the recipe of runs, of which one stands for all.
+
+    A single epoch has no schedule: nothing is averaged over the epochs to come, and
+    none of them stops the training.
+    """
+    optimizer = resolve_optimizer(settings.optimizer)
+    arguments = optimizer_arguments(
+        optimizer, settings.weight_decay, settings.optimizer_params, device
+    )
+    if settings.optimizer_params or not isinstance(settings.optimizer, str):
+        try_optimizer(optimizer, arguments, settings.lr, device)
+    patience = settings.n_iter_no_change if settings.early_stopping else None
+    return Recipe(
+        plan=_plan(settings, run, one_epoch),
+        architecture=_architecture(settings, spec, run),
+        steps=-(-len(run.training) // settings.batch_size),
+        loss=spec.loss,
+        optimizer=optimizer,
+        optimizer_params=tuple(sorted(arguments.items())),
+        lr=settings.lr,
+        lr_schedule="constant" if one_epoch else settings.lr_schedule,
+        ema_halflife=0.0 if one_epoch else settings.ema_halflife,
+        device=device,
+        patience=None if one_epoch else patience,
+        standardize=settings.standardize,
+        clip=settings.clip if settings.standardize else None,
+    )
+
+
+def _plan(settings: Settings, run: Run, one_epoch: bool) -> Plan:
+    layer = settings.mixing_layer
+    warmup = settings.epochs(settings.warmup_epochs)
+    clean = settings.clean_epochs_of(len(run.training))
+    return Plan(
+        batch_size=settings.batch_size,
+        max_epochs=1 if one_epoch else settings.max_epochs,
+        warmup_epochs=0 if one_epoch else warmup,
+        clean_epochs=0 if one_epoch else clean,
+        n_mixed=settings.n_mixed,
+        mix_layer=layer,
+        dropout=0.0 if settings.module is not None else settings.dropout,
+        hidden_sizes=settings.hidden_sizes,
+        layer_entropy=run.streams.entropy if layer == "random" else None,
+    )
+
+
+def _architecture(settings: Settings, spec: TargetSpec, run: Run) -> Architecture:
+    shape = run.training.table.shape[1:]
+    if settings.module is None:
+        sizes = (*shape, *settings.hidden_sizes, spec.n_outputs)
+        return MLPArchitecture(sizes, settings.bias_init)
+    return ModuleArchitecture(
+        settings.module,
+        shape,
+        spec.n_outputs,
+        settings.mix_layer,
+        settings.module_params or {},
+    )

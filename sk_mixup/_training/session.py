@@ -1,0 +1,86 @@
+"""What a training needs while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from sk_mixup._networks.batch import Step
+from sk_mixup._training.minibatches import Minibatches
+from sk_mixup._training.progress import Progress
+from sk_mixup._training.weight_average import WeightAverage
+
+
+class EndOfTraining(Exception):  # noqa: N818 - a signal, not an error
+    """No more epochs are to be trained."""
+
+
+@dataclass
+class TrainingSession:
+    """What a training needs while it runs.
+
+    Parameters
+    ----------
+    minibatches : Minibatches
+        Of all runs.
+    owners : ndarray of shape (n_runs,)
+        The number of the estimator that each run is of.
+    progress : Progress
+        Of all trainings of a call; it may ask this one to stop.
+    step : callable
+        Turns a minibatch into outputs, and leaves the gradients on the parameters.
+    average : WeightAverage
+        Of the weights after each step.
+    named_parameters : list of (str, Parameter)
+        For callbacks.
+    n_steps : int
+        Steps of the whole training, if it does not stop early.
+    listens : bool
+        Whether a callback listens to minibatches.
+    """
+
+    minibatches: Minibatches
+    owners: NDArray[np.int64]
+    progress: Progress
+    step: Step
+    average: WeightAverage
+    named_parameters: list[tuple[str, nn.Parameter]]
+    n_steps: int
+    listens: bool
+    steps_taken: int = 0
+    running: NDArray[np.bool_] = field(init=False)
+    stopped: dict[int, dict[str, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.running = np.ones(len(self.owners), dtype=bool)
+
+    @property
+    def epoch(self) -> int:
+        """The number of the epoch that the next step is of, from 0."""
+        return self.steps_taken // self.minibatches.steps
+
+    @property
+    def fraction(self) -> float:
+        """The fraction of all steps that has been taken."""
+        return self.steps_taken / self.n_steps
+
+    def keep_streams(self, runs: Iterable[int]) -> None:
+        """Note where the streams of runs are that stop while others go on."""
+        for run in runs:
+            self.stopped[run] = self.minibatches.runs[run].streams.state
+
+    def rewind_streams(self) -> None:
+        """Take the streams of runs that stopped early back to where they stopped."""
+        for run, state in self.stopped.items():
+            self.minibatches.runs[run].streams.state = state
+
+    def finish_epoch(self) -> None:
+        """Report an epoch; end the training if it must stop."""
+        self.progress.epoch_done(len(self.owners))
+        if self.progress.stop.is_set():
+            raise EndOfTraining

@@ -1,0 +1,83 @@
+"""An estimator's parameters as one value, with what follows from them alone."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from types import SimpleNamespace
+from typing import Any
+
+from sk_mixup._training.equality import same_value, snapshot
+from sk_mixup._training.optimizers import resolve_optimizer
+from sk_mixup.vicinity import Pairing
+
+#: Steps that mix with ``clean_epochs="auto"``, within a fifth and a half of all epochs
+#: (docs/results/defaults.md, "Mixing by steps").
+MIXED_STEPS = 500
+
+
+class Settings(SimpleNamespace):
+    """The parameters of an estimator by name, and its named pairings.
+
+    Parameters
+    ----------
+    pairings : dict of type
+        The classes that ``pairing`` may name.
+    **params : Any
+        Every parameter of the estimator.
+    """
+
+    pairings: dict[str, type[Pairing]]
+
+    @property
+    def hidden_sizes(self) -> tuple[Any, ...]:
+        """Widths of the hidden layers, as given and perhaps not checked yet."""
+        sizes = self.hidden_layer_sizes
+        return (int(sizes),) if isinstance(sizes, Integral) else tuple(sizes)
+
+    @property
+    def mixing_layer(self) -> int | str | None:
+        """Where rows are mixed, None for the input and where nothing is mixed."""
+        at_input = self.mix_layer in ("input", 0) or self.alpha == 0
+        return None if at_input else self.mix_layer
+
+    def epochs(self, number: float) -> int:
+        """Return a number of epochs, which may be given as a fraction of all."""
+        if isinstance(number, Integral):
+            return int(number)
+        return int(number * self.max_epochs + 1e-9)
+
+    def clean_epochs_of(self, n_rows: int) -> int:
+        """Return the number of last epochs that do not mix, of so many rows."""
+        if self.clean_epochs != "auto":
+            return self.epochs(self.clean_epochs)
+        steps = -(-n_rows // self.batch_size)
+        least, most = -(-self.max_epochs // 5), -(-self.max_epochs // 2)
+        mixed = min(max(-(-MIXED_STEPS // steps), least), most)
+        return max(0, self.max_epochs - self.epochs(self.warmup_epochs) - mixed)
+
+    @property
+    def lasting(self) -> dict[str, Any]:
+        """The parameters that cannot change while training goes on, by name."""
+        optimizer = resolve_optimizer(self.optimizer)
+        sizes = tuple(map(int, self.hidden_sizes))
+        return {
+            "n_estimators": int(self.n_estimators),
+            "hidden_layer_sizes": None if self.module else sizes,
+            "module": self.module,
+            "module_params": snapshot(self.module_params or {}),
+            "loss": vars(self).get("loss"),
+            "standardize": bool(self.standardize),
+            "clip": float(self.clip) if self.standardize and self.clip else None,
+            "optimizer": f"{optimizer.__module__}.{optimizer.__qualname__}",
+            "optimizer_params": snapshot(self.optimizer_params or {}),
+            "net_params": snapshot(self.net_params or {}),
+        }
+
+    def check_unchanged(self, before: dict[str, Any]) -> None:
+        """Check that networks with these lasting parameters can be trained on."""
+        for name, wanted in self.lasting.items():
+            if not same_value(before[name], wanted):
+                raise ValueError(
+                    f"{name} cannot change from {before[name]} to {wanted} in a "
+                    "continued training; fit a new estimator."
+                )

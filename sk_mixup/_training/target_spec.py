@@ -1,0 +1,34 @@
+"""What an estimator says of its targets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from sk_mixup._data.targets import EncodedTargets
+from sk_mixup._networks.losses import Loss
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetSpec(EncodedTargets):
+    """What an estimator makes of ``y``, and how it is learnt, as one value.
+
+    Parameters
+    ----------
+    loss : type of Loss
+        The loss to train.
+    n_outputs : int
+        Columns of the networks' outputs.
+    mix_target : {"interpolate", "dominant"}
+        How targets are mixed.
+    label_smoothing : float
+        The part of a target that all classes share.
+    calibrated : bool
+        Whether validation rows are needed after the training too.
+    """
+
+    loss: type[Loss]
+    n_outputs: int
+    mix_target: Literal["interpolate", "dominant"] = "interpolate"
+    label_smoothing: float = 0.0
+    calibrated: bool = False

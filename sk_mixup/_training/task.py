@@ -1,0 +1,182 @@
+"""What is trained: tasks of runs, and where they start."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sk_mixup._data.moments import Moments
+from sk_mixup._data.streams import Streams
+from sk_mixup._networks.architecture import Architecture
+from sk_mixup._networks.losses import Loss
+from sk_mixup._networks.network import Standardize
+from sk_mixup._networks.torch_modes import precision
+from sk_mixup._training.minibatches import Plan
+from sk_mixup._training.net import MixupNet
+from sk_mixup._training.run import Run
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What runs must have in common to be trained as one program."""
+
+    plan: Plan
+    architecture: Architecture
+    steps: int
+    loss: type[Loss]
+    optimizer: type[torch.optim.Optimizer]
+    optimizer_params: tuple[tuple[str, Any], ...]
+    lr: float
+    lr_schedule: str
+    ema_halflife: float
+    device: torch.device
+    patience: int | None
+    standardize: bool
+    clip: float | None
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a training leaves behind besides its net, for another to start from.
+
+    ``lasting`` are the parameters that may not change, ``moments`` those of each run's
+    features, if they are standardised.
+    """
+
+    lasting: dict[str, Any]
+    streams: list[Streams]
+    moments: list[Moments | None]
+    target_moments: Moments | None
+    weight_unit: float
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a training starts: at new networks, or at those of an earlier call.
+
+    Parameters
+    ----------
+    net : MixupNet or None
+        The net to go on with; None starts at new networks.
+    fitted : Fitted or None
+        What its last training has left behind.
+    one_epoch : bool
+        Whether one epoch is trained on rows that add to earlier ones (``partial_fit``).
+    classes : ndarray or None
+        All classes, if they were named beforehand.
+    """
+
+    net: MixupNet | None = None
+    fitted: Fitted | None = None
+    one_epoch: bool = False
+    classes: NDArray[Any] | None = None
+
+    @property
+    def is_fresh(self) -> bool:
+        return self.net is None
+
+    @property
+    def earlier(self) -> Fitted | None:
+        """What the rows add to, if they do."""
+        return self.fitted if self.one_epoch else None
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision of the networks."""
+        return precision() if self.net is None else self.net.module_.dtype
+
+
+@dataclass(frozen=True)
+class Task:
+    """The networks of one estimator, or of a stack of several, to be trained.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What the runs have in common.
+    runs : list of Run
+        The networks.
+    standardize : Standardize
+        The input layer of all runs.
+    moments : list of Moments or None
+        Those of each run's features, if they are standardised.
+    lasting : dict
+        Parameters that may not change when the networks are trained further.
+    net_params : dict
+        Further arguments of the net.
+    net : MixupNet or None
+        A net to be trained further.
+    alone : bool
+        Whether the runs share their program with no other task's: they have callbacks,
+        print, or go on with an earlier training.
+    owners : ndarray of shape (n_runs,) or None
+        The number of the estimator that each run belongs to; None if there is one.
+    """
+
+    recipe: Recipe
+    runs: list[Run]
+    standardize: Standardize
+    moments: list[Moments | None] = field(default_factory=list)
+    lasting: dict[str, Any] = field(default_factory=dict)
+    net_params: dict[str, Any] = field(default_factory=dict)
+    net: MixupNet | None = None
+    alone: bool = False
+    owners: NDArray[np.int64] | None = None
+
+    @property
+    def verbose(self) -> int:
+        return int(self.net_params.get("verbose", 0))
+
+    @property
+    def bar_steps(self) -> int | None:
+        """Steps of an epoch, if a progress bar is to show them."""
+        return self.recipe.steps if self.verbose >= 2 else None
+
+    @property
+    def n_epochs(self) -> int:
+        """Epochs of all runs together."""
+        return len(self.runs) * self.recipe.plan.max_epochs
+
+    @property
+    def fitted(self) -> Fitted:
+        """What the training leaves behind."""
+        training = self.runs[0].training
+        return Fitted(
+            lasting=self.lasting,
+            streams=[run.streams for run in self.runs],
+            moments=self.moments,
+            target_moments=training.targets.moments,
+            weight_unit=training.weight_unit,
+        )
+
+    @property
+    def estimator_numbers(self) -> NDArray[np.int64]:
+        """The number of the estimator that each run belongs to."""
+        one = np.zeros(len(self.runs), dtype=np.int64)
+        return one if self.owners is None else self.owners
+
+    def part(self, runs: range) -> Task:
+        """Return the task of some of the runs."""
+        if len(runs) == len(self.runs):
+            return self
+        return replace(
+            self,
+            runs=self.runs[runs.start : runs.stop],
+            standardize=self.standardize.select(runs),
+        )
+
+    @staticmethod
+    def stack(tasks: Sequence[Task]) -> Task:
+        """Return one task of the runs of several, which share a recipe."""
+        sizes = [len(task.runs) for task in tasks]
+        return replace(
+            tasks[0],
+            runs=[run for task in tasks for run in task.runs],
+            standardize=Standardize.concatenate([task.standardize for task in tasks]),
+            owners=np.repeat(np.arange(len(tasks)), sizes),
+        )

@@ -1,0 +1,42 @@
+"""Fits that leave estimators as they were if they fail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+from sk_mixup._networks.torch_modes import memory_errors
+
+NEEDS_LESS = (
+    "a smaller batch_size, fewer or narrower networks (n_estimators, "
+    "hidden_layer_sizes) or fewer rows need less"
+)
+
+
+class Snapshot:
+    """The attributes of an estimator, to be put back if its fit fails."""
+
+    def __init__(self, estimator: Any) -> None:
+        self.estimator, self.attributes = estimator, dict(vars(estimator))
+
+    def restore(self) -> None:
+        vars(self.estimator).clear()
+        vars(self.estimator).update(self.attributes)
+
+
+@contextmanager
+def all_or_nothing(estimators: Sequence[Any]) -> Iterator[None]:
+    """Leave estimators as they were if anything fails inside."""
+    before = [Snapshot(estimator) for estimator in estimators]
+    try:
+        yield
+    except BaseException:
+        for snapshot in before:
+            snapshot.restore()
+        raise
+
+
+def enough_memory(name: str) -> AbstractContextManager[None]:
+    """Say in one sentence that memory did not suffice to fit what is named."""
+    return memory_errors(f"Fitting {name}", NEEDS_LESS)
