@@ -21,7 +21,7 @@ from sk_mixup._networks.ensemble import Ensemble, Scaling
 from sk_mixup._networks.network import Network
 from sk_mixup._networks.torch_modes import memory_errors, own_modes, resolve_device
 from sk_mixup._networks.torch_threads import one_thread
-from sk_mixup._prepare import prepare_task
+from sk_mixup._training.prepare import prepare_task
 from sk_mixup._sklearn import Interval, RealNotInt, StrOptions
 from sk_mixup._training.net import LR_SCHEDULES, MixupNet
 from sk_mixup._training.optimizers import OPTIMIZERS
