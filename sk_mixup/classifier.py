@@ -32,6 +32,7 @@ from sk_mixup._training.net import MixupNet
 from sk_mixup._training.target_spec import TargetSpec
 from sk_mixup._training.task import Start, Task
 from sk_mixup._training.temperature import fitted_temperature
+from sk_mixup.encodings import Encoding
 from sk_mixup.vicinity import (
     Neighbors,
     Pairing,
@@ -342,7 +343,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
 
     def __init__(
         self,
-        alpha: float = 0.4,
+        alpha: float | Sequence[float] = (0.0, 0.2, 0.4, 1.0),
         *,
         pairing: str | Pairing = "random",
         n_neighbors: int = 200,
@@ -360,6 +361,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         module: Callable[..., nn.Module] | None = None,
         module_params: dict[str, Any] | None = None,
         standardize: bool = True,
+        encoding: str | Encoding | Sequence[str | Encoding] = ("standardized", "bins"),
         clip: float | None = 3.0,
         optimizer: str | type[torch.optim.Optimizer] = "adam",
         optimizer_params: dict[str, Any] | None = None,
@@ -373,6 +375,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 20,
         n_estimators: int = 8,
+        member_weights: Literal["validation", "uniform"] = "validation",
         temperature: float | Literal["auto"] = "auto",
         class_weight: dict[Any, float] | str | None = None,
         device: str = "cpu",
@@ -399,6 +402,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         self.module = module
         self.module_params = module_params
         self.standardize = standardize
+        self.encoding = encoding
         self.clip = clip
         self.optimizer = optimizer
         self.optimizer_params = optimizer_params
@@ -412,6 +416,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.n_estimators = n_estimators
+        self.member_weights = member_weights
         self.temperature = temperature
         self.class_weight = class_weight
         self.device = device
@@ -589,6 +594,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         else:  # an epoch of `partial_fit` holds no rows out
             self.temperature_ = getattr(self, "temperature_", 1.0)
         net.module_.temperature = self.temperature_
+        self._weigh_members(net, task)
 
     @property
     def _multilabel(self) -> bool:

@@ -24,9 +24,11 @@ from sk_mixup._data.statistics import target_moments
 from sk_mixup._data.targets import RealTargets, Weights
 from sk_mixup._networks.losses import AbsoluteError, HuberLoss, Loss, SquaredError
 from sk_mixup._sklearn import Interval, StrOptions, _check_y
+from sk_mixup._training.net import MixupNet
 from sk_mixup._training.parameter_checks import LARGEST_NUMBER
 from sk_mixup._training.target_spec import TargetSpec
-from sk_mixup._training.task import Start
+from sk_mixup._training.task import Start, Task
+from sk_mixup.encodings import Encoding
 from sk_mixup.vicinity import Neighbors, Pairing, RandomPairs, Similar
 
 LOSSES: dict[str, type[Loss]] = {
@@ -310,7 +312,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
 
     def __init__(
         self,
-        alpha: float = 0.4,
+        alpha: float | Sequence[float] = 0.4,
         *,
         loss: Literal["squared_error", "absolute_error", "huber"] = "squared_error",
         pairing: str | Pairing = "random",
@@ -328,6 +330,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         module: Callable[..., nn.Module] | None = None,
         module_params: dict[str, Any] | None = None,
         standardize: bool = True,
+        encoding: str | Encoding | Sequence[str | Encoding] = ("standardized", "bins"),
         clip: float | None = 20.0,
         optimizer: str | type[torch.optim.Optimizer] = "adam",
         optimizer_params: dict[str, Any] | None = None,
@@ -341,6 +344,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 20,
         n_estimators: int = 8,
+        member_weights: Literal["validation", "uniform"] = "uniform",
         device: str = "cpu",
         callbacks: list[Any] | None = None,
         net_params: dict[str, Any] | None = None,
@@ -365,6 +369,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         self.module = module
         self.module_params = module_params
         self.standardize = standardize
+        self.encoding = encoding
         self.clip = clip
         self.optimizer = optimizer
         self.optimizer_params = optimizer_params
@@ -378,6 +383,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.n_estimators = n_estimators
+        self.member_weights = member_weights
         self.device = device
         self.callbacks = callbacks
         self.net_params = net_params
@@ -447,6 +453,10 @@ class MixupRegressor(RegressorMixin, BaseMixup):
             loss=loss,
             n_outputs=self.n_outputs_,
         )
+
+    def _adopt(self, net: MixupNet, task: Task) -> None:
+        super()._adopt(net, task)
+        self._weigh_members(net, task)
 
     def _columns(self, y: Any, start: Start) -> NDArray[np.float64]:
         """Check the targets and return them as columns."""

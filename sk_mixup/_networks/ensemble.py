@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,8 +88,11 @@ class Ensemble:
     def _averaged(self, network: Network, rows: Tensor) -> NDArray[np.floating]:
         outputs = network(rows.to(network.device).unsqueeze(0))
         # One by one: the rounding of torch's mean depends on a row's place.
-        total = sum(self.link(outputs).unbind())
-        return (total / network.runs).cpu().numpy()
+        members = self.link(outputs).unbind()
+        if network.member_weights is None:
+            return (sum(members) / network.runs).cpu().numpy()
+        weighted = zip(network.member_weights, members, strict=True)
+        return sum(weight * own for weight, own in weighted).cpu().numpy()
 
     def _in_units(self, averaged: NDArray[np.floating]) -> NDArray[np.floating]:
         if self.scaling is not None:
@@ -102,7 +105,8 @@ class Ensemble:
         with own_modes(self.network.dtype):
             network = copy.deepcopy(self.network).cpu()
             members = [self._member(network, run) for run in range(network.runs)]
-            return Predictor(members, flat=self.flat).eval().requires_grad_(False)
+            predictor = Predictor(members, network.member_weights, flat=self.flat)
+            return predictor.eval().requires_grad_(False)
 
     def _member(self, network: Network, run: int) -> Member:
         rescale = nn.Identity() if self.scaling is None else Rescale(*self.scaling)
@@ -146,6 +150,8 @@ class Predictor(nn.Module):
     ----------
     members : iterable of Member
         Their predictions are averaged.
+    weights : sequence of float or None, default=None
+        Weights of the members, of sum 1; None weighs them alike.
     flat : bool, default=False
         Return the only output as a vector.
 
@@ -155,14 +161,26 @@ class Predictor(nn.Module):
     - output: ``(rows, outputs)``, or ``(rows,)`` if flat
     """
 
-    def __init__(self, members: Iterable[Member], *, flat: bool = False) -> None:
+    weights: Tensor
+
+    def __init__(
+        self,
+        members: Sequence[Member],
+        weights: Sequence[float] | None = None,
+        *,
+        flat: bool = False,
+    ) -> None:
         super().__init__()
         self.flat = flat
         self.members = nn.ModuleList(members)
+        alike = [1 / len(members)] * len(members)
+        dtype = torch.get_default_dtype()
+        self.register_buffer("weights", torch.tensor(weights or alike, dtype=dtype))
 
     def forward(self, x: Tensor) -> Tensor:
         # Clones, since a user's module may work in place.
-        outputs = torch.stack([member(x.clone()) for member in self.members]).mean(0)
+        outputs = torch.stack([member(x.clone()) for member in self.members], -1)
+        outputs = outputs @ self.weights
         return outputs.squeeze(-1) if self.flat else outputs
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from sk_mixup._data.moments import Moments
+from sk_mixup._networks.bins import Bins
 from sk_mixup._networks.stacked_mlp import StackedMLP
 from sk_mixup._networks.stacked_modules import StackedCopies
 from sk_mixup._networks.storage import ArrayModule
@@ -93,6 +94,11 @@ class Standardize(ArrayModule):
         )
         return Standardize(shift, scale, clip)
 
+    @property
+    def width(self) -> int:
+        """How many numbers a row becomes."""
+        return math.prod(self.shift.shape[2:])
+
     def member(self, run: int) -> Standardize:
         """Return one run's statistics, of rows without the run axis."""
         # Copies, because torch.export.save warns of parts of larger tensors.
@@ -117,10 +123,50 @@ class Standardize(ArrayModule):
         )
 
 
+class EncodedInputs(Standardize):
+    """Standardised features and, side by side with them, bins of what they were.
+
+    Shape
+    -----
+    - input: ``(..., runs or 1, rows, features)``
+    - output: ``(..., runs, rows, features + bins)``
+    """
+
+    def __init__(self, standardize: Standardize, bins: Bins) -> None:
+        super().__init__(
+            standardize.shift,
+            standardize.scale,
+            standardize.clip,
+            idle=standardize.idle,
+        )
+        self.bins = bins
+
+    def forward(self, x: Tensor) -> Tensor:
+        values, units = super().forward(x), self.bins(x)
+        values = values.expand(*units.shape[:-1], values.shape[-1])
+        return torch.cat([values, units], -1)
+
+    @property
+    def width(self) -> int:
+        return super().width + self.bins.width
+
+    def member(self, run: int) -> EncodedInputs:
+        return EncodedInputs(super().member(run), self.bins.member(run))
+
+    def select(self, runs: Sequence[int]) -> EncodedInputs:
+        return EncodedInputs(super().select(runs), self.bins.select(runs))
+
+    @staticmethod
+    def concatenate(parts: Sequence[Standardize]) -> Standardize:
+        bins = [part.bins for part in parts if isinstance(part, EncodedInputs)]
+        return EncodedInputs(Standardize.concatenate(parts), Bins.concatenate(bins))
+
+
 class Network(ArrayModule):
-    """Standardisation and body: what :class:`MixupNet` trains.
+    """Input layer and body: what :class:`MixupNet` trains.
 
     ``temperature`` divides the outputs; it is 1 while the network is trained.
+    ``member_weights`` are those of the runs in predictions; None weighs them alike.
 
     Shape
     -----
@@ -133,6 +179,7 @@ class Network(ArrayModule):
         self.inputs = inputs
         self.body = body
         self.temperature = 1.0
+        self.member_weights: tuple[float, ...] | None = None
 
     @property
     def runs(self) -> int:
@@ -155,7 +202,7 @@ class Network(ArrayModule):
     @property
     def largest_width(self) -> int:
         """The most numbers that a row has in any layer, inputs included."""
-        return max(math.prod(self.row_shape), self.body.largest_width)
+        return max(self.inputs.width, self.body.largest_width)
 
     @property
     def is_perceptron(self) -> bool:
@@ -193,7 +240,7 @@ class Network(ArrayModule):
     @staticmethod
     def concatenate(networks: Sequence[Network]) -> Network:
         """Return one network of all runs of ``networks``."""
-        inputs = Standardize.concatenate([n.inputs for n in networks])
+        inputs = networks[0].inputs.concatenate([n.inputs for n in networks])
         bodies: list[Any] = [n.body for n in networks]
         body = bodies[0].concatenate(bodies)
         return Network(inputs, body)
