@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from numbers import Integral, Real
@@ -23,7 +22,7 @@ from sk_mixup._sklearn import (
 from sk_mixup._stacks import Progress
 from sk_mixup._threads import torch_threads
 from sk_mixup.model_selection._schedule import Schedule
-from sk_mixup.model_selection._tasks import Task
+from sk_mixup.model_selection._tasks import Task, current_task
 
 MEMORY_CONSTRAINTS = {"max_memory": [Interval(Real, 1, None, closed="left")]}
 CONSTRAINTS = MEMORY_CONSTRAINTS | {"n_jobs": [Integral, None], "verbose": ["verbose"]}
@@ -163,10 +162,12 @@ class TogetherBackend(ParallelBackendBase):
             future.callback(None)
         tasks = [future.task for future in self.submitted]
         self.submitted = []
-        current = threading.current_thread()
-        if isinstance(current, Task) and tasks:
-            current.wait_for(tasks)
-        elif tasks:
+        if not tasks:  # they have run
+            return
+        waiting = current_task()
+        if waiting is not None:
+            waiting.wait_for(tasks)
+        else:
             with Progress(self.verbose > 0) as progress:
                 Schedule(self.max_memory, progress, self.trained).run(tasks)
 
