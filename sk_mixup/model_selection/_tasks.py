@@ -24,7 +24,7 @@ from sk_mixup._many import Attempt
 
 _fit = BaseMixup.fit
 _lock = threading.Lock()
-_n_running = 0
+_n_uses = 0
 _here = threading.local()
 
 
@@ -173,14 +173,14 @@ def fits_suspend_tasks() -> Iterator[None]:
     The class's method is replaced, not an instance's: tasks clone the estimators that
     they fit, and subclasses call ``super().fit``.
     """
-    global _n_running
+    global _n_uses
     with _lock:
-        _n_running += 1
+        _n_uses += 1
         BaseMixup.fit = _fit_with_others  # type: ignore[method-assign]
     try:
         yield
     finally:
         with _lock:
-            _n_running -= 1
-            if not _n_running:
+            _n_uses -= 1
+            if not _n_uses:
                 BaseMixup.fit = _fit  # type: ignore[method-assign]

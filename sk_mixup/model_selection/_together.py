@@ -22,7 +22,7 @@ from sk_mixup._sklearn import (
 from sk_mixup._stacks import Progress
 from sk_mixup._threads import torch_threads
 from sk_mixup.model_selection._schedule import Schedule
-from sk_mixup.model_selection._tasks import Task, current_task
+from sk_mixup.model_selection._tasks import Task, current_task, fits_suspend_tasks
 
 MEMORY_CONSTRAINTS = {"max_memory": [Interval(Real, 1, None, closed="left")]}
 CONSTRAINTS = MEMORY_CONSTRAINTS | {"n_jobs": [Integral, None], "verbose": ["verbose"]}
@@ -104,7 +104,11 @@ def together(
     threads = torch.get_num_threads() if n_jobs is None else effective_n_jobs(n_jobs)
     trained: list[int] = []
     backend = TogetherBackend(max_memory, verbose, trained)
-    with torch_threads(threads), parallel_config(backend=backend):
+    with (
+        torch_threads(threads),
+        parallel_config(backend=backend),
+        fits_suspend_tasks(),
+    ):
         yield trained
 
 
