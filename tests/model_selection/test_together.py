@@ -128,7 +128,7 @@ def test_an_error_while_tasks_are_handed_over_leaves_none_of_them(blobs):
 
     with together() as trained:
         with pytest.raises(RuntimeError, match="no more"):
-            Parallel()(tasks())
+            Parallel(n_jobs=-1)(tasks())  # of which 64 have been handed over
         ms.cross_val_score(network(), *blobs, cv=3)
     assert trained == [3]
 
