@@ -28,8 +28,8 @@ from sk_mixup.model_selection._tasks import Task, current_task, fits_suspend_tas
 MEMORY_CONSTRAINTS = {"max_memory": [Interval(Real, 1, None, closed="left")]}
 CONSTRAINTS = MEMORY_CONSTRAINTS | {"n_jobs": [Integral, None], "verbose": ["verbose"]}
 
-# The number of jobs that n_jobs=-1 stands for: bagging fits so many at a time. Given for
-# n_jobs=None too, it made pairwise distances of 2,000 rows take 1.3 s, not 0.14 s.
+# The number of jobs that n_jobs=-1 stands for: bagging fits so many at a time. Given
+# for n_jobs=None too, it made pairwise distances of 2,000 rows take 1.3 s, not 0.14 s.
 PARTS = 64
 
 
