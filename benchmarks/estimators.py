@@ -8,7 +8,6 @@ import logging
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, Final
 
 import torch
@@ -21,9 +20,8 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks.datasets import default_preprocessing, paper_preprocessing
-from benchmarks.jobs import Items, Job, digest, items
-from benchmarks.probabilities import probability_scores
+from benchmarks.jobs import Job, digest
+from benchmarks.scores import probability_scores
 from sk_mixup import MixupClassifier
 from sk_mixup.model_selection import GridSearchCV
 
@@ -39,75 +37,47 @@ class Protocol:
 
     Parameters
     ----------
-    name : str
-        What ``--protocol`` calls it.
     summary : str
         What it is, in a few words.
-    params : tuple of (str, value)
+    params : dict
         Parameters of `sk_mixup.MixupClassifier`.
-    preprocessing : callable
-        Makes the unfitted transformer from raw frames to matrices.
     """
 
-    name: str
     summary: str
-    params: Items
-    preprocessing: Callable[[], Pipeline]
+    params: Mapping[str, Any]
 
     @property
     def epochs(self) -> int:
         """Epochs of training unless told otherwise."""
-        return int(MixupClassifier(**dict(self.params)).max_epochs)
+        return int(MixupClassifier(**self.params).max_epochs)
 
 
-def _recipe(**params: Any) -> Items:
+def _recipe(**params: Any) -> dict[str, Any]:
     """State the paper's recipe, with changes, whatever the defaults become."""
     recipe = MixupClassifier.paper(alpha=0.0, **params).get_params()
-    return items({name: recipe[name] for name in recipe if name not in _FROM_THE_JOB})
+    from_the_job = ("alpha", "device", "random_state")
+    return {name: recipe[name] for name in recipe if name not in from_the_job}
 
 
-_FROM_THE_JOB: Final = ("alpha", "device", "random_state")
-
-#: arXiv 1710.09412, section 3.6.
-PAPER: Final = Protocol(
-    "paper",
-    "raw inputs, 10 epochs, minibatches of 16, Adam with its defaults",
-    _recipe(),
-    paper_preprocessing,
-)
-
-#: For what compares the family of mixup: nothing but the method regularises.
-PLAIN: Final = Protocol(
-    "plain",
-    "the paper's network on standardised inputs, 100 epochs with cosine decay, "
-    "minibatches of 32",
-    _recipe(standardize=True, max_epochs=100, lr_schedule="cosine", batch_size=32),
-    default_preprocessing,
-)
-
-DEFAULT: Final = Protocol(
-    "default", "the defaults of MixupClassifier", (), default_preprocessing
-)
-
-PROTOCOLS: Final[Mapping[str, Protocol]] = MappingProxyType(
-    {protocol.name: protocol for protocol in (PAPER, PLAIN, DEFAULT)}
-)
+#: By the names that ``--protocol`` takes: arXiv 1710.09412, section 3.6; for what
+#: compares the family of mixup, that nothing but the method regularises; today's users.
+PROTOCOLS: Final[Mapping[str, Protocol]] = {
+    "paper": Protocol(
+        "raw inputs, 10 epochs, minibatches of 16, Adam with its defaults", _recipe()
+    ),
+    "plain": Protocol(
+        "the paper's network on standardised inputs, 100 epochs with cosine decay, "
+        "minibatches of 32",
+        _recipe(standardize=True, max_epochs=100, lr_schedule="cosine", batch_size=32),
+    ),
+    "default": Protocol("the defaults of MixupClassifier", {}),
+}
 
 
 def build(job: Job, device: str = "cpu") -> Any:
-    """Make the unfitted estimator of a job.
+    """Make a job's unfitted classifier of matrices without gaps, with the job's seed.
 
-    Parameters
-    ----------
-    job : Job
-        The job.
-    device : str, default="cpu"
-        Where networks of this package train.
-
-    Returns
-    -------
-    estimator : object
-        A classifier for matrices without gaps, seeded by ``job.seed``.
+    Networks of this package train on the device.
     """
     return _BUILDERS[job.method.estimator](job, dict(job.method.params), device)
 
@@ -140,7 +110,7 @@ def names() -> list[str]:
 
 
 def _mixup(job: Job, params: dict[str, Any], device: str) -> MixupClassifier:
-    given = dict(PROTOCOLS[job.protocol].params) | {"max_epochs": job.epochs} | params
+    given = {**PROTOCOLS[job.protocol].params, "max_epochs": job.epochs, **params}
     return MixupClassifier(**given, device=device, random_state=job.seed)
 
 

@@ -116,18 +116,7 @@ _SET_NAMES = {
 
 
 def set_name(dataset: str) -> str:
-    """Return what Table 4 calls a data set.
-
-    Parameters
-    ----------
-    dataset : str
-        A set's name, in any case, with ``_`` or ``-``.
-
-    Returns
-    -------
-    str
-        The name in Table 4; for a set that is not in it a name that is not
-        in it either.
+    """Return what Table 4 calls a data set; other sets have names that are not in it.
 
     Examples
     --------
@@ -139,19 +128,7 @@ def set_name(dataset: str) -> str:
 
 
 def as_frame(table: PaperTable) -> pd.DataFrame:
-    """Return one of the paper's tables as a data frame.
-
-    Parameters
-    ----------
-    table : mapping of row to mapping of column to float
-        `TABLE_2`, `TABLE_3`, `TABLE_4` or `TABLE_5`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Rows and columns as printed, percent; rows named by two words have two
-        levels.
-    """
+    """Return a table as printed; rows that are named by two words have two levels."""
     rows = list(table)
     index = (
         pd.MultiIndex.from_tuples(rows)  # type: ignore[arg-type]
