@@ -214,7 +214,6 @@ def _add_timing(parser: argparse.ArgumentParser) -> None:
 
 
 def _alpha(text: str) -> float:
-    """Read a value of alpha."""
     value = float(text)
     if math.isnan(value) or value < 0:
         raise argparse.ArgumentTypeError(f"{text} is not a number from 0 to inf")
@@ -232,7 +231,6 @@ def _folder(text: str) -> Path:
 
 
 def _address(text: str) -> str:
-    """Read the address of a scheduler."""
     host, _, port = text.rpartition(":")
     if not re.fullmatch(r"\S+", host) or not re.fullmatch(r"[0-9]{1,5}", port):
         raise argparse.ArgumentTypeError(
@@ -242,7 +240,6 @@ def _address(text: str) -> str:
 
 
 def _at_least(least: int) -> Callable[[str], int]:
-    """Return a reader of whole numbers."""
 
     def number(text: str) -> int:
         value = int(text)
@@ -262,21 +259,20 @@ def _run(
     """Do a parsed command; tell whether all of it is done."""
     if asked.command in ("status", "report"):
         _check_store(place.store, known)
-    name = asked.command
-    experiment = known.get(getattr(asked, "experiment", None) or name)
-    match name:
+    name = getattr(asked, "experiment", None) or asked.command
+    match asked.command:
         case "status":
-            some = known if experiment is None else {experiment.name: experiment}
+            some = {name: known[name]} if name in known else known
             commands.tell_status(some, place)
         case "report":
             commands.write_report(known, place)
         case "speed":
             how = {"quick": asked.quick, "repeats": asked.repeats}
             speed.run(_groups(asked), place.out, place.console, **how)
-        case "list" if experiment is None:
-            commands.list_everything(known, place)
+        case "list" if name in known:
+            commands.list_jobs(known[name], _options(known[name], asked), place)
         case "list":
-            commands.list_jobs(experiment, _options(experiment, asked), place)
+            commands.list_everything(known, place)
         case _:
             runtime = Runtime(_device(asked.device), asked.cache)
             workers = Workers(asked.jobs, asked.dask)

@@ -8,6 +8,7 @@ import logging
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import torch
@@ -17,13 +18,16 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import ShuffleSplit
 from sklearn.neural_network import MLPClassifier, MLPRegressor
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.jobs import Job, digest
 from benchmarks.scores import probability_scores
 from sk_mixup import MixupClassifier
 from sk_mixup.model_selection import GridSearchCV
+
+#: From a job, its method's parameters and the device to an unfitted estimator.
+Builder = Callable[[Job, dict[str, Any], str], Any]
 
 #: The rows that a search holds out: one split, in which a class may be missing.
 INNER: Final = ShuffleSplit(1, test_size=0.2, random_state=0)
@@ -126,15 +130,6 @@ def _minus_log_loss(model: MixupClassifier, X: Any, y: Any) -> float:
     return -float(probability_scores(y, proba, model.classes_)["log_loss"])
 
 
-def _scaled(estimator: Any) -> Pipeline:
-    return make_pipeline(StandardScaler(), estimator)
-
-
-def _mlp(job: Job, params: dict[str, Any], device: str) -> Pipeline:
-    # Its own defaults of everything, epochs included: that is what its users get.
-    return _scaled(QuietMLP(random_state=job.seed, **params))
-
-
 class Quiet:
     """Does not warn that it stopped at the last of its epochs."""
 
@@ -153,16 +148,14 @@ class QuietMLPRegressor(Quiet, MLPRegressor):  # type: ignore[misc]
     """A quiet perceptron for real targets."""
 
 
-def _boosting(job: Job, params: dict[str, Any], device: str) -> Any:
-    return HistGradientBoostingClassifier(random_state=job.seed, **params)
+def _rival(make: Callable[..., Any], *, scaled: bool = False) -> Builder:
+    """Build another package's estimator by its own defaults, epochs included."""
 
+    def build(job: Job, params: dict[str, Any], device: str) -> Any:
+        estimator = make(random_state=job.seed, **params)
+        return make_pipeline(StandardScaler(), estimator) if scaled else estimator
 
-def _forest(job: Job, params: dict[str, Any], device: str) -> Any:
-    return RandomForestClassifier(random_state=job.seed, **params)
-
-
-def _logistic(job: Job, params: dict[str, Any], device: str) -> Pipeline:
-    return _scaled(LogisticRegression(**{"max_iter": 1000} | params))
+    return build
 
 
 def _realmlp(job: Job, params: dict[str, Any], device: str) -> Any:
@@ -178,12 +171,12 @@ def _realmlp(job: Job, params: dict[str, Any], device: str) -> Any:
     )
 
 
-_BUILDERS: Final[Mapping[str, Callable[[Job, dict[str, Any], str], Any]]] = {
+_BUILDERS: Final[Mapping[str, Builder]] = {
     "mixup": _mixup,
     "mixup_search": _searched,
-    "mlp": _mlp,
-    "boosting": _boosting,
-    "forest": _forest,
-    "logistic": _logistic,
+    "mlp": _rival(QuietMLP, scaled=True),
+    "boosting": _rival(HistGradientBoostingClassifier),
+    "forest": _rival(RandomForestClassifier),
+    "logistic": _rival(partial(LogisticRegression, max_iter=1000), scaled=True),
     "realmlp": _realmlp,
 }

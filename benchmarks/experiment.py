@@ -233,7 +233,6 @@ def options_from_dict(values: Mapping[str, Any]) -> Options:
 
 
 def _each(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    """Check each member of a list."""
     return lambda value: isinstance(value, list) and all(map(check, value))
 
 

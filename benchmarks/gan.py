@@ -36,7 +36,6 @@ _EVALUATION_SEED: Final = 1710_09412
 
 
 def _noise(n: int, rng: Generator) -> Tensor:
-    """Draw `n` standard Gaussian rows in the plane."""
     return torch.randn(n, 2, generator=rng, device=rng.device)
 
 
@@ -55,13 +54,11 @@ class GaussianMixture:
 
 
 def _ring(n: int) -> tuple[tuple[float, float], ...]:
-    """Place `n` points evenly on the unit circle."""
     turns = [2 * math.pi * i / n for i in range(n)]
     return tuple((math.sin(turn), math.cos(turn)) for turn in turns)
 
 
 def _grid(n: int) -> tuple[tuple[float, float], ...]:
-    """Place `n` x `n` points evenly on the square from -1 to 1."""
     ticks = torch.linspace(-1, 1, n).tolist()
     return tuple((x, y) for x in ticks for y in ticks)
 
@@ -300,7 +297,6 @@ def perceptron(sizes: tuple[int, ...], rng: Generator) -> nn.Sequential:
 
 
 def _adam(network: nn.Module) -> torch.optim.Adam:
-    """Make Adam with its defaults, in its fastest form."""
     return torch.optim.Adam(network.parameters(), fused=True)
 
 
@@ -318,6 +314,5 @@ def _mean_gap(x: Tensor, y: Tensor) -> Tensor:
 
 
 def _points(rows: Tensor) -> Points:
-    """Turn rows into plain numbers, three decimals."""
     points: Points = rows.double().round(decimals=3).tolist()
     return points

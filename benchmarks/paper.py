@@ -18,7 +18,6 @@ PaperTable = Mapping[Hashable, Mapping[str, float]]
 def _rows(
     columns: tuple[str, ...], rows: Mapping[Hashable, tuple[float, ...]]
 ) -> PaperTable:
-    """Give every row's figures the columns' names."""
     return {
         key: dict(zip(columns, figures, strict=True)) for key, figures in rows.items()
     }

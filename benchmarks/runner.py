@@ -158,7 +158,6 @@ def _give_up(group: tuple[Job, ...], store: Store, failure: Failure) -> None:
 
 @contextmanager
 def _loky(n_jobs: int) -> Iterator[None]:
-    """Spread over processes of this machine."""
     try:
         with joblib.parallel_config(
             "loky",
@@ -177,7 +176,6 @@ def _loky(n_jobs: int) -> Iterator[None]:
 
 @contextmanager
 def _dask(address: str) -> Iterator[None]:
-    """Spread over the workers of a Dask cluster."""
     import distributed
 
     try:

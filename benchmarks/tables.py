@@ -260,7 +260,6 @@ def _title(name: str) -> str:
 
 
 def _titled(cells: pd.DataFrame) -> pd.DataFrame:
-    """Turn the names of the index levels into headings."""
     return cells.rename_axis(index=[_title(str(name)) for name in cells.index.names])
 
 
@@ -314,7 +313,6 @@ def _p_value(p: float) -> str:
 
 
 def _plain(name: str, value: object, decimals: int) -> str:
-    """Write one cell of a plain table."""
     if not isinstance(value, float):
         return str(value)
     if np.isnan(value):

@@ -93,7 +93,6 @@ def _table(function: Callable[..., Any], **options: Any) -> Table:
 
 
 def _loaded(name: str, task: Task) -> LocalSet:
-    """State a set that ships with scikit-learn."""
     make = partial(_table, getattr(datasets, f"load_{name}"))
     return LocalSet(f"sklearn_{name}", make, task, _of(f"load_{name}"))
 
@@ -101,14 +100,12 @@ def _loaded(name: str, task: Task) -> LocalSet:
 def _drawn(
     name: str, function: str, task: Task, n_samples: int, **options: float
 ) -> LocalSet:
-    """State a set that scikit-learn generates."""
     make = getattr(datasets, function)
     options |= {"n_samples": n_samples, "random_state": 0}
     return LocalSet(name, lambda: _framed(*make(**options)), task, _of(function))
 
 
 def _framed(X: NDArray[np.float64], y: NDArray[Any]) -> Table:
-    """Name the columns of a generated matrix x1, x2, ..."""
     return pd.DataFrame(X, columns=[f"x{1 + j}" for j in range(X.shape[1])]), y
 
 

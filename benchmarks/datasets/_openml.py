@@ -286,7 +286,6 @@ def _is_whole(dataset: openml.OpenMLDataset) -> bool:
 def _split(
     frame: pd.DataFrame, target: str | None, shelf: Path | None
 ) -> tuple[pd.DataFrame, pd.Series[Any]]:
-    """Part the target from the features."""
     if target is None:
         raise bad_file("names no target", shelf)
     if target not in frame.columns:

@@ -210,7 +210,6 @@ def suite_members(suite: int, *, timeout: float = TIMEOUT) -> list[str]:
 
 
 def _named(data_id: int) -> str:
-    """Name a set of OpenML as `load` takes it."""
     return _NAMES.get(data_id, f"openml_{data_id}")
 
 

@@ -88,9 +88,9 @@ class Study:
             conditions=conditions,
             work=Training(prepare=fewer_rows, kinds=KINDS),
             show=show,
-            text=f"{self.text} {MEMBERS} networks are averaged, for time's sake, and the "
-            f"larger sets give {MAX_ROWS} training rows to each fold. The merit of a "
-            "recipe is its place by mean error, by average rank in error, by mean log "
+            text=f"{self.text} {MEMBERS} networks are averaged, for time's sake, and "
+            f"the larger sets give {MAX_ROWS} training rows to each fold. The merit of "
+            "a recipe is its place by mean error, by average rank in error, by mean log "
             "loss and by average rank in log loss, averaged. Below, the choice is made "
             "without one set and judged on it.",
             tables=(show, *self._differences(), _stability),

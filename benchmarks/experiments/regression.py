@@ -121,9 +121,9 @@ EXPERIMENT = Experiment(
     fingerprint=fingerprint,
     work=Alone(train),
     show=show,
-    text="The error is the root of the mean squared error in deviations of the training "
-    "targets. Rivals have their own defaults; the perceptron sees standardised "
-    "inputs and targets, the linear model standardised inputs.",
+    text="The error is the root of the mean squared error in deviations of the "
+    "training targets. Rivals have their own defaults; the perceptron sees "
+    "standardised inputs and targets, the linear model standardised inputs.",
     tables=(
         partial(means, metrics=METRICS),
         partial(merits_table, metrics=METRICS[:2]),

@@ -202,7 +202,6 @@ def gan_samples(
 
 
 def _class_points(ax: Axes, X: NDArray[np.float64], y: NDArray[Any]) -> None:
-    """Draw the rows of both classes in the colours of the surface."""
     for label, marker, colour in _CLASSES:
         ax.scatter(
             X[y == label, 0],

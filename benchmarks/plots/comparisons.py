@@ -217,7 +217,6 @@ def speed_ratios(frame: pd.DataFrame, title: str = "") -> Figure:
 
 
 def _ruler(ax: Axes, start: float, length: float) -> None:
-    """Draw the length of the critical difference above the axis of ranks."""
     ax.plot([start, start + length], [1.6, 1.6], color=INK, linewidth=2.5)
     label = f"  critical difference {length:.2f}"
     ax.text(start + length, 1.6, label, va="center", fontsize=SMALL, color=INK)
@@ -231,7 +230,6 @@ def _curve(
     label: str,
     style: Style,
 ) -> None:
-    """Draw means with their standard errors as a line with bars."""
     ax.errorbar(
         x,
         means["mean"] * scale,

@@ -303,7 +303,6 @@ def gpu_cases(scale: Scale, device: str = "cuda") -> Iterator[Case]:
 def _on_both(
     title: str, estimator: Any, parameter: str, device: str, table: Table
 ) -> Case:
-    """Fit on the device and on the CPU."""
     subjects = {
         name: _timed(clone(estimator).set_params(**{parameter: where}), table)
         for name, where in (("GPU", device), ("CPU", "cpu"))

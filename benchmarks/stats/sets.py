@@ -210,7 +210,6 @@ def critical_difference(n_methods: int, n_sets: int, level: float = LEVEL) -> fl
 
 
 def _means(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Mean by set (rows) and method (columns), missing where there is none."""
     require_columns(frame, [*RESAMPLE, metric])
     require_one_row_per_fold(frame)
     frame = frame.astype({"dataset": str, "method": str})
@@ -241,7 +240,6 @@ def _friedman(ranks: pd.DataFrame) -> tuple[float, float]:
 
 
 def _signed_ranks(differences: pd.Series[float]) -> dict[str, object]:
-    """Wilcoxon's test of one method's differences by set."""
     known = differences.dropna().round(DECIMALS)
     p = np.nan
     if len(known) >= 2:
