@@ -21,7 +21,8 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks.jobs import Job, digest
+from benchmarks.files import digest
+from benchmarks.jobs import Job
 from benchmarks.scores import probability_scores
 from sk_mixup import MixupClassifier
 from sk_mixup.model_selection import GridSearchCV

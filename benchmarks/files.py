@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-
-from benchmarks.jobs import digest
 
 
 class CannotWrite(RuntimeError):  # noqa: N818 - says more than "...Error"
@@ -21,6 +20,11 @@ class CannotWrite(RuntimeError):  # noqa: N818 - says more than "...Error"
 
 class Unusable(ValueError):  # noqa: N818 - says more than "...Error"
     """A file whose content is not what it should be; the message ends a sentence."""
+
+
+def digest(text: str) -> str:
+    """Name a text in 16 hexadecimal digits."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def reason(error: OSError) -> str:

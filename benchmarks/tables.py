@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.paper import PaperTable, as_frame, set_name
+from benchmarks.paper import set_name
 from benchmarks.quantities import Quantity, quantity
 from benchmarks.stats import mean_over_sets, summary
 
@@ -44,7 +44,7 @@ class Table:
 
 
 def error_table(
-    frame: pd.DataFrame, paper: PaperTable | None = None, metric: str = "error"
+    frame: pd.DataFrame, paper: pd.DataFrame | None = None, metric: str = "error"
 ) -> Table:
     """Set by set, the mean of a metric under each method, with its standard error.
 
@@ -55,7 +55,7 @@ def error_table(
     figures = None
     if paper is not None:
         sets = means["dataset"].drop_duplicates()
-        figures = as_frame(paper).reindex([set_name(str(name)) for name in sets])
+        figures = paper.reindex([set_name(str(name)) for name in sets])
         figures.index = pd.Index(sets, name="dataset")
     return grid_table(means, ["dataset"], ["method"], metric, paper=figures)
 
@@ -166,9 +166,9 @@ def comparison_table(comparison: pd.DataFrame) -> Table:
     )
 
 
-def paper_table(table: PaperTable, title: str, rows: Sequence[str]) -> Table:
+def paper_table(table: pd.DataFrame, title: str, rows: Sequence[str]) -> Table:
     """Show one of the paper's own tables as printed, with headings of its rows."""
-    cells = as_frame(table).map(str)
+    cells = table.map(str)
     cells.index = cells.index.set_names(list(rows))
     cells.columns = cells.columns.map(lambda name: quantity(name).label)
     return Table(title, cells, cells.isna())

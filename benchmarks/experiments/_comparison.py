@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from benchmarks import plots, stats, tables
 from benchmarks.experiment import Experiment
-from benchmarks.paper import TABLE_4, PaperTable, set_name
+from benchmarks.paper import TABLE_4, set_name
 from benchmarks.quantities import quantity
 from benchmarks.tables import Table
 
@@ -70,11 +70,11 @@ def _show(frame: pd.DataFrame) -> list[Table]:
     metrics = ["error", "log_loss", "fit_seconds"]
     keys = ["dataset", "method"]
     sets = frame["dataset"].drop_duplicates()
-    known = [str(name) for name in sets if set_name(str(name)) in TABLE_4]
+    known = [str(name) for name in sets if set_name(str(name)) in TABLE_4.index]
     beside = _paper(frame) if len(known) == len(sets) else None
     shown = [tables.metrics_table(frame, keys, metrics, paper=beside)]
     if known and beside is None:
-        figures: PaperTable = {name: TABLE_4[set_name(name)] for name in known}
+        figures = TABLE_4.loc[list(map(set_name, known))].set_axis(known)
         shown.append(tables.paper_table(figures, PAPER_TITLE, ["Data set"]))
     return shown
 
@@ -84,7 +84,7 @@ def _paper(frame: pd.DataFrame) -> pd.DataFrame:
     pairs = frame[["dataset", "method"]].drop_duplicates()
     index = pd.MultiIndex.from_frame(pairs)
     figures = [
-        TABLE_4[set_name(name)]["ERM" if method == "ERM" else "mixup"]
+        TABLE_4.loc[set_name(name), "ERM" if method == "ERM" else "mixup"]
         for name, method in index
     ]
     return pd.DataFrame({"error (%)": figures}, index=index)

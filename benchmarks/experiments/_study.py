@@ -90,9 +90,9 @@ class Study:
             show=show,
             text=f"{self.text} {MEMBERS} networks are averaged, for time's sake, and "
             f"the larger sets give {MAX_ROWS} training rows to each fold. The merit of "
-            "a recipe is its place by mean error, by average rank in error, by mean log "
-            "loss and by average rank in log loss, averaged. Below, the choice is made "
-            "without one set and judged on it.",
+            "a recipe is its place by mean error, by average rank in error, by mean "
+            "log loss and by average rank in log loss, averaged. Below, the choice is "
+            "made without one set and judged on it.",
             tables=(show, *self._differences(), _stability),
             figures=self._changes,
         )

@@ -10,7 +10,7 @@ import pandas as pd
 
 from benchmarks.experiment import Experiment, Options
 from benchmarks.jobs import Method
-from benchmarks.paper import TABLE_5, as_frame
+from benchmarks.paper import TABLE_5
 from benchmarks.stats import compare_to_baseline, mean_over_sets, win_tie_loss
 from benchmarks.tables import Table, grid_table, plain_table
 
@@ -82,7 +82,7 @@ def _table(frame: pd.DataFrame, metric: str) -> Table:
         weight_decay="decay " + means["weight_decay"].map(names),
     )
     rows, columns = ["family", "variant"], ["weight_decay"]
-    paper = as_frame(TABLE_5) if metric == "error" else None
+    paper = TABLE_5 if metric == "error" else None
     return grid_table(means, rows, columns, metric, paper=paper, best="column")
 
 

@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 
 from benchmarks import plots
 from benchmarks.experiment import Experiment, Options
+from benchmarks.files import digest
 from benchmarks.gan import TOY_SETS, GanSettings, train_gan
-from benchmarks.jobs import Items, Job, Method, alpha_name, digest, items
+from benchmarks.jobs import Items, Job, Method, alpha_name, items
 from benchmarks.store import Record
 from benchmarks.tables import Table, metrics_table
 from benchmarks.work import Alone, Runtime
