@@ -94,19 +94,9 @@ def write_json(path: Path, content: Mapping[str, Any], beside: str = "") -> None
 
 
 def read_json(path: Path, shape: Mapping[str, type]) -> dict[str, Any]:
-    """Read what `write_json` wrote.
+    """Read what `write_json` wrote, which holds values of these types at least.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    shape : mapping of str to type
-        What it must hold, at least.
-
-    Raises
-    ------
-    Unusable
-        If it cannot be read, holds something else or was changed.
+    It raises `Unusable` if it cannot be read, holds something else or was changed.
     """
     try:
         content = json.loads(path.read_bytes())

@@ -165,22 +165,9 @@ class Store:
 
 
 def read_note(path: Path) -> Record:
-    """Read what was asked for, and by whom.
+    """Read what was asked for, and by whom, or raise `benchmarks.files.Unusable`.
 
-    Parameters
-    ----------
-    path : Path
-        One of `Store.notes`.
-
-    Returns
-    -------
-    dict
-        What was written, with ``seconds`` unless the command was interrupted.
-
-    Raises
-    ------
-    benchmarks.files.Unusable
-        If the file holds something else.
+    It holds ``seconds`` unless the command was interrupted.
     """
     note = read_json(path, _NOTE)
     require(note, dict.fromkeys({"seconds"} & set(note), float))

@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -62,25 +62,14 @@ class Failure(NamedTuple):
 Result = list[Record] | Failure
 
 
-class Work(Protocol):
-    """The way in which an experiment's jobs are done.
+@dataclass(frozen=True)
+class Alone:
+    """Do every job by itself, by a function from job and runtime to records.
 
     ``kinds`` is the number of methods whose networks cannot stack with each other's:
     that many times more jobs are done together, so that folds fill the stacks. Where
     nothing trains side by side it is 0, and folds are done one at a time.
     """
-
-    @property
-    def kinds(self) -> int:
-        """How many kinds of networks there are."""
-
-    def do(self, jobs: Sequence[Job], runtime: Runtime) -> Iterator[tuple[Job, Result]]:
-        """Do jobs that go together, and give each one's records or its failure."""
-
-
-@dataclass(frozen=True)
-class Alone:
-    """Do every job by itself, by a function from job and runtime to records."""
 
     function: Callable[[Job, Runtime], list[Record]]
     kinds: int = 0
@@ -163,6 +152,10 @@ class Training:
                 raise model
         good = [model for model in models if isinstance(model, Fitted)]
         return self.measure(job, good, split)
+
+
+#: The way in which an experiment's jobs are done.
+Work = Alone | Training
 
 
 def fit(

@@ -10,7 +10,7 @@
 dtype('float32')
 """
 
-from benchmarks.datasets._base import TIMEOUT, Dataset, DatasetUnavailable
+from benchmarks.datasets._base import Dataset, DatasetUnavailable
 from benchmarks.datasets._preprocessing import preprocessing
 from benchmarks.datasets._registry import (
     group,
@@ -22,7 +22,6 @@ from benchmarks.datasets._registry import (
 )
 
 __all__ = [
-    "TIMEOUT",
     "Dataset",
     "DatasetUnavailable",
     "group",

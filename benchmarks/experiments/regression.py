@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import Ridge
@@ -19,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 
 from benchmarks import datasets
 from benchmarks.estimators import QuietMLPRegressor, digest_of
-from benchmarks.experiment import Experiment, Options
+from benchmarks.experiment import Experiment, Options, by_alpha
 from benchmarks.experiments._comparison import (
     SECONDS,
     differences,
@@ -28,7 +27,7 @@ from benchmarks.experiments._comparison import (
     over_sets,
     ranks,
 )
-from benchmarks.jobs import Job, Method, alpha_name, items
+from benchmarks.jobs import Job, Method
 from benchmarks.store import Record
 from benchmarks.tables import Table, error_table, seconds_table
 from benchmarks.work import Alone, Runtime
@@ -40,11 +39,7 @@ METRICS = ("rmse", "r2", *SECONDS)
 
 def methods(options: Options) -> list[Method]:
     """Compare the values of alpha, otherwise with the defaults, and rivals."""
-    networks = [
-        Method(alpha_name(alpha), items({"alpha": float(alpha)}))
-        for alpha in options.alphas or ()
-    ]
-    return [*networks, *(Method(name, (), name) for name in RIVALS)]
+    return [*by_alpha(options), *(Method(name, (), name) for name in RIVALS)]
 
 
 def fingerprint(job: Job) -> str:
@@ -79,26 +74,18 @@ def train(job: Job, runtime: Runtime) -> list[Record]:
     model.fit(X[train], data.y[train])
     fitted = time.perf_counter()
     predicted = model.predict(X[test])
-    done = time.perf_counter()
+    done, truth = time.perf_counter(), data.y[test]
     return [
         {
             "n_train": len(train),
             "n_test": len(test),
-            **_scores(data.y[train], data.y[test], predicted),
+            # In deviations of the training targets.
+            "rmse": root_mean_squared_error(truth, predicted) / data.y[train].std(),
+            "r2": r2_score(truth, predicted),
             "fit_seconds": fitted - start,
             "predict_seconds": done - fitted,
         }
     ]
-
-
-def _scores(
-    y_train: NDArray[Any], y_test: NDArray[Any], predicted: NDArray[Any]
-) -> Record:
-    """Score predictions; the error is in deviations of the training targets."""
-    return {
-        "rmse": root_mean_squared_error(y_test, predicted) / float(y_train.std()),
-        "r2": float(r2_score(y_test, predicted)),
-    }
 
 
 def show(frame: pd.DataFrame) -> list[Table]:
