@@ -50,13 +50,13 @@ class MixupRegressor(RegressorMixin, BaseMixup):
 
     Parameters
     ----------
-    alpha : float, default=0.4
+    alpha : float or sequence of float, default=0.4
         Concentration of the Beta distribution of the mixing weights. The larger
         ``alpha``, the stronger the regularisation: 0 is training without mixing
         (empirical risk minimisation), 1 draws weights uniformly between 0 and 1,
-        ``numpy.inf`` averages the rows. On ImageNet the paper found gains for 0.1 to
-        0.4 (arXiv 1710.09412, section 3.1); 0.4 and 1 did not differ beyond chance on
-        the 22 tables of ``docs/results/defaults.md``.
+        ``numpy.inf`` averages the rows. With a sequence the members of the ensemble
+        take turns: no one alpha is best on all tables. On ImageNet the paper found
+        gains for 0.1 to 0.4 (arXiv 1710.09412, section 3.1).
 
     loss : {"squared_error", "absolute_error", "huber"}, default="squared_error"
         Training loss, on standardised targets. The Huber loss is quadratic up to one
@@ -144,6 +144,17 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         that bound, if they make up at most 4 % of the rows (20 % if all are one value,
         such as a code for missing values).
 
+    encoding : {"standardized", "bins", "target_bins"}, Encoding or sequence of those, \
+            default=("bins", "standardized")
+        What a network sees of the numeric features. "standardized": their standardised
+        values. "bins": beside them eight piecewise-linear units for each feature with
+        more than two values, which rise from 0 to 1 between quantiles (arXiv
+        2203.05556, section 3.2), so that steps are learnt easily. "target_bins": the
+        same between the leaves of a small tree. Or an object of
+        :mod:`sk_mixup.encodings`. With a sequence the members take turns. Rows are
+        encoded before they are mixed; "standardized" is the mixing of the paper. Tables
+        of more than 300 features, sparse ones and those for a ``module`` have no bins.
+
     clip : float or None, default=20.0
         Smooth bound on standardised features, in standard deviations: z becomes
         ``z / sqrt(1 + (z / clip)^2)``, within (-clip, clip), which limits the effect of
@@ -206,6 +217,12 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         Number of networks in the ensemble, trained as one program; their predictions
         are averaged.
 
+    member_weights : {"validation", "uniform"}, default="uniform"
+        Weights of the networks in the average. "uniform": all alike. "validation":
+        proportional to ``exp(-0.05 * n * loss)``, where ``loss`` is a network's mean
+        loss on its n validation rows; all alike if no rows are held out, and after
+        ``partial_fit`` as before.
+
     device : str, default="cpu"
         Device of training and prediction: "cpu", "cuda" or another device of torch.
         "auto" uses a GPU if there is one.
@@ -248,6 +265,9 @@ class MixupRegressor(RegressorMixin, BaseMixup):
 
     net_ : MixupNet
         Trained skorch net; its ``module_`` holds all ``n_estimators`` networks.
+
+    member_weights_ : ndarray of shape (n_estimators,)
+        Weights of the networks in predictions, of sum 1.
 
     n_iter_ : int
         Number of epochs in the last call of ``fit`` or ``partial_fit``.
@@ -330,7 +350,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         module: Callable[..., nn.Module] | None = None,
         module_params: dict[str, Any] | None = None,
         standardize: bool = True,
-        encoding: str | Encoding | Sequence[str | Encoding] = ("standardized", "bins"),
+        encoding: str | Encoding | Sequence[str | Encoding] = ("bins", "standardized"),
         clip: float | None = 20.0,
         optimizer: str | type[torch.optim.Optimizer] = "adam",
         optimizer_params: dict[str, Any] | None = None,

@@ -256,7 +256,10 @@ def _in_double(module: ModuleT) -> ModuleT:
             k: nn.Parameter(v.double())
             for k, v in module.named_parameters(recurse=False)
         },
-        _buffers={k: v.double() for k, v in module.named_buffers(recurse=False)},
+        _buffers={
+            k: v.double() if v.is_floating_point() else v
+            for k, v in module.named_buffers(recurse=False)
+        },
         _modules={k: _in_double(v) for k, v in module.named_children()},
     )
     return twin

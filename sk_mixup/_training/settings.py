@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from numbers import Integral
 from types import SimpleNamespace
@@ -60,11 +61,12 @@ class Settings(SimpleNamespace):
     def encoding_of(self, member: int) -> Encoding:
         """Return a member's encoding.
 
-        It moves on by one more after a round of alphas, so that every pair is met even
-        if there are as many of the one as of the other.
+        It moves on by one more after each common round with the alphas, so that every
+        pair is met even if there are as many of the one as of the other.
         """
-        turn = member + member // len(self.alphas)
-        return self.encodings[turn % len(self.encodings)]
+        n_encodings = len(self.encodings)
+        turn = member + member // math.lcm(len(self.alphas), n_encodings)
+        return self.encodings[turn % n_encodings]
 
     @property
     def mixing_layer(self) -> int | str | None:
