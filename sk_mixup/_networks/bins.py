@@ -1,17 +1,20 @@
-"""Bins as piecewise-linear units, beside the features that they are of."""
+"""Bins as piecewise-linear units of their features."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from sk_mixup._networks.storage import ArrayModule
 
+#: Smallest deviation by which a unit is divided: units of rare values stay within 10.
+LEAST_DEVIATION = 0.1
+
 
 class Bins(ArrayModule):
-    """Units that rise from 0 to 1 within a bin, with each run's own edges.
+    """Units that rise from 0 to 1 within a bin, standardised, with each run's edges.
 
     Parameters
     ----------
@@ -19,6 +22,8 @@ class Bins(ArrayModule):
         Numbers of the features that have bins.
     low, slope : Tensor of shape (runs, 1, n_binned, n_bins)
         Where each bin begins, and one over its width; a slope of 0 is an unused bin.
+    mean, scale : Tensor of shape (runs, 1, n_binned, n_bins)
+        The mean of each unit, and what it is multiplied with then.
 
     Shape
     -----
@@ -35,23 +40,49 @@ class Bins(ArrayModule):
              [1.0000, 0.5000]]])
     """
 
+    BUFFERS = ("low", "slope", "mean", "scale")
+
     columns: Tensor
     low: Tensor
     slope: Tensor
+    mean: Tensor
+    scale: Tensor
 
-    def __init__(self, columns: Tensor, low: Tensor, slope: Tensor) -> None:
+    def __init__(
+        self, columns: Tensor, low: Tensor, slope: Tensor, mean: Tensor, scale: Tensor
+    ) -> None:
         super().__init__()
         self.register_buffer("columns", columns)
         self.register_buffer("low", low)
         self.register_buffer("slope", slope)
+        self.register_buffer("mean", mean)
+        self.register_buffer("scale", scale)
 
     @staticmethod
     def between(columns: Tensor, edges: Tensor) -> Bins:
-        """Return the bins of one run between edges, ``(n_binned, n_bins + 1)``."""
+        """Return the bins of one run between edges, ``(n_binned, n_bins + 1)``.
+
+        The units are not standardised yet.
+        """
         width = edges.diff(dim=-1)
         slope = torch.where(width > 0, 1 / width, 0.0)
         slope[~slope.isfinite()] = 0.0  # of bins too narrow for their precision
-        return Bins(columns, edges[None, None, :, :-1], slope[None, None])
+        low, slope = edges[None, None, :, :-1], slope[None, None]
+        return Bins(columns, low, slope, torch.zeros_like(low), torch.ones_like(low))
+
+    def standardized(self, rows: Tensor, weights: Tensor) -> Bins:
+        """Return the bins of one run with the mean and the deviation of its rows.
+
+        ``rows`` is ``(n_rows, features)``.
+        """
+        units = self(rows[None]).view(len(rows), *self.low.shape[2:])
+        share = (weights / weights.sum()).to(units.dtype)
+        mean = torch.einsum("r,rct->ct", share, units)
+        variance = torch.einsum("r,rct->ct", share, (units - mean).square())
+        scale = 1 / variance.sqrt().clamp(min=LEAST_DEVIATION)
+        return Bins(
+            self.columns, self.low, self.slope, mean[None, None], scale[None, None]
+        )
 
     @property
     def width(self) -> int:
@@ -60,24 +91,27 @@ class Bins(ArrayModule):
 
     def forward(self, x: Tensor) -> Tensor:
         values = x.index_select(-1, self.columns).unsqueeze(-1)
-        return ((values - self.low) * self.slope).clamp_(0, 1).flatten(-2)
+        units = ((values - self.low) * self.slope).clamp_(0, 1)
+        return units.sub_(self.mean).mul_(self.scale).flatten(-2)
+
+    def _of_each(self, take: Callable[[Tensor], Tensor]) -> Bins:
+        return Bins(
+            self.columns.clone(), *(take(getattr(self, name)) for name in self.BUFFERS)
+        )
 
     def member(self, run: int) -> Bins:
         """Return one run's bins, of rows without the run axis."""
-        return Bins(
-            self.columns.clone(), self.low[run].clone(), self.slope[run].clone()
-        )
+        return self._of_each(lambda tensor: tensor[run].clone())
 
     def select(self, runs: Sequence[int]) -> Bins:
         """Return the bins of the given runs alone."""
         chosen = list(runs)
-        return Bins(self.columns, self.low[chosen], self.slope[chosen])
+        return self._of_each(lambda tensor: tensor[chosen])
 
     @staticmethod
     def concatenate(parts: Sequence[Bins]) -> Bins:
         """Return the bins of all runs of ``parts``, which have the same columns."""
-        return Bins(
-            parts[0].columns,
-            torch.cat([part.low for part in parts]),
-            torch.cat([part.slope for part in parts]),
+        joined = (
+            torch.cat([getattr(part, name) for part in parts]) for name in Bins.BUFFERS
         )
+        return Bins(parts[0].columns, *joined)

@@ -44,14 +44,22 @@ def bins_of_members(
     n_edges = max(own.shape[1] for own in edges)
     if n_edges < 2:
         return None
-    numbers = torch.from_numpy(columns).to(rows.device)
-    dtype = torch.get_default_dtype()
     return [
-        Bins.between(
-            numbers, torch.as_tensor(_padded(own, n_edges), dtype=dtype).to(rows.device)
-        )
-        for own in edges
+        _bins(training, columns, _padded(own, n_edges))
+        for training, own in zip(trainings, edges, strict=True)
     ]
+
+
+def _bins(
+    training: RowSubset, columns: NDArray[np.int64], edges: NDArray[np.float64]
+) -> Bins:
+    """Return a member's bins, whose units are standardised on its training rows."""
+    dtype = torch.get_default_dtype()
+    bins = Bins.between(torch.from_numpy(columns), torch.as_tensor(edges, dtype=dtype))
+    sample = sample_of(training)
+    rows = torch.as_tensor(training.flat_rows(sample), dtype=dtype)
+    weights = torch.from_numpy(weights_of(training, sample))
+    return bins.standardized(rows, weights).to(training.device)
 
 
 def _binned_columns(rows: RowSubset) -> NDArray[np.int64]:
