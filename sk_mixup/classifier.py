@@ -27,6 +27,7 @@ from sk_mixup._data.labels import (
 from sk_mixup._data.tables import numpy_dtype
 from sk_mixup._data.targets import Classes, Indicators, Weights
 from sk_mixup._networks.losses import BinaryCrossEntropy, SoftCrossEntropy
+from sk_mixup._networks.torch_threads import one_thread
 from sk_mixup._sklearn import Interval, StrOptions
 from sk_mixup._training.net import MixupNet
 from sk_mixup._training.target_spec import TargetSpec
@@ -603,6 +604,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
             calibrated=self.temperature == "auto",
         )
 
+    @one_thread()
     def _adopt(self, net: MixupNet, task: Task) -> None:
         super()._adopt(net, task)
         if self.temperature != "auto":

@@ -23,6 +23,7 @@ from sk_mixup._data.moments import Moments
 from sk_mixup._data.statistics import target_moments
 from sk_mixup._data.targets import RealTargets, Weights
 from sk_mixup._networks.losses import AbsoluteError, HuberLoss, Loss, SquaredError
+from sk_mixup._networks.torch_threads import one_thread
 from sk_mixup._sklearn import Interval, StrOptions, _check_y
 from sk_mixup._training.net import MixupNet
 from sk_mixup._training.parameter_checks import LARGEST_NUMBER
@@ -474,6 +475,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
             n_outputs=self.n_outputs_,
         )
 
+    @one_thread()
     def _adopt(self, net: MixupNet, task: Task) -> None:
         super()._adopt(net, task)
         self._weigh_members(net, task)

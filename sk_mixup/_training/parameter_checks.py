@@ -241,11 +241,11 @@ def _check_callback(kind: type, callback: Any) -> None:
         )
     if issubclass(kind, BatchScoring | EpochScoring):
         raise ValueError(
-            f"callbacks cannot hold {kind.__name__}, which scores predictions of the "
-            "net: it makes none, the estimator does when it is fitted. Losses of every "
-            "epoch are in history_, those of every network in net_.train_losses_ and "
-            "net_.valid_losses_; on_epoch_end of a Callback can use net.module_, with "
-            "the averaged weights, for a score of one's own."
+            f"callbacks cannot hold {kind.__name__}, which scores the data sets of "
+            "skorch: the networks have mixed minibatches and validation rows instead. "
+            "Losses of every epoch are in history_, those of every network in "
+            "net_.train_losses_ and net_.valid_losses_; on_epoch_end of a Callback can "
+            "score net.predict_proba(X), with the averaged weights."
         )
     if issubclass(kind, ParamMapper):
         raise ValueError(
