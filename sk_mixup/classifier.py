@@ -54,13 +54,13 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
 
     Parameters
     ----------
-    alpha : float or sequence of float, default=(0.2, 0.4, 0.0, 1.0)
+    alpha : float or sequence of float, default=0.2
         Concentration of the Beta distribution of the mixing weights. The larger
         ``alpha``, the stronger the regularisation: 0 is training without mixing
         (empirical risk minimisation), 1 draws weights uniformly between 0 and 1,
-        ``numpy.inf`` averages the rows. With a sequence the members of the ensemble
-        take turns: no one alpha is best on all tables. On ImageNet the paper found
-        gains for 0.1 to 0.4 (arXiv 1710.09412, section 3.1).
+        ``numpy.inf`` averages the rows. With a sequence the networks take turns, as in
+        ``alpha=(0, 0.2, 0.4, 1)``. On ImageNet the paper found gains for 0.1 to 0.4
+        (arXiv 1710.09412, section 3.1).
 
     pairing : {"random", "same_class", "neighbors", "same_class_neighbors"} or \
             Pairing, default="random"
@@ -224,7 +224,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         are averaged. Four networks instead of one lowered the mean error on the 22
         tables from 15.4 to 14.8 %.
 
-    member_weights : {"validation", "uniform"}, default="validation"
+    member_weights : {"uniform", "validation"}, default="uniform"
         Weights of the networks in the average. "uniform": all alike. "validation":
         proportional to ``exp(-0.05 * n * loss)``, where ``loss`` is a network's mean
         loss on its n validation rows; all alike if no rows are held out, and after
@@ -364,7 +364,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
 
     def __init__(
         self,
-        alpha: float | Sequence[float] = (0.2, 0.4, 0.0, 1.0),
+        alpha: float | Sequence[float] = 0.2,
         *,
         pairing: str | Pairing = "random",
         n_neighbors: int = 200,
@@ -396,7 +396,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 20,
         n_estimators: int = 8,
-        member_weights: Literal["validation", "uniform"] = "validation",
+        member_weights: Literal["uniform", "validation"] = "uniform",
         temperature: float | Literal["auto"] = "auto",
         class_weight: dict[Any, float] | str | None = None,
         device: str = "cpu",

@@ -176,7 +176,7 @@ def test_members_take_turns_with_encodings(make, data):
 
 
 def test_eight_members_meet_every_pair_of_alpha_and_encoding():
-    model = MixupClassifier()
+    model = MixupClassifier((0.2, 0.4, 0, 1), encoding=("bins", "standardized"))
     settings = model._settings
     pairs = {(settings.alpha_of(n), settings.encoding_of(n)) for n in range(8)}
     assert len(pairs) == 8
