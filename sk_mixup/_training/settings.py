@@ -10,7 +10,7 @@ from typing import Any
 
 from sk_mixup._training.equality import same_value, snapshot
 from sk_mixup._training.optimizers import resolve_optimizer
-from sk_mixup.encodings import Encoding, QuantileBins, Standardized, TargetBins
+from sk_mixup.encodings import Encoding, QuantileBins, Standardized
 from sk_mixup.vicinity import Pairing
 
 #: Steps that mix with ``clean_epochs="auto"``, within a fifth and a half of all epochs
@@ -20,7 +20,6 @@ MIXED_STEPS = 500
 ENCODINGS: dict[str, Encoding] = {
     "standardized": Standardized(),
     "bins": QuantileBins(),
-    "target_bins": TargetBins(),
 }
 
 
