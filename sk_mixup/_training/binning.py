@@ -63,10 +63,7 @@ def _bins(
 
 
 def _binned_columns(rows: RowSubset) -> NDArray[np.int64]:
-    """Return the numbers of the columns with more than two values.
-
-    A bin of two values would say what the standardised feature says.
-    """
+    """Return the numbers of the columns with more than two values."""
     shape = rows.table.shape
     if (
         isinstance(rows.table, SparseTable)
@@ -76,6 +73,8 @@ def _binned_columns(rows: RowSubset) -> NDArray[np.int64]:
         return np.empty(0, dtype=np.int64)
     values = rows.flat_rows(sample_of(rows))
     least, most = values.min(axis=0), values.max(axis=0)
+    # A bin of two values would say what the standardised feature says. Comparisons with
+    # both ends do not sort each column, as counting its values would.
     between = ((values != least) & (values != most)).any(axis=0)
     return np.flatnonzero(between)
 

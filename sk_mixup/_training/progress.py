@@ -21,6 +21,7 @@ class Progress:
             self.bar = tqdm(unit="epoch", desc="networks x epochs")
         self.forecast = Forecast(None if visible else sys.stderr)
         self._share = 1.0
+        # Stacks on several threads look at it.
         self.stop = Event()
 
     def __enter__(self) -> Progress:
@@ -44,6 +45,7 @@ class Progress:
         """
         if self.bar is not None:
             self.bar.total = (self.bar.total or 0) + n_epochs
+        # Stacks on other threads are about as far: an epoch of one stands for all.
         self._share = at_once / max(1, n_epochs)
         if not printed:
             self.forecast.begin()
