@@ -22,6 +22,7 @@ __all__ = ["Encoding", "QuantileBins", "Standardized", "TargetBins"]
 
 Matrix = NDArray[np.float64]
 
+#: Edges are learnt from 4,000 rows at most, which leaves four to a bin.
 MOST_BINS = 1000
 
 
@@ -116,6 +117,7 @@ class QuantileBins(Encoding):
             np.linspace(0, 1, self.n_bins + 1),
             axis=1,
             weights=weights,
+            # Edges are values that occur; and it is the one method with weights.
             method="inverted_cdf",
         ).T
 
@@ -146,8 +148,10 @@ class TargetBins(Encoding):
         _check_n_bins(self.n_bins)
 
     def edges(self, X: Matrix, y: NDArray[Any], sample_weight: Matrix) -> Matrix:
+        # Class numbers are integers, standardised targets are not.
         kind = DecisionTreeRegressor if y.dtype.kind == "f" else DecisionTreeClassifier
         least = max(1, len(X) // 100)  # rows of a leaf, or bins would learn single rows
+        # A fixed seed, since trees choose among equal splits at random.
         tree = kind(max_leaf_nodes=self.n_bins, min_samples_leaf=least, random_state=0)
         return np.array(list(self._of_features(tree, X, y, sample_weight)))
 

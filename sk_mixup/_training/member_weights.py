@@ -30,8 +30,7 @@ def weights_by_loss(
     rows = ValidationRows(runs)
     if not len(rows) or len(runs) == 1:
         return None
-    # A batch's weights are fractions of all validation rows: sums over batches are
-    # means.
+    # Weights are fractions of all validation rows: sums over batches are means.
     losses = torch.stack(
         [
             loss(network(batch.inputs), batch.targets, batch.weight)

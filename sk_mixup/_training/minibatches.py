@@ -192,8 +192,7 @@ class EpochDraw:
         """Multiply by the weights of the rows, in place."""
         for run, numbers, own in zip(self.runs, self.row_numbers, weights, strict=True):
             if run.training.weights is not None:
-                # Example by example: a row that is mixed in brings its own weight with
-                # it.
+                # A row that is mixed in brings its own weight with it.
                 own *= run.training.weight(numbers)
         return weights
 
@@ -204,8 +203,7 @@ class EpochDraw:
         steps, layer = self.source.steps, self.plan.mix_layer
         if layer == "random":
             n_layers = len(self.plan.hidden_sizes) + 1
-            # Every run's stream is drawn from, though all agree: it must be as far as
-            # alone.
+            # Every run's stream is drawn, though all agree: it must be as far as alone.
             alike = [
                 run.streams.layers.integers(n_layers, size=steps) for run in self.runs
             ]

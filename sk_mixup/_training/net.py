@@ -37,6 +37,7 @@ from sk_mixup._training.weight_average import WeightAverage
 
 StepFunction = Callable[[Batch], dict[str, Tensor]]
 
+#: By the fraction of steps and not by epochs: a short training decays as smoothly.
 LR_SCHEDULES: dict[str, Callable[[float], float]] = {
     "constant": lambda progress: 1.0,
     "cosine": lambda progress: (1 + math.cos(math.pi * progress)) / 2,
@@ -131,8 +132,7 @@ class MixupNet(RecordingNet):
         callback of the user's runs, the two cannot be told apart.)
         """
         self.session_ = self._new_session(minibatches, owners, progress)
-        # Validation must judge the networks' own outputs, also in a training that goes
-        # on.
+        # Validation judges the networks' own outputs, also where training goes on.
         self.module_.temperature = 1.0
         self.begin_records()
         try:

@@ -21,7 +21,6 @@ class Progress:
             self.bar = tqdm(unit="epoch", desc="networks x epochs")
         self.forecast = Forecast(None if visible else sys.stderr)
         self._share = 1.0
-        # Stacks on several threads look at it.
         self.stop = Event()
 
     def __enter__(self) -> Progress:

@@ -71,8 +71,7 @@ def _plan(settings: Settings, run: Run, one_epoch: bool) -> Plan:
         # A user's module drops units by layers of its own.
         dropout=0.0 if settings.module is not None else settings.dropout,
         hidden_sizes=settings.hidden_sizes,
-        # Runs of a stack mix in the same layer of each step, and so need the same
-        # stream.
+        # Runs of a stack mix in one layer a step, and so need the same stream.
         layer_entropy=run.streams.entropy if layer == "random" else None,
     )
 

@@ -170,8 +170,7 @@ class RecordingNet(skorch.NeuralNet):
     @property
     def _lasting(self) -> dict[str, Any]:
         """All attributes but that which a training needs while it runs."""
-        # A session holds the whole table, which a checkpoint in mid-training would
-        # store.
+        # A session holds the table, which a checkpoint in mid-training would store.
         return {key: own for key, own in vars(self).items() if key != "session_"}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> RecordingNet:

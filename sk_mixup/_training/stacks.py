@@ -118,9 +118,9 @@ def _stack_size(
 def _threads_for(recipe: Recipe, n_runs: int, threads: int) -> int:
     """Return the threads of a stack that is trained alone."""
     # Threads that wait for each other many times a millisecond gain a quarter on an
-    # idle machine, and on a busy one were seen to take a hundred times as long. (Parting
-    # an estimator's networks, so that threads wait once an epoch, took 0.73 of the time
-    # on two idle cores and 1.5 times as long with one of them busy.)
+    # idle machine, and on a busy one were seen to take a hundred times as long.
+    # (Parting an estimator's networks, so that threads wait once an epoch, took 0.73 of
+    # the time on two idle cores and 1.5 times as long with one of them busy.)
     # A product forward and two backward, each of multiplications and additions.
     work = 6 * recipe.plan.batch_size * recipe.architecture.n_weights * n_runs
     return max(1, min(threads, work // WORK_PER_THREAD))

@@ -27,8 +27,7 @@ class Recipe:
 
     plan: Plan
     architecture: Architecture
-    # Runs step together: one without rows in a step would still move by Adam's
-    # momentum.
+    # Runs step together: without rows in a step Adam would still move them.
     steps: int
     loss: type[Loss]
     optimizer: type[torch.optim.Optimizer]
@@ -149,8 +148,7 @@ class Task:
     @property
     def fitted(self) -> Fitted:
         """What the training leaves behind."""
-        # Moments of targets and the unit of weight are of all rows, whichever run is
-        # asked.
+        # Moments of targets and the unit of weight are of all rows: any run will do.
         training = self.runs[0].training
         return Fitted(
             lasting=self.lasting,

@@ -16,7 +16,7 @@ from sk_mixup._training.run import Run
 #: The bounded search needs an interval; its ends, 20 and 1/20, lie three deviations of
 #: the prior away.
 LARGEST = 20.0
-#: One number does not need more, and the search passes over them at each trial.
+#: One number does not need more rows, and each trial of the search visits them all.
 MOST_ROWS = 20_000
 
 
@@ -27,8 +27,7 @@ def fitted_temperature(network: Network, loss: Loss, runs: list[Run]) -> float:
     with torch.inference_mode():
         judged = [
             (
-                # Near the minimum, sums over rows differ in digits that single
-                # precision lacks.
+                # Near the minimum, sums differ in digits that single precision lacks.
                 network(batch.inputs).double(),
                 batch.targets.double(),
                 batch.weight.double(),
