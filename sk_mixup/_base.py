@@ -103,6 +103,8 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         "verbose": ["verbose"],
         "random_state": ["random_state"],
     }
+    # What section 3.6 of the paper does not name is left out: no clipping, no averages,
+    # no rows held out.
     _paper_recipe: ClassVar[dict[str, Any]] = {
         "batch_size": 16,
         "bias_init": "uniform",
@@ -270,6 +272,7 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
             return as_table(rows, device)
 
         table = memo.get(("table", device, allow_nd), (X,), compute)
+        # Names and number of features only: values have been checked, once for each X.
         validate_data(self, X, reset=start.is_fresh, skip_check_array=True)
         if start.net is not None:
             self._check_shape(table.shape[1:], start.net.module_)

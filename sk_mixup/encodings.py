@@ -20,6 +20,7 @@ __all__ = ["Encoding", "QuantileBins", "Standardized"]
 
 Matrix = NDArray[np.float64]
 
+#: Edges are learnt from 4,000 rows at most, which leaves four to a bin.
 MOST_BINS = 1000
 
 
@@ -114,6 +115,7 @@ class QuantileBins(Encoding):
             np.linspace(0, 1, self.n_bins + 1),
             axis=1,
             weights=weights,
+            # Edges are values that occur; and it is the one method with weights.
             method="inverted_cdf",
         ).T
 

@@ -63,13 +63,11 @@ def _bins(
 
 
 def _binned_columns(rows: RowSubset) -> NDArray[np.int64]:
-    """Return the numbers of the columns with more than two values.
-
-    A bin of two values would say what the standardised feature says.
-    """
+    """Return the numbers of the columns with more than two values."""
     if isinstance(rows.table, SparseTable) or len(rows.table.shape) != 2:
         return np.empty(0, dtype=np.int64)
     values = rows.flat_rows(sample_of(rows))
+    # A bin of two values would say what the standardised feature says.
     least, most = values.min(axis=0), values.max(axis=0)
     columns = np.flatnonzero(((values != least) & (values != most)).any(axis=0))
     return columns if len(columns) <= MOST_COLUMNS else columns[:0]
