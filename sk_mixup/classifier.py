@@ -224,7 +224,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         are averaged. Four networks instead of one lowered the mean error on the 22
         tables from 15.4 to 14.8 %.
 
-    member_weights : {"uniform", "validation"}, default="uniform"
+    member_weights : {"uniform", "validation"}, default="validation"
         Weights of the networks in the average. "uniform": all alike. "validation":
         proportional to ``exp(-0.05 * n * loss)``, where ``loss`` is a network's mean
         loss on its n validation rows; all alike if no rows are held out, and after
@@ -396,7 +396,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 20,
         n_estimators: int = 8,
-        member_weights: Literal["uniform", "validation"] = "uniform",
+        member_weights: Literal["uniform", "validation"] = "validation",
         temperature: float | Literal["auto"] = "auto",
         class_weight: dict[Any, float] | str | None = None,
         device: str = "cpu",
