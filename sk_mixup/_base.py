@@ -9,16 +9,18 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
-from sk_mixup._data.features import check_finite, check_rows, warn_of_lost_digits
+from sk_mixup._data.columns import check_container, is_table
+from sk_mixup._data.features import all_finite
+from sk_mixup._data.frames import Schema
 from sk_mixup._data.memo import Memo
 from sk_mixup._data.subsets import weighted_rows
-from sk_mixup._data.tables import Table, as_table, numpy_dtype
+from sk_mixup._data.tables import Table, numpy_dtype
 from sk_mixup._networks.ensemble import Ensemble, Scaling
-from sk_mixup._networks.network import Network
 from sk_mixup._networks.torch_modes import memory_errors, own_modes, resolve_device
 from sk_mixup._networks.torch_threads import one_thread
 from sk_mixup._prepare import prepare_task
@@ -33,6 +35,7 @@ from sk_mixup._training.parameter_checks import (
     check_codes,
     check_parameters,
 )
+from sk_mixup._training.reading import Reader
 from sk_mixup._training.settings import Settings
 from sk_mixup._training.stacks import train
 from sk_mixup._training.target_spec import TargetSpec
@@ -41,6 +44,7 @@ from sk_mixup._training.transaction import all_or_nothing, enough_memory
 from sk_mixup.vicinity import Pairing
 
 FEWER_ROWS = "give fewer rows at once"
+LARGEST_LEVELS = 2**24  # whose numbers are whole in single precision
 
 
 class BaseMixup(BaseEstimator, metaclass=ABCMeta):
@@ -75,6 +79,12 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "module": [callable, None],
         "module_params": [dict, None],
+        "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
+        "max_categories": [Interval(Integral, 1, LARGEST_LEVELS, closed="both")],
+        "min_frequency": [
+            Interval(Integral, 1, None, closed="left"),
+            Interval(RealNotInt, 0, 1, closed="neither"),
+        ],
         "standardize": ["boolean"],
         "clip": [
             Interval(Real, 1 / LARGEST_NUMBER, LARGEST_NUMBER, closed="both"),
@@ -123,6 +133,7 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         "weights_per": "batch",
     }
     _pairings: ClassVar[dict[str, type[Pairing]]]
+    _schema: Schema | None
     _flat = False  # whether the only column of predictions comes as a vector
 
     @classmethod
@@ -167,10 +178,13 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Rows of real numbers or booleans without missing values. Encode text,
-            categories and dates first. With ``module``, of any shape (n_samples, ...).
-            Sparse rows are converted to dense rows one minibatch at a time.
+        X : array-like, frame or sparse matrix of shape (n_samples, n_features)
+            Rows: an array, or a frame of pandas or polars, with columns of numbers,
+            booleans (0 and 1), categories and text, missing values included
+            (``categorical_features`` says how they are used). Encode dates and free
+            text first. Sparse rows must be numbers without missing values; they are
+            converted to dense rows one minibatch at a time. With ``module``, numbers
+            of any shape (n_samples, ...) without missing values.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Regressor: real targets. Classifier: one class per row, or one column of 0
             and 1 per label (multilabel). One-hot columns count as multilabel targets,
@@ -236,7 +250,7 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         """Check the data and return what is to be trained."""
         settings = self._settings
         device = resolve_device(self.device)
-        table = self._table(X, start, device, memo)
+        table = self._table(X, sample_weight, start, device, memo)
         check_codes(X, settings)
         spec = self._target_spec(y, start)
         if table.shape[0] != len(spec.encoded):
@@ -247,30 +261,39 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         unit = None if start.earlier is None else start.earlier.weight_unit
         rows = memo.get(
             ("rows", spec.loss, device, spec.class_weight),
-            (X, y, sample_weight, start.net),
+            (table, y, sample_weight, start.net),
             lambda: weighted_rows(table, spec, sample_weight, unit, device),
         )
         return prepare_task(rows, spec, settings, start, memo)
 
-    def _table(self, X: Any, start: Start, device: torch.device, memo: Memo) -> Table:
+    def _table(
+        self,
+        X: Any,
+        sample_weight: Any,
+        start: Start,
+        device: torch.device,
+        memo: Memo,
+    ) -> Table:
         """Check X, learn its features if fresh, and put it on the device once."""
-        name, dtype = type(self).__name__, numpy_dtype(torch.get_default_dtype())
-        allow_nd = self.module is not None
-
-        def compute() -> Table:
-            rows = check_rows(X, dtype, name, allow_nd)
-            if start.is_fresh and self.standardize:
-                warn_of_lost_digits(X, dtype)
-            return as_table(rows, device)
-
-        table = memo.get(("table", device, allow_nd), (X,), compute)
-        validate_data(self, X, reset=start.is_fresh, skip_check_array=True)
+        dtype = numpy_dtype(torch.get_default_dtype())
+        reader = Reader(type(self).__name__, dtype, self.module is not None)
         if start.net is not None:
-            self._check_shape(table.shape[1:], start.net.module_)
+            self._check_features(X)
+            table = reader.known(X, self._schema, device, memo)
+            self._check_shape(table.shape[1:], start.net.module_.width)
+            return table
+        rules, warns = self._settings.categories, bool(self.standardize)
+        self._schema, table = reader.learn(X, sample_weight, rules, device, memo, warns)
+        validate_data(self, X, reset=True, skip_check_array=True)
         return table
 
-    def _check_shape(self, shape: tuple[int, ...], network: Network) -> None:
-        trained = network.row_shape
+    def _check_features(self, X: Any) -> None:
+        """Check names, order and number of the columns of further rows."""
+        check_container(X, "X")
+        if sparse.issparse(X) or is_table(X):
+            validate_data(self, X, reset=False, skip_check_array=True)
+
+    def _check_shape(self, shape: tuple[int, ...], trained: tuple[int, ...]) -> None:
         if shape != trained:
             raise ValueError(
                 f"X has rows of shape {shape}, but {type(self).__name__} was "
@@ -320,17 +343,17 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
     # Prediction.
 
     def _rows_to_predict(self, X: Any, dtype: type[np.floating]) -> Any:
-        """Return rows as an array or CSR matrix of ``dtype``, all values finite."""
-        name = type(self).__name__
+        """Return rows as an array or CSR matrix of ``dtype``, none infinite."""
         if self._is_in_form(X):
-            with np.errstate(over="ignore"):  # check_finite refuses what overflows
+            with np.errstate(over="ignore"):  # what overflows is refused below
                 rows = X.astype(dtype, order="C", copy=False)
-            check_finite(rows, None, name)
+            if all_finite(rows):
+                return rows
         else:
-            allow_nd = self._fitted.lasting["module"] is not None
-            rows = check_rows(X, dtype, name, allow_nd)
-            validate_data(self, X, reset=False, skip_check_array=True)
-        self._check_shape(rows.shape[1:], self.net_.module_)
+            self._check_features(X)
+        for_module = self._fitted.lasting["module"] is not None
+        rows = Reader(type(self).__name__, dtype, for_module).rows(X, self._schema)
+        self._check_shape(rows.shape[1:], self.net_.module_.row_shape)
         return rows
 
     def _is_in_form(self, X: Any) -> bool:
@@ -340,6 +363,7 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
             type(X) is np.ndarray
             and X.dtype.kind == "f"
             and X.shape[1:] == self.net_.module_.row_shape
+            and not (self._schema and self._schema.levels)
             and len(X) > 0
             and not hasattr(self, "feature_names_in_")  # it would warn
         )
@@ -366,11 +390,47 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         Returns
         -------
         module : torch.nn.Module
-            Maps float32 rows of shape (n, n_features) to the output of
-            ``predict_proba`` (classifier) or ``predict`` (regressor), in float32 and in
-            the same shape. It includes the standardisation and the average over the
-            networks, is on the CPU and in evaluation mode, and can be exported by
-            :func:`torch.export.export`.
+            Maps float32 rows of shape (n, n_features), as ``to_numeric`` returns them,
+            to the output of ``predict_proba`` (classifier) or ``predict`` (regressor),
+            in float32 and in the same shape. It includes the one-hot columns of
+            categories, the mean for missing values, the standardisation and the average
+            over the networks, is on the CPU and in evaluation mode, and can be exported
+            by :func:`torch.export.export`.
         """
         check_is_fitted(self)
         return self._ensemble().export()
+
+    def to_numeric(self, X: Any) -> NDArray[np.floating]:
+        """Return rows as the matrix of numbers that ``to_torch()`` takes.
+
+        Parameters
+        ----------
+        X : array-like, frame or sparse matrix of shape (n_samples, n_features)
+            Rows as those given to ``fit``.
+
+        Returns
+        -------
+        numbers : ndarray of shape (n_samples, n_features)
+            A column for each column of X, in the precision of the networks (float32 by
+            default): the numbers themselves, and the level of a category as a whole
+            number, -1 for an unseen level that counts as none. Missing numbers are NaN
+            where training rows had missing values, else the mean of the training rows.
+
+        Raises
+        ------
+        ValueError
+            If a column is not of the kind that it was in ``fit``.
+        """
+        check_is_fitted(self)
+        rows = self._rows_to_predict(X, numpy_dtype(self.net_.module_.dtype))
+        return rows.toarray() if sparse.issparse(rows) else np.array(rows)
+
+    def __sklearn_tags__(self) -> Any:
+        """Return what scikit-learn may expect of the estimator."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        numbers_only = self.module is not None
+        tags.input_tags.allow_nan = not numbers_only
+        tags.input_tags.categorical = not numbers_only
+        tags.input_tags.string = not numbers_only
+        return tags

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -55,6 +56,36 @@ class DenseTable:
             numbers = torch.from_numpy(row_numbers[chunk]).to(self.values.device)
             scaled[chunk] = by(self.take(numbers).unsqueeze(0)).squeeze(0).flatten(1)
         return scaled.numpy()
+
+
+class WidenedTable(DenseTable):
+    """A dense table with gaps and codes, whose rows are widened when they are taken.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_rows, n_features)
+        Numbers, gaps as NaN, and codes of categories.
+    device : torch.device
+        Where the table is.
+    widen : callable
+        Maps such rows to ``width`` numbers each.
+    width : int
+        Columns of the rows taken.
+    """
+
+    def __init__(
+        self,
+        X: NDArray[np.floating],
+        device: torch.device,
+        widen: Callable[[Tensor], Tensor],
+        width: int,
+    ) -> None:
+        super().__init__(X, device)
+        self.shape = (len(X), width)
+        self.widen = widen
+
+    def take(self, row_numbers: Tensor) -> Tensor:
+        return self.widen(super().take(row_numbers))
 
 
 class SparseTable:

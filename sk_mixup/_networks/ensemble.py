@@ -18,6 +18,7 @@ from sk_mixup._data.tables import numpy_dtype, without_warning
 from sk_mixup._networks.network import Network, Standardize
 from sk_mixup._networks.torch_modes import own_modes, plain_modes
 from sk_mixup._networks.torch_threads import torch_threads
+from sk_mixup._networks.widen import Widen
 
 PREDICT_BYTES = 4_000_000  # of the largest layer's activations
 FEWEST_ROWS = 256  # of a chunk
@@ -102,7 +103,8 @@ class Ensemble:
         with own_modes(self.network.dtype):
             network = copy.deepcopy(self.network).cpu()
             members = [self._member(network, run) for run in range(network.runs)]
-            return Predictor(members, flat=self.flat).eval().requires_grad_(False)
+            predictor = Predictor(members, flat=self.flat, widen=network.widen)
+            return predictor.eval().requires_grad_(False)
 
     def _member(self, network: Network, run: int) -> Member:
         rescale = nn.Identity() if self.scaling is None else Rescale(*self.scaling)
@@ -148,6 +150,8 @@ class Predictor(nn.Module):
         Their predictions are averaged.
     flat : bool, default=False
         Return the only output as a vector.
+    widen : Widen, default=None
+        Applied to the rows first, where a table has gaps or categories.
 
     Shape
     -----
@@ -155,12 +159,21 @@ class Predictor(nn.Module):
     - output: ``(rows, outputs)``, or ``(rows,)`` if flat
     """
 
-    def __init__(self, members: Iterable[Member], *, flat: bool = False) -> None:
+    def __init__(
+        self,
+        members: Iterable[Member],
+        *,
+        flat: bool = False,
+        widen: Widen | None = None,
+    ) -> None:
         super().__init__()
         self.flat = flat
+        self.widen = widen
         self.members = nn.ModuleList(members)
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.widen is not None:
+            x = self.widen(x)
         # Clones, since a user's module may work in place.
         outputs = torch.stack([member(x.clone()) for member in self.members]).mean(0)
         return outputs.squeeze(-1) if self.flat else outputs

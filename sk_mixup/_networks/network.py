@@ -14,6 +14,7 @@ from sk_mixup._data.moments import Moments
 from sk_mixup._networks.stacked_mlp import StackedMLP
 from sk_mixup._networks.stacked_modules import StackedCopies
 from sk_mixup._networks.storage import ArrayModule
+from sk_mixup._networks.widen import Widen
 
 Body = StackedMLP | StackedCopies
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
@@ -120,7 +121,9 @@ class Standardize(ArrayModule):
 class Network(ArrayModule):
     """Standardisation and body: what :class:`MixupNet` trains.
 
-    ``temperature`` divides the outputs; it is 1 while the network is trained.
+    ``temperature`` divides the outputs; it is 1 while the network is trained. ``widen``
+    turns the matrix of a table with gaps or categories into what is standardised; it is
+    None where that is the table itself.
 
     Shape
     -----
@@ -128,8 +131,11 @@ class Network(ArrayModule):
     - output: ``(runs, rows, outputs)``
     """
 
-    def __init__(self, inputs: Standardize, body: Body) -> None:
+    def __init__(
+        self, inputs: Standardize, body: Body, widen: Widen | None = None
+    ) -> None:
         super().__init__()
+        self.widen = widen
         self.inputs = inputs
         self.body = body
         self.temperature = 1.0
@@ -148,14 +154,21 @@ class Network(ArrayModule):
         return self.inputs.shift.device
 
     @property
-    def row_shape(self) -> tuple[int, ...]:
-        """The shape of one row of inputs."""
+    def width(self) -> tuple[int, ...]:
+        """The shape of one row of what is standardised."""
         return tuple(self.inputs.shift.shape[2:])
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """The shape of one row of a table."""
+        if self.widen is not None:
+            return (self.widen.n_features,)
+        return self.width
 
     @property
     def largest_width(self) -> int:
         """The most numbers that a row has in any layer, inputs included."""
-        return max(math.prod(self.row_shape), self.body.largest_width)
+        return max(math.prod(self.width), self.body.largest_width)
 
     @property
     def is_perceptron(self) -> bool:
@@ -163,6 +176,10 @@ class Network(ArrayModule):
         return isinstance(self.body, StackedMLP)
 
     def forward(self, x: Tensor) -> Tensor:
+        return self.outputs(x if self.widen is None else self.widen(x))
+
+    def outputs(self, x: Tensor) -> Tensor:
+        """Return the outputs of rows that are widened already."""
         outputs = self.body(self.inputs(x))
         return outputs if self.temperature == 1 else outputs / self.temperature
 
@@ -188,7 +205,7 @@ class Network(ArrayModule):
 
     def select(self, runs: Sequence[int]) -> Network:
         """Return a network of the given runs alone."""
-        return Network(self.inputs.select(runs), self.body.select(runs))
+        return Network(self.inputs.select(runs), self.body.select(runs), self.widen)
 
     @staticmethod
     def concatenate(networks: Sequence[Network]) -> Network:
@@ -196,7 +213,7 @@ class Network(ArrayModule):
         inputs = Standardize.concatenate([n.inputs for n in networks])
         bodies: list[Any] = [n.body for n in networks]
         body = bodies[0].concatenate(bodies)
-        return Network(inputs, body)
+        return Network(inputs, body, networks[0].widen)
 
 
 def _in_double(module: ModuleT) -> ModuleT:
@@ -209,7 +226,10 @@ def _in_double(module: ModuleT) -> ModuleT:
             k: nn.Parameter(v.double())
             for k, v in module.named_parameters(recurse=False)
         },
-        _buffers={k: v.double() for k, v in module.named_buffers(recurse=False)},
+        _buffers={
+            k: v.double() if v.is_floating_point() else v
+            for k, v in module.named_buffers(recurse=False)
+        },
         _modules={k: _in_double(v) for k, v in module.named_children()},
     )
     return twin
