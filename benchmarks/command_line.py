@@ -18,7 +18,7 @@ from benchmarks.commands import Place
 from benchmarks.console import make_console, say
 from benchmarks.datasets import DatasetUnavailable
 from benchmarks.estimators import PROTOCOLS
-from benchmarks.experiment import Experiment, Options
+from benchmarks.experiment import OPTIONS, Experiment, Options
 from benchmarks.files import CannotWrite, reason
 from benchmarks.runner import Workers, WorkersLost
 from benchmarks.speed import command as speed
@@ -39,12 +39,7 @@ EXPECTED = (DatasetUnavailable, StoreError, WorkersLost, CannotWrite, UsageError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the command line asks for.
-
-    Parameters
-    ----------
-    arguments : sequence of str, default=None
-        The command line after the program's name; None takes this process's.
+    """Do what the command line asks for; None takes this process's.
 
     Returns
     -------
@@ -63,7 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     words = sys.argv[1:] if arguments is None else arguments
     try:
-        return _run(asked, known, place, shlex.join([*PROGRAM.split(), *words]))
+        done = _run(asked, known, place, shlex.join([*PROGRAM.split(), *words]))
+        return 0 if done else 1
     except (*EXPECTED, OSError) as error:
         say(place.errors, f"{PROGRAM}: {_sentence(error)}")
         return 2 if isinstance(error, UsageError) else 1
@@ -82,16 +78,7 @@ def _sentence(error: Exception) -> str:
 def make_parser(known: Mapping[str, Experiment]) -> argparse.ArgumentParser:
     """Make the parser of the command line.
 
-    Parameters
-    ----------
-    known : mapping of str to Experiment
-        The experiments: a command each.
-
-    Returns
-    -------
-    argparse.ArgumentParser
-        The parser; ``command`` is an experiment's name or one of list, status,
-        report.
+    ``command`` is an experiment's name or one of list, status, report, speed.
     """
     parser = argparse.ArgumentParser(
         prog=PROGRAM,
@@ -129,7 +116,9 @@ def make_parser(known: Mapping[str, Experiment]) -> argparse.ArgumentParser:
     _add_places(status)
     report = commands.add_parser("report", help="one page on all that is in the store")
     _add_places(report)
-    timing = commands.add_parser("speed", help=speed.SUMMARY)
+    timing = commands.add_parser(
+        "speed", help="how fast the package is, against others"
+    )
     _add_timing(timing)
     _add_places(timing)
     return parser
@@ -162,7 +151,7 @@ def _add_questions(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--protocol",
         choices=list(PROTOCOLS),
-        help="; ".join(f"{p.name}: {p.summary}" for p in PROTOCOLS.values()),
+        help="; ".join(f"{name}: {p.summary}" for name, p in PROTOCOLS.items()),
     )
 
 
@@ -225,7 +214,6 @@ def _add_timing(parser: argparse.ArgumentParser) -> None:
 
 
 def _alpha(text: str) -> float:
-    """Read a value of alpha."""
     value = float(text)
     if math.isnan(value) or value < 0:
         raise argparse.ArgumentTypeError(f"{text} is not a number from 0 to inf")
@@ -243,7 +231,6 @@ def _folder(text: str) -> Path:
 
 
 def _address(text: str) -> str:
-    """Read the address of a scheduler."""
     host, _, port = text.rpartition(":")
     if not re.fullmatch(r"\S+", host) or not re.fullmatch(r"[0-9]{1,5}", port):
         raise argparse.ArgumentTypeError(
@@ -253,7 +240,6 @@ def _address(text: str) -> str:
 
 
 def _at_least(least: int) -> Callable[[str], int]:
-    """Return a reader of whole numbers."""
 
     def number(text: str) -> int:
         value = int(text)
@@ -268,33 +254,33 @@ def _run(
     asked: argparse.Namespace,
     known: Mapping[str, Experiment],
     place: Place,
-    command: str,
-) -> int:
-    """Dispatch a parsed command line."""
+    words: str,
+) -> bool:
+    """Do a parsed command; tell whether all of it is done."""
     if asked.command in ("status", "report"):
         _check_store(place.store, known)
-    if asked.command == "status":
-        names = [asked.experiment] if asked.experiment else list(known)
-        commands.tell_status({name: known[name] for name in names}, place)
-    elif asked.command == "speed":
-        speed.run(_timings(asked), place.out, place.console)
-    elif asked.command == "report":
-        commands.write_report(known, place)
-    elif asked.command == "list" and asked.experiment is None:
-        commands.list_everything(known, place)
-    elif asked.command == "list":
-        experiment = known[asked.experiment]
-        commands.list_jobs(experiment, _options(experiment, asked), place)
-    else:
-        experiment = known[asked.command]
-        runtime = Runtime(_device(asked.device), asked.cache)
-        workers = Workers(asked.jobs, asked.dask)
-        options = _options(experiment, asked)
-        done = commands.run_experiment(
-            experiment, options, place, runtime, workers, command
-        )
-        return 0 if done else 1
-    return 0
+    name = getattr(asked, "experiment", None) or asked.command
+    match asked.command:
+        case "status":
+            some = {name: known[name]} if name in known else known
+            commands.tell_status(some, place)
+        case "report":
+            commands.write_report(known, place)
+        case "speed":
+            how = {"quick": asked.quick, "repeats": asked.repeats}
+            speed.run(_groups(asked), place.out, place.console, **how)
+        case "list" if name in known:
+            commands.list_jobs(known[name], _options(known[name], asked), place)
+        case "list":
+            commands.list_everything(known, place)
+        case _:
+            runtime = Runtime(_device(asked.device), asked.cache)
+            workers = Workers(asked.jobs, asked.dask)
+            options = _options(known[name], asked)
+            return commands.run_experiment(
+                known[name], options, place, runtime, workers, words
+            )
+    return True
 
 
 def _check_store(store: Store, known: Mapping[str, Experiment]) -> None:
@@ -306,18 +292,15 @@ def _check_store(store: Store, known: Mapping[str, Experiment]) -> None:
         )
 
 
-def _timings(asked: argparse.Namespace) -> speed.Request:
+def _groups(asked: argparse.Namespace) -> tuple[str, ...]:
     try:
-        groups = speed.groups_on(_device(asked.device), asked.cases)
+        return speed.groups_on(_device(asked.device), asked.cases)
     except ValueError as error:
         raise UsageError(f"{error}.") from error
-    return speed.Request(groups, asked.quick, asked.repeats)
 
 
 def _options(experiment: Experiment, asked: argparse.Namespace) -> Options:
-    names = ("datasets", "alphas", "folds", "repeats", "epochs", "protocol")
-    given = {name: getattr(asked, name) for name in names}
-    given |= {name: getattr(asked, name, None) for name in ("quick", "rivals", "suite")}
+    given = {name: getattr(asked, name, None) for name in (*OPTIONS, "suite")}
     frozen: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in given.items()

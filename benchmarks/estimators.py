@@ -8,7 +8,7 @@ import logging
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
+from functools import partial
 from typing import Any, Final
 
 import torch
@@ -18,14 +18,17 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import ShuffleSplit
 from sklearn.neural_network import MLPClassifier, MLPRegressor
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks.datasets import default_preprocessing, paper_preprocessing
-from benchmarks.jobs import Items, Job, digest, items
-from benchmarks.probabilities import probability_scores
+from benchmarks.files import digest
+from benchmarks.jobs import Job
+from benchmarks.scores import probability_scores
 from sk_mixup import MixupClassifier
 from sk_mixup.model_selection import GridSearchCV
+
+#: From a job, its method's parameters and the device to an unfitted estimator.
+Builder = Callable[[Job, dict[str, Any], str], Any]
 
 #: The rows that a search holds out: one split, in which a class may be missing.
 INNER: Final = ShuffleSplit(1, test_size=0.2, random_state=0)
@@ -39,75 +42,47 @@ class Protocol:
 
     Parameters
     ----------
-    name : str
-        What ``--protocol`` calls it.
     summary : str
         What it is, in a few words.
-    params : tuple of (str, value)
+    params : dict
         Parameters of `sk_mixup.MixupClassifier`.
-    preprocessing : callable
-        Makes the unfitted transformer from raw frames to matrices.
     """
 
-    name: str
     summary: str
-    params: Items
-    preprocessing: Callable[[], Pipeline]
+    params: Mapping[str, Any]
 
     @property
     def epochs(self) -> int:
         """Epochs of training unless told otherwise."""
-        return int(MixupClassifier(**dict(self.params)).max_epochs)
+        return int(MixupClassifier(**self.params).max_epochs)
 
 
-def _recipe(**params: Any) -> Items:
+def _recipe(**params: Any) -> dict[str, Any]:
     """State the paper's recipe, with changes, whatever the defaults become."""
     recipe = MixupClassifier.paper(alpha=0.0, **params).get_params()
-    return items({name: recipe[name] for name in recipe if name not in _FROM_THE_JOB})
+    from_the_job = ("alpha", "device", "random_state")
+    return {name: recipe[name] for name in recipe if name not in from_the_job}
 
 
-_FROM_THE_JOB: Final = ("alpha", "device", "random_state")
-
-#: arXiv 1710.09412, section 3.6.
-PAPER: Final = Protocol(
-    "paper",
-    "raw inputs, 10 epochs, minibatches of 16, Adam with its defaults",
-    _recipe(),
-    paper_preprocessing,
-)
-
-#: For what compares the family of mixup: nothing but the method regularises.
-PLAIN: Final = Protocol(
-    "plain",
-    "the paper's network on standardised inputs, 100 epochs with cosine decay, "
-    "minibatches of 32",
-    _recipe(standardize=True, max_epochs=100, lr_schedule="cosine", batch_size=32),
-    default_preprocessing,
-)
-
-DEFAULT: Final = Protocol(
-    "default", "the defaults of MixupClassifier", (), default_preprocessing
-)
-
-PROTOCOLS: Final[Mapping[str, Protocol]] = MappingProxyType(
-    {protocol.name: protocol for protocol in (PAPER, PLAIN, DEFAULT)}
-)
+#: By the names that ``--protocol`` takes: arXiv 1710.09412, section 3.6; for what
+#: compares the family of mixup, that nothing but the method regularises; today's users.
+PROTOCOLS: Final[Mapping[str, Protocol]] = {
+    "paper": Protocol(
+        "raw inputs, 10 epochs, minibatches of 16, Adam with its defaults", _recipe()
+    ),
+    "plain": Protocol(
+        "the paper's network on standardised inputs, 100 epochs with cosine decay, "
+        "minibatches of 32",
+        _recipe(standardize=True, max_epochs=100, lr_schedule="cosine", batch_size=32),
+    ),
+    "default": Protocol("the defaults of MixupClassifier", {}),
+}
 
 
 def build(job: Job, device: str = "cpu") -> Any:
-    """Make the unfitted estimator of a job.
+    """Make a job's unfitted classifier of matrices without gaps, with the job's seed.
 
-    Parameters
-    ----------
-    job : Job
-        The job.
-    device : str, default="cpu"
-        Where networks of this package train.
-
-    Returns
-    -------
-    estimator : object
-        A classifier for matrices without gaps, seeded by ``job.seed``.
+    Networks of this package train on the device.
     """
     return _BUILDERS[job.method.estimator](job, dict(job.method.params), device)
 
@@ -140,7 +115,7 @@ def names() -> list[str]:
 
 
 def _mixup(job: Job, params: dict[str, Any], device: str) -> MixupClassifier:
-    given = dict(PROTOCOLS[job.protocol].params) | {"max_epochs": job.epochs} | params
+    given = {**PROTOCOLS[job.protocol].params, "max_epochs": job.epochs, **params}
     return MixupClassifier(**given, device=device, random_state=job.seed)
 
 
@@ -154,15 +129,6 @@ def _searched(job: Job, params: dict[str, Any], device: str) -> GridSearchCV:
 def _minus_log_loss(model: MixupClassifier, X: Any, y: Any) -> float:
     proba = model.predict_proba(X)
     return -float(probability_scores(y, proba, model.classes_)["log_loss"])
-
-
-def _scaled(estimator: Any) -> Pipeline:
-    return make_pipeline(StandardScaler(), estimator)
-
-
-def _mlp(job: Job, params: dict[str, Any], device: str) -> Pipeline:
-    # Its own defaults of everything, epochs included: that is what its users get.
-    return _scaled(QuietMLP(random_state=job.seed, **params))
 
 
 class Quiet:
@@ -183,16 +149,14 @@ class QuietMLPRegressor(Quiet, MLPRegressor):  # type: ignore[misc]
     """A quiet perceptron for real targets."""
 
 
-def _boosting(job: Job, params: dict[str, Any], device: str) -> Any:
-    return HistGradientBoostingClassifier(random_state=job.seed, **params)
+def _rival(make: Callable[..., Any], *, scaled: bool = False) -> Builder:
+    """Build another package's estimator by its own defaults, epochs included."""
 
+    def build(job: Job, params: dict[str, Any], device: str) -> Any:
+        estimator = make(random_state=job.seed, **params)
+        return make_pipeline(StandardScaler(), estimator) if scaled else estimator
 
-def _forest(job: Job, params: dict[str, Any], device: str) -> Any:
-    return RandomForestClassifier(random_state=job.seed, **params)
-
-
-def _logistic(job: Job, params: dict[str, Any], device: str) -> Pipeline:
-    return _scaled(LogisticRegression(**{"max_iter": 1000} | params))
+    return build
 
 
 def _realmlp(job: Job, params: dict[str, Any], device: str) -> Any:
@@ -208,12 +172,12 @@ def _realmlp(job: Job, params: dict[str, Any], device: str) -> Any:
     )
 
 
-_BUILDERS: Final[Mapping[str, Callable[[Job, dict[str, Any], str], Any]]] = {
+_BUILDERS: Final[Mapping[str, Builder]] = {
     "mixup": _mixup,
     "mixup_search": _searched,
-    "mlp": _mlp,
-    "boosting": _boosting,
-    "forest": _forest,
-    "logistic": _logistic,
+    "mlp": _rival(QuietMLP, scaled=True),
+    "boosting": _rival(HistGradientBoostingClassifier),
+    "forest": _rival(RandomForestClassifier),
+    "logistic": _rival(partial(LogisticRegression, max_iter=1000), scaled=True),
     "realmlp": _realmlp,
 }

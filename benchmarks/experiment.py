@@ -6,15 +6,16 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
-from types import MappingProxyType
+from functools import partial
 from typing import Any, Final
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from benchmarks import datasets
 from benchmarks.estimators import PROTOCOLS, fingerprint
-from benchmarks.jobs import Items, Job, Method
-from benchmarks.report import Section
+from benchmarks.jobs import Items, Job, Method, alpha_methods
+from benchmarks.report import Section, section
 from benchmarks.tables import Table
 from benchmarks.work import Training, Work
 
@@ -28,35 +29,16 @@ FEW_FOLDS = 30
 
 @dataclass(frozen=True)
 class Options:
-    """What may be asked of an experiment; None is what it does not know.
+    """What may be asked of an experiment; None is what it does not know."""
 
-    Parameters
-    ----------
-    datasets : tuple of str, default=None
-        Names as `benchmarks.datasets.load` takes them.
-    alphas : tuple of float, default=None
-        Values of alpha to compare; 0 is ERM.
-    folds, repeats : int, default=None
-        Folds of a cross-validation, and how often it is repeated.
-    epochs : int, default=None
-        Epochs of training; None takes the protocol's.
-    protocol : str, default="paper"
-        One of `benchmarks.estimators.PROTOCOLS`.
-    rivals : tuple of str, default=None
-        Other packages' estimators to compare with, as `benchmarks.estimators` names
-        them.
-    quick : bool, default=None
-        Whether to rehearse: sizes that say nothing, soon done.
-    """
-
-    datasets: tuple[str, ...] | None = None
-    alphas: tuple[float, ...] | None = None
+    datasets: tuple[str, ...] | None = None  # as `benchmarks.datasets.load` takes them
+    alphas: tuple[float, ...] | None = None  # 0 is ERM
     folds: int | None = None
     repeats: int | None = None
-    epochs: int | None = None
+    epochs: int | None = None  # None takes the protocol's
     protocol: str = "paper"
-    rivals: tuple[str, ...] | None = None
-    quick: bool | None = None
+    rivals: tuple[str, ...] | None = None  # as `benchmarks.estimators` names them
+    quick: bool | None = None  # a rehearsal, of sizes that say nothing
 
     @property
     def all_epochs(self) -> int:
@@ -64,9 +46,13 @@ class Options:
         return self.epochs or PROTOCOLS[self.protocol].epochs
 
 
-def no_extras(options: Options) -> Sequence[Items]:
-    """State one condition, of which there is nothing to say."""
-    return ((),)
+#: Names of the options.
+OPTIONS: Final = tuple(field.name for field in fields(Options))
+
+
+def by_alpha(options: Options) -> Sequence[Method]:
+    """Compare the values of alpha."""
+    return alpha_methods(options.alphas or ())
 
 
 @dataclass(frozen=True)
@@ -84,13 +70,18 @@ class Experiment:
         names of sets of its own.
     defaults : Options
         What is asked if nothing else is; ``datasets=None`` is the whole group.
-    methods : callable
-        From the options to the methods that are compared.
     show : callable
         From a results frame to the tables that are printed.
-    report : callable
-        From a results frame to the experiment's section of the report.
-    conditions : callable, default=no_extras
+    text : str, default=""
+        What the report says of it.
+    tables : sequence of callable, default=()
+        From a results frame to a table, or some, of the report: what is printed, unless
+        told otherwise.
+    figures : callable or None, default=None
+        From a results frame to what draws the report's figures, by caption.
+    methods : callable, default=by_alpha
+        From the options to the methods that are compared.
+    conditions : callable or None, default=None
         From the options to the extras of jobs: every method runs under each.
     fingerprint : callable, default=fingerprint
         From a job on any fold to the digest of its method's parameters (see
@@ -105,28 +96,29 @@ class Experiment:
     summary: str
     group: str | tuple[str, ...]
     defaults: Options
-    methods: Callable[[Options], Sequence[Method]]
     show: Callable[[pd.DataFrame], list[Table]]
-    report: Callable[[pd.DataFrame], Section]
-    conditions: Callable[[Options], Sequence[Items]] = no_extras
+    text: str = ""
+    tables: Sequence[Callable[[pd.DataFrame], Table | list[Table]]] = ()
+    figures: Callable[[pd.DataFrame], Mapping[str, Callable[[], Figure]]] | None = None
+    methods: Callable[[Options], Sequence[Method]] = by_alpha
+    conditions: Callable[[Options], Sequence[Items]] | None = None
     fingerprint: Callable[[Job], str] = fingerprint
     work: Work = Training()  # noqa: RUF009 - a frozen value
     any_suite: bool = False
 
+    def report(self, frame: pd.DataFrame) -> Section:
+        """Make the experiment's section of the report of a results frame."""
+        return section(
+            [self.text] * bool(self.text),
+            [partial(table, frame) for table in self.tables or [self.show]],
+            self.figures(frame) if self.figures else {},
+        )
+
     def options(self, suite: int | None = None, **given: Any) -> Options:
         """Complete what was asked for by the defaults.
 
-        Parameters
-        ----------
-        suite : int or None, default=None
-            OpenML's number of a suite whose sets are meant, asked of its server.
-        **given : object
-            Values of `Options`; None is not given. ``datasets`` may hold short names.
-
-        Returns
-        -------
-        Options
-            With the names of data sets in full.
+        A suite is OpenML's number of one whose sets are meant, asked of its server.
+        Data sets may have short names; those of the result are in full.
 
         Raises
         ------
@@ -153,20 +145,7 @@ class Experiment:
         return replace(options, datasets=self._select(options.datasets))
 
     def check_folds(self, options: Options, cache: str | None = None) -> None:
-        """Make sure that the sets have rows for more folds than are usual.
-
-        Parameters
-        ----------
-        options : Options
-            What is asked.
-        cache : str or None, default=None
-            Root of the openml client's cache.
-
-        Raises
-        ------
-        ValueError
-            If a set that can be had has fewer rows, or no class with as many.
-        """
+        """Refuse, by a ValueError, unusually many folds that a set has no rows for."""
         folds = options.folds or 1
         if folds <= FEW_FOLDS:
             return
@@ -195,21 +174,18 @@ class Experiment:
         """State what is to be done, set by set and fold by fold.
 
         All methods share the folds and the seed of a fold, so that comparisons are
-        paired: same rows, same initial weights, same order of rows.
-
-        Raises
-        ------
-        ValueError
-            If a method is unknown, or they are more than `MOST_JOBS`.
+        paired: same rows, same initial weights, same order of rows. A ValueError tells
+        of an unknown method, and of more than `MOST_JOBS`.
         """
         folds, repeats = options.folds or 1, options.repeats or 1
         jobs = [self._on_any_fold(options, method) for method in self.methods(options)]
-        conditions = self.conditions(options)
-        number = folds * repeats * len(options.datasets or ()) * len(jobs)
-        if number * len(conditions) > MOST_JOBS:
+        conditions = self.conditions(options) if self.conditions else [()]
+        names = options.datasets or ()
+        number = folds * repeats * len(names) * len(jobs) * len(conditions)
+        if number > MOST_JOBS:
             raise ValueError(
-                f"folds {folds} and repeats {repeats} make "
-                f"{number * len(conditions):,} jobs, more than {MOST_JOBS:,}"
+                f"folds {folds} and repeats {repeats} make {number:,} jobs, more than "
+                f"{MOST_JOBS:,}"
             )
         return [
             replace(
@@ -220,7 +196,7 @@ class Experiment:
                 seed=repeat * folds + fold,
                 extras=extras,
             )
-            for dataset in options.datasets or ()
+            for dataset in names
             for repeat in range(repeats)
             for fold in range(folds)
             for extras in conditions
@@ -246,13 +222,9 @@ class Experiment:
 def options_from_dict(values: Mapping[str, Any]) -> Options:
     """Read options from what JSON made of them; what is no longer known is left out.
 
-    Raises
-    ------
-    ValueError
-        If an option is what no command line can have asked for.
+    A ValueError tells of an option that no command line can have asked for.
     """
-    known = [field.name for field in fields(Options) if field.name in values]
-    kept: dict[str, Any] = {name: values[name] for name in known}
+    kept: dict[str, Any] = {name: values[name] for name in OPTIONS if name in values}
     for name, value in kept.items():
         if not (value is None and name != "protocol") and not _CHECKS[name](value):
             raise ValueError(f"its option '{name}' is something else")
@@ -261,7 +233,6 @@ def options_from_dict(values: Mapping[str, Any]) -> Options:
 
 
 def _each(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    """Check each member of a list."""
     return lambda value: isinstance(value, list) and all(map(check, value))
 
 
@@ -277,15 +248,13 @@ def _is_alpha(value: object) -> bool:
     return isinstance(value, int | float) and value >= 0
 
 
-_CHECKS: Final[Mapping[str, Callable[[Any], bool]]] = MappingProxyType(
-    {
-        "datasets": _each(_is_name),
-        "alphas": _each(_is_alpha),
-        "folds": _is_count,
-        "repeats": _is_count,
-        "epochs": _is_count,
-        "protocol": lambda value: isinstance(value, str) and value in PROTOCOLS,
-        "rivals": _each(_is_name),
-        "quick": lambda value: isinstance(value, bool),
-    }
-)
+_CHECKS: Final[Mapping[str, Callable[[Any], bool]]] = {
+    "datasets": _each(_is_name),
+    "alphas": _each(_is_alpha),
+    "folds": _is_count,
+    "repeats": _is_count,
+    "epochs": _is_count,
+    "protocol": lambda value: isinstance(value, str) and value in PROTOCOLS,
+    "rivals": _each(_is_name),
+    "quick": lambda value: isinstance(value, bool),
+}

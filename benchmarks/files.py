@@ -1,9 +1,14 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and JSON that tells of changes."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 
 class CannotWrite(RuntimeError):  # noqa: N818 - says more than "...Error"
@@ -13,19 +18,22 @@ class CannotWrite(RuntimeError):  # noqa: N818 - says more than "...Error"
         super().__init__(f"{path} cannot be written ({reason(error)}).")
 
 
+class Unusable(ValueError):  # noqa: N818 - says more than "...Error"
+    """A file whose content is not what it should be; the message ends a sentence."""
+
+
+def digest(text: str) -> str:
+    """Name a text in 16 hexadecimal digits."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 def reason(error: OSError) -> str:
     """Say in words why the system refused, without number and path."""
     return error.strerror or str(error) or type(error).__name__
 
 
 def make_folder(path: Path) -> Path:
-    """Make a folder, and those above it, where it does not exist.
-
-    Raises
-    ------
-    CannotWrite
-        If it cannot be made.
-    """
+    """Make a folder, and those above it, or raise `CannotWrite`."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -63,15 +71,9 @@ def write_whole(path: Path, content: str | bytes, beside: str = "") -> None:
         temporary.replace(path)
         _flush_folder(path.parent)
     except OSError as error:
-        _remove(temporary)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise CannotWrite(path, error) from error
-
-
-def _remove(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError:
-        return  # it is told already that the folder cannot be written
 
 
 def _flush_folder(folder: Path) -> None:
@@ -82,3 +84,39 @@ def _flush_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def write_json(path: Path, content: Mapping[str, Any], beside: str = "") -> None:
+    """Write a JSON object with a digest of itself; see `write_whole`."""
+    text = json.dumps(content, default=lambda value: value.tolist())  # NumPy's
+    checked = json.loads(text) | {"digest": digest(text)}
+    write_whole(path, json.dumps(checked), beside)
+
+
+def read_json(path: Path, shape: Mapping[str, type]) -> dict[str, Any]:
+    """Read what `write_json` wrote, which holds values of these types at least.
+
+    It raises `Unusable` if it cannot be read, holds something else or was changed.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+    except OSError as error:
+        raise Unusable(f"it cannot be read ({reason(error)})") from error
+    except (ValueError, RecursionError) as error:
+        raise Unusable(f"it is no JSON ({error})") from error
+    require(content, shape)
+    written = content.pop("digest", None)  # older versions wrote none
+    if written is not None and written != digest(json.dumps(content)):
+        raise Unusable("it was changed after it had been written")
+    return content
+
+
+def require(content: object, shape: Mapping[str, type]) -> None:
+    """Raise `Unusable` unless an object holds values of these types."""
+    if not isinstance(content, dict):
+        raise Unusable("it holds no JSON object")
+    for name, kind in shape.items():
+        if name not in content:
+            raise Unusable(f"it holds no '{name}'")
+        if not isinstance(content[name], kind):
+            raise Unusable(f"its '{name}' is something else")

@@ -25,7 +25,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 import torch
 from torch import Generator, Tensor, nn
@@ -36,21 +36,12 @@ _EVALUATION_SEED: Final = 1710_09412
 
 
 def _noise(n: int, rng: Generator) -> Tensor:
-    """Draw `n` standard Gaussian rows in the plane."""
     return torch.randn(n, 2, generator=rng, device=rng.device)
 
 
 @dataclass(frozen=True)
 class GaussianMixture:
-    """A toy set: equally likely round Gaussians in the plane.
-
-    Parameters
-    ----------
-    centers : tuple of (float, float)
-        Where the Gaussians are.
-    std : float, default=0.01
-        Their common standard deviation.
-    """
+    """A toy set: equally likely round Gaussians in the plane."""
 
     centers: tuple[tuple[float, float], ...]
     std: float = 0.01
@@ -63,13 +54,11 @@ class GaussianMixture:
 
 
 def _ring(n: int) -> tuple[tuple[float, float], ...]:
-    """Place `n` points evenly on the unit circle."""
     turns = [2 * math.pi * i / n for i in range(n)]
     return tuple((math.sin(turn), math.cos(turn)) for turn in turns)
 
 
 def _grid(n: int) -> tuple[tuple[float, float], ...]:
-    """Place `n` x `n` points evenly on the square from -1 to 1."""
     ticks = torch.linspace(-1, 1, n).tolist()
     return tuple((x, y) for x in ticks for y in ticks)
 
@@ -85,49 +74,27 @@ TOY_SETS: Final[Mapping[str, GaussianMixture]] = {
 class GanSettings:
     """One run of the experiment; the defaults are the paper's schedule.
 
-    Parameters
-    ----------
-    alpha : float, default=0.2
-        Of the Beta distribution of the mixing weights; 0 is the plain GAN.
-    generator_alpha : float, default=0.0
-        The same for what the discriminator sees in the generator's step; `alpha` is
-        the paper's formula.
-    toy_set : {"ring", "grid"}, default="ring"
-        Eight Gaussians on a circle or 25 on a grid, see `TOY_SETS`.
-    iterations : int, default=20_000
-        Generator steps. The paper's 20,000 minibatches could also be all of the
-        discriminator's, that is 4,000 iterations; the authors' program has 20,000.
-    batch_size : int, default=128
-        Real rows, and generated rows, of a step.
-    discriminator_steps : int, default=5
-        Discriminator steps before each generator step.
-    hidden : tuple of int, default=(512, 512, 512)
-        Widths of the hidden layers of both networks.
-    snapshots : tuple of int, default=(10, 100, 1_000, 10_000, 20_000)
-        After which iterations the generated rows are kept.
-    snapshot_size : int, default=512
-        Rows of a snapshot.
-    evaluation_size : int, default=2_000
-        Generated and real rows that the distance is measured between.
-    seed : int, default=0
-        Of the initial weights and of everything drawn in training.
-
-    Raises
-    ------
-    ValueError
-        If a run of these settings would make no sense; the message says why.
+    A ValueError says why a run of these settings would make no sense.
     """
 
+    #: Of the Beta distribution of the mixing weights; 0 is the plain GAN.
     alpha: float = 0.2
+    #: The same for what the discriminator sees in the generator's step; `alpha` is the
+    #: paper's formula.
     generator_alpha: float = 0.0
     toy_set: str = "ring"
+    #: Generator steps. The paper's 20,000 minibatches could also be all of the
+    #: discriminator's, that is 4,000 iterations; the authors' program has 20,000.
     iterations: int = 20_000
-    batch_size: int = 128
-    discriminator_steps: int = 5
-    hidden: tuple[int, ...] = (512, 512, 512)
+    batch_size: int = 128  # real rows, and generated rows, of a step
+    discriminator_steps: int = 5  # before each generator step
+    hidden: tuple[int, ...] = (512, 512, 512)  # of both networks
+    #: After which iterations the generated rows are kept.
     snapshots: tuple[int, ...] = (10, 100, 1_000, 10_000, 20_000)
     snapshot_size: int = 512
+    #: Generated and real rows that the distance is measured between.
     evaluation_size: int = 2_000
+    #: Of the initial weights and of everything drawn in training.
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -163,49 +130,23 @@ class GanSettings:
         return sorted(early | late | set(self.snapshots))
 
 
-@dataclass(frozen=True)
-class GanResult:
-    """What a run leaves: plain lists, which JSON gives back as they were.
-
-    Attributes
-    ----------
-    iterations : list of int
-        After which the distance was measured.
-    distances : list of float
-        From the generated to the real rows at those iterations, see `energy_distance`;
-        the noise and the real rows are the same in all runs on a toy set.
-    floor : float
-        The distance of as many other real rows: what a perfect generator scores.
-    snapshot_iterations : list of int
-        After which the generated rows were kept.
-    snapshots : list of (n, 2) lists of float
-        Those rows, three decimals, from the same noise each time.
-    real : (n, 2) list of float
-        As many real rows.
-    """
-
-    iterations: list[int]
-    distances: list[float]
-    floor: float
-    snapshot_iterations: list[int]
-    snapshots: list[Points]
-    real: Points
-
-
-def train_gan(settings: GanSettings, device: torch.device | str = "cpu") -> GanResult:
+def train_gan(
+    settings: GanSettings, device: torch.device | str = "cpu"
+) -> dict[str, Any]:
     """Train a GAN and follow how close its samples come to the data.
 
-    Parameters
-    ----------
-    settings : GanSettings
-        The run.
-    device : torch.device or str, default="cpu"
-        Where to train; another device draws other numbers.
+    Another device draws other numbers.
 
     Returns
     -------
-    GanResult
-        Snapshots of the samples and their distance over the iterations.
+    dict
+        Plain numbers and lists, which JSON gives back as they were: ``distance`` and
+        ``least_distance``, the last and the least of ``curve``, which holds the
+        `energy_distance` of generated to real rows by ``iteration`` (the noise and the
+        real rows are the same in all runs on a toy set); ``floor``, the distance of as
+        many other real rows, what a perfect generator scores; ``iterations``;
+        ``snapshots``, the iterations and the rows that were generated after each, from
+        the same noise each time; ``real``, as many real rows.
 
     Raises
     ------
@@ -236,30 +177,22 @@ def train_gan(settings: GanSettings, device: torch.device | str = "cpu") -> GanR
         distances[iteration] = energy_distance(generated, real)
         if iteration in settings.snapshots:
             snapshots[iteration] = _points(generated[: settings.snapshot_size])
-    return GanResult(
-        iterations=list(distances),
-        distances=list(distances.values()),
-        floor=energy_distance(others, real),
-        snapshot_iterations=list(snapshots),
-        snapshots=list(snapshots.values()),
-        real=_points(real[: settings.snapshot_size]),
-    )
+    return {
+        "distance": distances[settings.iterations],
+        "least_distance": min(distances.values()),
+        "floor": energy_distance(others, real),
+        "iterations": settings.iterations,
+        "curve": {"iteration": list(distances), "distance": list(distances.values())},
+        "snapshots": [list(snapshots), list(snapshots.values())],
+        "real": _points(real[: settings.snapshot_size]),
+    }
 
 
 class Gan:
     """Generator and discriminator, each with its optimizer (Adam's defaults).
 
-    Parameters
-    ----------
-    settings : GanSettings
-        Toy set, networks and schedule.
-    rng : torch.Generator
-        Source of all randomness; the networks are on its device.
-
-    Attributes
-    ----------
-    generator, discriminator : torch.nn.Sequential
-        The networks; the discriminator returns logits.
+    The generator of random numbers is the source of all randomness, and the networks
+    are on its device. The discriminator returns logits.
     """
 
     def __init__(self, settings: GanSettings, rng: Generator) -> None:
@@ -294,20 +227,7 @@ class Gan:
         return rows
 
     def loss(self, generated: Tensor, alpha: float) -> Tensor:
-        """Mix generated rows with as many new real ones and judge the mixtures.
-
-        Parameters
-        ----------
-        generated : torch.Tensor of shape (n, 2)
-            Rows of the generator.
-        alpha : float
-            Of the Beta distribution of the mixing weights.
-
-        Returns
-        -------
-        torch.Tensor of shape ()
-            The value of the game.
-        """
+        """Judge mixtures of generated and new real rows: the value of the game."""
         real = self.toy_set.sample(len(generated), self.rng)
         rows, lam = mix(real, generated, alpha, self.rng)
         return F.binary_cross_entropy_with_logits(self.discriminator(rows), lam)
@@ -318,15 +238,8 @@ def mix(
 ) -> tuple[Tensor, Tensor]:
     """Mix real with generated rows, each pair by its own weight.
 
-    Parameters
-    ----------
-    real, generated : torch.Tensor of shape (n, 2)
-        The rows.
-    alpha : float
-        Of the Beta distribution of the weights; 0 returns the rows as they are, the
-        real ones (weight 1) before the generated ones (weight 0).
-    rng : torch.Generator
-        Source of the weights.
+    An alpha of 0 returns the rows as they are, the real ones (weight 1) before the
+    generated ones (weight 0).
 
     Returns
     -------
@@ -343,25 +256,11 @@ def mix(
 
 
 def symmetric_beta(alpha: float, n: int, rng: Generator) -> Tensor:
-    """Draw from Beta(alpha, alpha) with a generator of one's own.
+    """Draw `n` float64 weights from Beta(alpha, alpha), alpha > 0.
 
-    `torch.distributions` knows the global one only. Here b ~ Beta(alpha + 1, alpha + 1)
-    comes from Ulrich's formula (1984, for parameters above 1/2), and powers 1 / alpha
-    of two uniforms take both of its Gamma variables from alpha + 1 to alpha.
-
-    Parameters
-    ----------
-    alpha : float
-        Both parameters, above 0.
-    n : int
-        How many.
-    rng : torch.Generator
-        Source of randomness.
-
-    Returns
-    -------
-    torch.Tensor of shape (n,), float64
-        Independent draws, on the generator's device.
+    `torch.distributions` knows the global generator only. Here b ~ Beta(alpha + 1,
+    alpha + 1) comes from Ulrich's formula (1984, for parameters above 1/2), and powers
+    1 / alpha of two uniforms take both of its Gamma variables from alpha + 1 to alpha.
     """
     u, v, w1, w2 = torch.rand(
         4, n, generator=rng, device=rng.device, dtype=torch.float64
@@ -377,15 +276,7 @@ def energy_distance(x: Tensor, y: Tensor) -> float:
     ``sqrt(2 E|X - Y| - E|X - X'| - E|Y - Y'|)`` with X and X' drawn from the rows of
     `x`, Y and Y' from those of `y`: `scipy.stats.energy_distance` in any dimension.
 
-    Parameters
-    ----------
-    x, y : torch.Tensor of shape (n, d) and (m, d)
-        Rows of the samples.
-
-    Returns
-    -------
-    float
-        0 if and only if both have the same rows, each as often in proportion.
+    It is 0 if and only if both have the same rows, each as often in proportion.
     """
     x, y = x.double(), y.double()
     squared = 2 * _mean_gap(x, y) - _mean_gap(x, x) - _mean_gap(y, y)
@@ -394,20 +285,7 @@ def energy_distance(x: Tensor, y: Tensor) -> float:
 
 
 def perceptron(sizes: tuple[int, ...], rng: Generator) -> nn.Sequential:
-    """Make a fully connected ReLU network, initialised as `torch.nn.Linear` does.
-
-    Parameters
-    ----------
-    sizes : tuple of int
-        Widths of the layers, inputs first and outputs last.
-    rng : torch.Generator
-        Source of the weights, which are on its device.
-
-    Returns
-    -------
-    torch.nn.Sequential
-        The network.
-    """
+    """Make a ReLU network of these widths, initialised as `torch.nn.Linear` does."""
     layers: list[nn.Module] = []
     for n_in, n_out in pairwise(sizes):
         # An ordinary nn.Linear would draw from the global generator.
@@ -419,7 +297,6 @@ def perceptron(sizes: tuple[int, ...], rng: Generator) -> nn.Sequential:
 
 
 def _adam(network: nn.Module) -> torch.optim.Adam:
-    """Make Adam with its defaults, in its fastest form."""
     return torch.optim.Adam(network.parameters(), fused=True)
 
 
@@ -437,6 +314,5 @@ def _mean_gap(x: Tensor, y: Tensor) -> Tensor:
 
 
 def _points(rows: Tensor) -> Points:
-    """Turn rows into plain numbers, three decimals."""
     points: Points = rows.double().round(decimals=3).tolist()
     return points

@@ -6,8 +6,8 @@ import platform
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from typing import NamedTuple
 
 import joblib
 import pandas as pd
@@ -45,35 +45,16 @@ def _version(name: str) -> str:
         return "unknown"
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What was asked of an experiment so far.
+class Asked(NamedTuple):
+    """What was asked of an experiment so far."""
 
-    Parameters
-    ----------
-    jobs : list of Job
-        Each once, in the order in which they were asked for.
-    notes : list of dict
-        Who asked, when and for how many.
-    faults : list of str
-        A sentence for each file that is not what it should be.
-    """
-
-    jobs: list[Job]
-    notes: list[Record]
-    faults: list[str]
+    jobs: list[Job]  # each once, in the order in which they were asked for
+    notes: list[Record]  # who asked, when and for how many
+    faults: list[str]  # a sentence for each file that is not what it should be
 
 
 def look_up(experiment: Experiment, store: Store) -> Asked:
-    """Look up what was asked of an experiment, and which files are left out.
-
-    Parameters
-    ----------
-    experiment : Experiment
-        The experiment.
-    store : Store
-        Its store.
-    """
+    """Look up what was asked of an experiment, and which files are left out."""
     notes: list[Record] = []
     faults: list[str] = []
     jobs: dict[Job, None] = {}
@@ -93,12 +74,8 @@ def counts(store: Store, jobs: Sequence[Job]) -> dict[str, int]:
     """Count jobs by what has become of them."""
     done = sum(map(store.is_done, jobs))
     failed = len(store.failures(jobs))
-    return {
-        "jobs": len(jobs),
-        "done": done,
-        "failed": failed,
-        "open": len(jobs) - done - failed,
-    }
+    n_open = len(jobs) - done - failed
+    return {"jobs": len(jobs), "done": done, "failed": failed, "open": n_open}
 
 
 def named(frame: pd.DataFrame) -> pd.DataFrame:
@@ -140,22 +117,13 @@ def reasons(failures: Mapping[Job, str]) -> Iterator[str]:
         yield f"{dataset}: {number} jobs failed: {reason}"
 
 
-def sections(experiments: Mapping[str, Experiment], store: Store) -> list[Section]:
-    """Make the report's sections of all that is in a store.
+def sections(
+    experiments: Mapping[str, Experiment], asked: Mapping[str, Asked], store: Store
+) -> list[Section]:
+    """Make the sections of a report on all that was asked of the experiments.
 
-    Parameters
-    ----------
-    experiments : mapping of str to Experiment
-        All experiments.
-    store : Store
-        Results.
-
-    Returns
-    -------
-    list of Section
-        How it was made, a section for each experiment and setting, what is missing.
+    They are how it was made, one for each experiment and setting, what is missing.
     """
-    asked = {name: look_up(each, store) for name, each in experiments.items()}
     shown = [
         part
         for name, each in experiments.items()

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
-Value = str | int | float | bool | None
+from benchmarks.files import digest
+
 Items = tuple[tuple[str, Any], ...]
 
 
@@ -23,29 +23,13 @@ def _frozen(value: Any) -> Any:
     return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value
 
 
-def digest(text: str) -> str:
-    """Name a text in 16 hexadecimal digits."""
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
 @dataclass(frozen=True)
 class Method:
-    """A named way to learn: an estimator and its parameters.
+    """A named way to learn: an estimator and its parameters."""
 
-    Parameters
-    ----------
-    name : str
-        What tables call it: "ERM", "mixup 0.4".
-    params : tuple of (str, value), default=()
-        Parameters of the estimator that differ from the protocol's, as `items`
-        freezes them.
-    estimator : str, default="mixup"
-        One of `benchmarks.estimators.names`.
-    """
-
-    name: str
-    params: Items = ()
-    estimator: str = "mixup"
+    name: str  # what tables call it: "ERM", "mixup 0.4"
+    params: Items = ()  # those that differ from the protocol's
+    estimator: str = "mixup"  # one of `benchmarks.estimators.names`
 
     @classmethod
     def mixup(cls, name: str, **params: Any) -> Method:
@@ -54,14 +38,7 @@ class Method:
 
 
 def alpha_name(alpha: float, none: str = "ERM") -> str:
-    """Name the training at an alpha; no two alphas have one name.
-
-    Parameters
-    ----------
-    alpha : float
-        The value.
-    none : str, default="ERM"
-        Name of training without mixing.
+    """Name the training at an alpha, 0 as `none`; no two alphas have one name.
 
     Examples
     --------
@@ -147,14 +124,7 @@ class Job:
     @property
     def unit(self) -> Unit:
         """What a process claims in order to do this job."""
-        return Unit(
-            self.experiment,
-            self.dataset,
-            self.protocol,
-            self.folds,
-            self.repeat,
-            self.fold,
-        )
+        return Unit(*(getattr(self, name) for name in Unit._fields))
 
     @property
     def key(self) -> str:
@@ -169,10 +139,6 @@ class Job:
     def extra(self, name: str) -> Any:
         """Look up one of the extras."""
         return dict(self.extras)[name]
-
-    def with_method(self, method: Method, **changes: Any) -> Job:
-        """Return the job that has another method on the same fold."""
-        return replace(self, method=method, **changes)
 
     def columns(self) -> dict[str, Any]:
         """Return the job as the first columns of its rows in a results frame."""
@@ -193,28 +159,23 @@ def job_from_dict(fields: Mapping[str, Any]) -> Job:
     )
 
 
-def in_groups(jobs: Iterable[Job], size: int) -> list[tuple[Job, ...]]:
-    """Gather whole units of one data set into groups that train together.
-
-    Parameters
-    ----------
-    jobs : iterable of Job
-        What is to be done.
-    size : int
-        Jobs of a group: units are added until there are so many. A group is one
-        unit at least.
-
-    Returns
-    -------
-    list of tuple of Job
-        In the order of the jobs; each unit in one group.
-    """
+def by_unit(jobs: Iterable[Job]) -> dict[Unit, list[Job]]:
+    """Gather jobs by their units, in the order of the jobs."""
     units: dict[Unit, list[Job]] = defaultdict(list)
     for job in jobs:
         units[job.unit].append(job)
+    return units
+
+
+def in_groups(jobs: Iterable[Job], size: int) -> list[tuple[Job, ...]]:
+    """Gather whole units of one data set into groups that train together.
+
+    Units are added in the order of the jobs until there are `size` jobs; a group is one
+    unit at least.
+    """
     groups: list[list[Job]] = []
     last = None
-    for unit, members in units.items():
+    for unit, members in by_unit(jobs).items():
         together = (unit.experiment, unit.dataset, unit.protocol, unit.repeat)
         if together != last or len(groups[-1]) + len(members) > size:
             groups.append([])

@@ -23,10 +23,7 @@ def interrupt_on_signals() -> None:
 def leave_with(parent: int) -> None:
     """End this process soon after its parent has ended, however that ended.
 
-    Parameters
-    ----------
-    parent : int
-        The parent's process id, as the parent knows it: it may have ended already.
+    The parent tells its process id: it may have ended already.
     """
     threading.Thread(target=_watch, args=(parent,), daemon=True).start()
 

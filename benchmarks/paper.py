@@ -1,6 +1,6 @@
 """The paper's own figures (arXiv 1710.09412v2), as it prints them, in percent.
 
-Each table maps a row to ``{column: figure}``. They are quoted for comparison:
+Rows that are named by two words have two levels. They are quoted for comparison:
 only Table 4 is about tables of data; Tables 2 and 5 are CIFAR-10 with a
 PreAct ResNet-18 and Table 3 is ImageNet with a ResNet-101.
 """
@@ -12,21 +12,16 @@ from typing import Final
 
 import pandas as pd
 
-PaperTable = Mapping[Hashable, Mapping[str, float]]
 
-
-def _rows(
+def _table(
     columns: tuple[str, ...], rows: Mapping[Hashable, tuple[float, ...]]
-) -> PaperTable:
-    """Give every row's figures the columns' names."""
-    return {
-        key: dict(zip(columns, figures, strict=True)) for key, figures in rows.items()
-    }
+) -> pd.DataFrame:
+    return pd.DataFrame(list(rows.values()), pd.Index(list(rows)), columns)
 
 
 #: Table 2: test error on CIFAR-10 with a share of the training labels replaced,
 #: best and last over the epochs, and the last epoch's training errors.
-TABLE_2: Final = _rows(
+TABLE_2: Final = _table(
     ("best_error", "last_error", "train_real", "train_corrupted"),
     {
         (0.2, "ERM"): (12.7, 16.6, 0.05, 0.28),
@@ -45,7 +40,7 @@ TABLE_2: Final = _rows(
 )
 
 #: Table 3: error on ImageNet under attacks with a largest change of 4 per pixel.
-TABLE_3: Final = _rows(
+TABLE_3: Final = _table(
     ("white FGSM", "white I-FGSM", "black FGSM", "black I-FGSM"),
     {
         ("top-1", "ERM"): (90.7, 99.9, 57.0, 57.3),
@@ -56,7 +51,7 @@ TABLE_3: Final = _rows(
 )
 
 #: Table 4: classification error on six UCI sets.
-TABLE_4: Final = _rows(
+TABLE_4: Final = _table(
     ("ERM", "mixup"),
     {
         "Abalone": (74.0, 73.6),
@@ -76,7 +71,7 @@ _NOISE = "Gaussian noise on inputs"
 
 #: Table 5: median test error of the last ten epochs on CIFAR-10 by weight decay.
 #: AC all classes, SC same class, RP random pairs, KNN nearest neighbours.
-TABLE_5: Final = _rows(
+TABLE_5: Final = _table(
     ("1e-4", "5e-4"),
     {
         ("ERM", ""): (5.53, 5.18),
@@ -116,18 +111,7 @@ _SET_NAMES = {
 
 
 def set_name(dataset: str) -> str:
-    """Return what Table 4 calls a data set.
-
-    Parameters
-    ----------
-    dataset : str
-        A set's name, in any case, with ``_`` or ``-``.
-
-    Returns
-    -------
-    str
-        The name in Table 4; for a set that is not in it a name that is not
-        in it either.
+    """Return what Table 4 calls a data set; other sets have names that are not in it.
 
     Examples
     --------
@@ -136,26 +120,3 @@ def set_name(dataset: str) -> str:
     """
     key = dataset.lower().replace("_", "-")
     return _SET_NAMES.get(key, key.capitalize())
-
-
-def as_frame(table: PaperTable) -> pd.DataFrame:
-    """Return one of the paper's tables as a data frame.
-
-    Parameters
-    ----------
-    table : mapping of row to mapping of column to float
-        `TABLE_2`, `TABLE_3`, `TABLE_4` or `TABLE_5`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Rows and columns as printed, percent; rows named by two words have two
-        levels.
-    """
-    rows = list(table)
-    index = (
-        pd.MultiIndex.from_tuples(rows)  # type: ignore[arg-type]
-        if all(isinstance(row, tuple) for row in rows)
-        else pd.Index(rows)
-    )
-    return pd.DataFrame(list(table.values()), index=index)

@@ -11,22 +11,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Quantity:
-    """How a recorded column is shown and judged.
+    """How a recorded column is shown and judged."""
 
-    Parameters
-    ----------
-    label : str
-        What a heading or an axis says, unit included.
-    scale : float, default=1.0
-        The recorded value times this is what is shown: 100 for percent.
-    decimals : int, default=3
-        Decimals shown.
-    higher_is_better : bool, default=False
-        Whether a larger value is the better one.
-    """
-
-    label: str
-    scale: float = 1.0
+    label: str  # what a heading or an axis says, unit included
+    scale: float = 1.0  # times this is what is shown: 100 for percent
     decimals: int = 3
     higher_is_better: bool = False
 
@@ -56,17 +44,8 @@ _QUANTITIES = {
 
 
 def quantity(name: str) -> Quantity:
-    """Return how the column `name` is shown and judged.
+    """Return how a column is shown and judged.
 
-    Parameters
-    ----------
-    name : str
-        A column of a results frame.
-
-    Returns
-    -------
-    Quantity
-        The registered one; for an unknown column one that shows the column's
-        name as it is and takes lower for better.
+    An unknown column is shown by its name as it is, and lower is taken for better.
     """
     return _QUANTITIES.get(name, Quantity(name.replace("_", " ")))

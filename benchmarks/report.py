@@ -47,19 +47,7 @@ code { font-size: .9em; }
 
 @dataclass(frozen=True, eq=False)
 class Section:
-    """One part of the report.
-
-    Parameters
-    ----------
-    title : str
-        Heading.
-    text : tuple of str, default=()
-        Paragraphs of plain text.
-    tables : tuple of Table, default=()
-        Tables, in order.
-    figures : mapping of str to Figure, default={}
-        Figures by caption, in order.
-    """
+    """One part of the report: paragraphs, tables, and figures by caption, in order."""
 
     title: str
     text: tuple[str, ...] = ()
@@ -76,21 +64,10 @@ def section(
     tables: Iterable[Callable[[], Table | list[Table]]],
     figures: Mapping[str, Callable[[], Figure]],
 ) -> Section:
-    """Make a section of those tables and figures that the results allow.
+    """Make a section, without a heading, of the tables and figures that can be made.
 
-    Parameters
-    ----------
-    text : sequence of str
-        Paragraphs.
-    tables : iterable of callable
-        Each makes a table or some, or raises a ValueError that says why it cannot.
-    figures : mapping of str to callable
-        Likewise, by caption.
-
-    Returns
-    -------
-    Section
-        Without a heading; it ends with a paragraph on what could not be made.
+    Each callable makes a table, some tables or a figure, or raises a ValueError that
+    says why it cannot; a paragraph at the end tells of those.
     """
     missing: list[str] = []
     made = [_made(table, missing) or [] for table in tables]
@@ -114,32 +91,19 @@ def _made(make: Callable[[], Part], missing: list[str]) -> Part | None:
 
 
 def write(title: str, sections: Sequence[Section], folder: Path) -> tuple[Path, Path]:
-    """Write the report.
+    """Write a report into a folder, and return the paths of its two files.
 
-    Parameters
-    ----------
-    title : str
-        Its title.
-    sections : sequence of Section
-        Its sections, in order.
-    folder : Path
-        Where to; made where it does not exist.
-
-    Returns
-    -------
-    page : Path
-        ``report.html``, one page with everything in it.
-    text : Path
-        ``report.md``, whose figures are files in ``figures`` beside it.
+    ``report.html`` is one page with everything in it; the figures of ``report.md`` are
+    files in ``figures`` beside it.
     """
     make_folder(folder / "figures")
     drawings = {
-        id(figure): _svg(figure)
+        _figure_name(each, caption): _svg(figure)
         for each in sections
-        for figure in each.figures.values()
+        for caption, figure in each.figures.items()
     }
     page, text = folder / "report.html", folder / "report.md"
-    for name, drawing in _figure_files(sections, drawings).items():
+    for name, drawing in drawings.items():
         write_whole(folder / name, drawing)
     write_whole(page, _page(title, sections, drawings))
     write_whole(text, _markdown(title, sections))
@@ -160,7 +124,7 @@ def _slug(title: str) -> str:
 
 
 def _page(
-    title: str, sections: Sequence[Section], drawings: Mapping[int, bytes]
+    title: str, sections: Sequence[Section], drawings: Mapping[str, bytes]
 ) -> str:
     contents = "\n".join(
         f'<li><a href="#{_slug(each.title)}">{html.escape(each.title)}</a></li>'
@@ -186,32 +150,22 @@ def _page(
 """
 
 
-def _html_section(each: Section, drawings: Mapping[int, bytes]) -> str:
+def _html_section(each: Section, drawings: Mapping[str, bytes]) -> str:
     parts = [f'<h2 id="{_slug(each.title)}">{html.escape(each.title)}</h2>']
     parts += [f"<p>{html.escape(paragraph)}</p>" for paragraph in each.text]
     parts += [
         f'<div class="wide names-{table.cells.index.nlevels}">\n{to_html(table)}</div>'
         for table in each.tables
     ]
-    for caption, figure in each.figures.items():
+    for caption in each.figures:
         # As an image, so that names within one drawing do not meet those of another.
-        data = base64.b64encode(drawings[id(figure)]).decode()
+        data = base64.b64encode(drawings[_figure_name(each, caption)]).decode()
         words = html.escape(caption)
         parts.append(
             f'<figure>\n<img alt="{words}" src="data:image/svg+xml;base64,{data}">\n'
             f"<figcaption>{words}</figcaption>\n</figure>"
         )
     return "\n".join(parts)
-
-
-def _figure_files(
-    sections: Sequence[Section], drawings: Mapping[int, bytes]
-) -> dict[str, bytes]:
-    return {
-        _figure_name(each, caption): drawings[id(figure)]
-        for each in sections
-        for caption, figure in each.figures.items()
-    }
 
 
 def _figure_name(section: Section, caption: str) -> str:

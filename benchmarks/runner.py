@@ -7,8 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
 import joblib
 
@@ -31,20 +30,12 @@ class WorkersLost(RuntimeError):  # noqa: N818 - says more than "...Error"
     """Worker processes cannot be had or died; the message is one sentence."""
 
 
-@dataclass(frozen=True)
-class Workers:
-    """Over what groups of jobs are spread.
+class Workers(NamedTuple):
+    """Over what groups of jobs are spread."""
 
-    Parameters
-    ----------
-    jobs : int, default=1
-        Processes of this machine, one thread each; 1 stays in this process, with all
-        threads.
-    dask : str or None, default=None
-        Address of a Dask scheduler whose workers share the store's folder.
-    """
-
+    #: Processes of this machine, one thread each; 1 is this one, with all threads.
     jobs: int = 1
+    #: Address of a Dask scheduler whose workers share the store's folder.
     dask: str | None = None
 
     def backend(self) -> AbstractContextManager[Any]:
@@ -60,67 +51,20 @@ class Workers:
         return int(joblib.cpu_count()) if alone else 1
 
 
-class Watcher(Protocol):
-    """Whoever is told how it goes."""
-
-    def settled(self, jobs: Sequence[Job], failed: int = 0) -> None:
-        """Learn that these jobs are done but for some that failed."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a group.
-
-    Parameters
-    ----------
-    settled : tuple of Job
-        Jobs that are done or have failed by now, whoever did them.
-    failed : int
-        How many of them failed.
-    no_data : Failure or None, default=None
-        Why the group's data set cannot be had, if it cannot.
-    """
-
-    settled: tuple[Job, ...]
-    failed: int
-    no_data: Failure | None = None
-
-    @classmethod
-    def of(
-        cls, group: tuple[Job, ...], store: Store, no_data: Failure | None = None
-    ) -> Outcome:
-        """Look up what became of a group."""
-        settled = tuple(filter(store.is_settled, group))
-        return cls(settled, sum(not store.is_done(job) for job in settled), no_data)
-
-
 def run(
-    jobs: Sequence[Job],
-    work: Work,
-    store: Store,
-    runtime: Runtime,
-    workers: Workers,
-    watcher: Watcher,
-) -> None:
+    jobs: Sequence[Job], work: Work, store: Store, runtime: Runtime, workers: Workers
+) -> Iterator[tuple[list[Job], int]]:
     """Do the jobs that are not done, those that failed before included.
 
-    Returns when every job is done or has failed, in this process or in another that
+    It ends when every job is done or has failed, in this process or in another that
     shares the store.
 
-    Parameters
-    ----------
-    jobs : sequence of Job
-        What is to be done.
-    work : Work
-        How.
-    store : Store
-        Where results and reasons of failures go.
-    runtime : Runtime
-        Device and cache.
-    workers : Workers
-        Over what to spread it.
-    watcher : Watcher
-        Is told of the jobs that are settled, those that were done before first.
+    Yields
+    ------
+    settled : list of Job
+        Jobs that are done or have failed by now, those that were done before first.
+    failed : int
+        How many of them failed.
 
     Raises
     ------
@@ -130,81 +74,64 @@ def run(
         If worker processes cannot be had or died.
     """
     store.forget_failures(jobs)
-    watcher.settled([job for job in jobs if store.is_done(job)])
+    yield [job for job in jobs if store.is_done(job)], 0
     waiting = [job for job in jobs if not store.is_done(job)]
     stack = GPU_GROUP if runtime.on_gpu else STACK * workers.threads
     size = stack * work.kinds
     with workers.backend():
         while waiting:
-            settled: set[Job] = set()
-            for outcome in _one_pass(waiting, size, work, store, runtime):
-                settled.update(outcome.settled)
-                watcher.settled(outcome.settled, outcome.failed)
-            waiting = [job for job in waiting if job not in settled]
+            left = dict.fromkeys(waiting)
+            for group in _one_pass(waiting, size, work, store, runtime):
+                settled = [job for job in group if store.is_settled(job)]
+                yield settled, sum(not store.is_done(job) for job in settled)
+                for job in settled:
+                    del left[job]
+            waiting = list(left)
             if waiting:  # other processes have claimed them
                 time.sleep(PATIENCE)
 
 
 def _one_pass(
     jobs: Sequence[Job], size: int, work: Work, store: Store, runtime: Runtime
-) -> Iterator[Outcome]:
+) -> Iterator[tuple[Job, ...]]:
     """Try every group once; a set that cannot be had is not asked for again."""
-    groups = in_groups(jobs, size)
+    untried = dict.fromkeys(in_groups(jobs, size))
     missing: dict[str, Failure] = {}
-    tried = set()
     tasks = (
         joblib.delayed(do_group)(group, size, work, store, runtime)
-        for group in groups
+        for group in list(untried)
         if group[0].dataset not in missing
     )
-    for group, outcome in joblib.Parallel(return_as="generator_unordered")(tasks):
-        tried.add(group)
-        if outcome.no_data:
-            missing[group[0].dataset] = outcome.no_data
-        yield outcome
-    for group in groups:
-        if group not in tried:
-            yield _give_up(group, store, missing[group[0].dataset])
+    for group, failure in joblib.Parallel(return_as="generator_unordered")(tasks):
+        del untried[group]
+        if failure is not None:
+            missing[group[0].dataset] = failure
+        yield group
+    for group in untried:
+        _give_up(group, store, missing[group[0].dataset])
+        yield group
 
 
 def do_group(
     group: tuple[Job, ...], size: int, work: Work, store: Store, runtime: Runtime
-) -> tuple[tuple[Job, ...], Outcome]:
+) -> tuple[tuple[Job, ...], Failure | None]:
     """Do what is open of a group and not claimed by another process.
 
-    Parameters
-    ----------
-    group : tuple of Job
-        Jobs on one data set.
-    size : int
-        Jobs that are done together, 0 for the whole group: a kill loses no more.
-    work : Work
-        How they are done.
-    store : Store
-        Where results and reasons of failures go.
-    runtime : Runtime
-        Device and cache.
-
-    Returns
-    -------
-    group : tuple of Job
-        As given.
-    outcome : Outcome
-        What became of it.
+    So many jobs (0 for the whole group) are done together: a kill loses no more. It
+    returns the group, and why its data set cannot be had, if it cannot.
     """
     no_data = None
     with store.claim({job.unit for job in group}) as mine:
         todo = [j for j in group if j.unit in mine and not store.is_settled(j)]
         step = size or max(1, len(todo))
-        parts = [todo[start : start + step] for start in range(0, len(todo), step)]
-        for part in parts:
-            for job, result in _safely(work, part, runtime):
+        for start in range(0, len(todo), step):
+            for job, result in _safely(work, todo[start : start + step], runtime):
                 if isinstance(result, Failure):
                     store.save_failure(job, result.reason, result.details)
                     no_data = result if result.no_data else no_data
                 else:
                     store.save(job, result)
-    return group, Outcome.of(group, store, no_data)
+    return group, no_data
 
 
 def _safely(
@@ -221,18 +148,16 @@ def _safely(
         yield from ((job, failure) for job in left)
 
 
-def _give_up(group: tuple[Job, ...], store: Store, failure: Failure) -> Outcome:
+def _give_up(group: tuple[Job, ...], store: Store, failure: Failure) -> None:
     """Record why the jobs of a group cannot be done."""
     with store.claim({job.unit for job in group}) as mine:
         for job in group:
             if job.unit in mine and not store.is_settled(job):
                 store.save_failure(job, failure.reason)
-    return Outcome.of(group, store)
 
 
 @contextmanager
 def _loky(n_jobs: int) -> Iterator[None]:
-    """Spread over processes of this machine."""
     try:
         with joblib.parallel_config(
             "loky",
@@ -251,7 +176,6 @@ def _loky(n_jobs: int) -> Iterator[None]:
 
 @contextmanager
 def _dask(address: str) -> Iterator[None]:
-    """Spread over the workers of a Dask cluster."""
     import distributed
 
     try:

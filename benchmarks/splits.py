@@ -13,7 +13,6 @@ from sklearn.model_selection import StratifiedKFold
 
 from benchmarks import datasets
 from benchmarks.datasets import Dataset
-from benchmarks.estimators import PROTOCOLS
 from benchmarks.jobs import Job
 
 
@@ -21,25 +20,19 @@ from benchmarks.jobs import Job
 class Split:
     """The training and the test rows of one fold, preprocessed.
 
-    Parameters
-    ----------
-    X_train, X_test : ndarray of shape (n, n_features)
-        float32 matrices; what they were made with was learnt from the training rows.
-    y_train, y_test : ndarray of shape (n,)
-        Labels.
-    facts : dict
-        What a result says of its data: ``n_train``, ``n_test``, ``n_classes``,
-        ``rare_classes`` (with fewer rows than there are folds) and ``n_duplicates``
-        (rows of the set that repeat another).
-    aside : dict of str to ndarray
-        What `prepare` of an experiment keeps for `measure`, such as the real labels.
+    Matrices have the shape (n, n_features); what they were made with was learnt from
+    the training rows.
     """
 
     X_train: NDArray[np.float32]
     y_train: NDArray[Any]
     X_test: NDArray[np.float32]
     y_test: NDArray[Any]
+    #: What a result says of its data: ``n_train``, ``n_test``, ``n_classes``,
+    #: ``rare_classes`` (with fewer rows than there are folds) and ``n_duplicates``
+    #: (rows of the set that repeat another).
     facts: dict[str, Any] = field(default_factory=dict)
+    #: What `prepare` of an experiment keeps for `measure`, such as the real labels.
     aside: dict[str, NDArray[Any]] = field(default_factory=dict)
 
     def with_labels(self, y_train: NDArray[Any], **aside: NDArray[Any]) -> Split:
@@ -48,22 +41,10 @@ class Split:
 
 
 def split(job: Job, root: str | None = None) -> Split:
-    """Make the split that a job is about.
+    """Make the split that a job is about, from the openml client's cache in `root`.
 
     Jobs on one fold get the same object, so that what is trained together shares its
     matrices.
-
-    Parameters
-    ----------
-    job : Job
-        The job.
-    root : str or None, default=None
-        Root of the openml client's cache.
-
-    Returns
-    -------
-    Split
-        The fold.
 
     Raises
     ------
@@ -72,12 +53,7 @@ def split(job: Job, root: str | None = None) -> Split:
     ValueError
         If it has no class with a row for each fold.
     """
-    return _split(job.dataset, job.protocol, job.folds, job.repeat, job.fold, root)
-
-
-def bytes_of(part: Split) -> int:
-    """Return the bytes that a split's matrices take."""
-    return int(part.X_train.nbytes + part.X_test.nbytes)
+    return _split(job.dataset, job.folds, job.repeat, job.fold, root)
 
 
 def forget() -> None:
@@ -97,12 +73,10 @@ def _dataset(name: str, root: str | None) -> Dataset:
 
 
 @cache
-def _split(
-    dataset: str, protocol: str, folds: int, repeat: int, fold: int, root: str | None
-) -> Split:
+def _split(dataset: str, folds: int, repeat: int, fold: int, root: str | None) -> Split:
     data = _dataset(dataset, root)
     train, test = _folds(data, folds, repeat)[fold]
-    preprocessing = PROTOCOLS[protocol].preprocessing()
+    preprocessing = datasets.preprocessing()
     return Split(
         preprocessing.fit_transform(data.X.iloc[train]),
         data.y[train],

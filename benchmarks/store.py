@@ -3,50 +3,46 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Final
 
 import filelock
 import pandas as pd
 
-from benchmarks.checked_json import Unusable, read_json, require, write_json
-from benchmarks.files import CannotWrite, make_folder
+from benchmarks.files import (
+    CannotWrite,
+    Unusable,
+    make_folder,
+    read_json,
+    require,
+    write_json,
+)
 from benchmarks.jobs import Job, Unit, job_from_dict
 
 Record = dict[str, Any]
 
 #: What the files of a job hold, by kind.
-_SHAPES: Final = MappingProxyType(
-    {
-        "done": {"job": dict, "records": list},
-        "failed": {"job": dict, "reason": str},
-    }
-)
+_SHAPES: Final[Mapping[str, Mapping[str, type]]] = {
+    "done": {"job": dict, "records": list},
+    "failed": {"job": dict, "reason": str},
+}
 
 #: What a note of a command holds.
-NOTE: Final = MappingProxyType(
-    {
-        "options": dict,
-        "command": str,
-        "jobs": int,
-        "device": str,
-        "date": str,
-        "system": str,
-        "processor": str,
-        "cores": int,
-        "python": str,
-        "versions": dict,
-    }
-)
-
+_NOTE: Final[Mapping[str, type]] = {
+    **dict.fromkeys(("command", "device", "date", "system", "processor"), str),
+    "options": dict,
+    "jobs": int,
+    "cores": int,
+    "python": str,
+    "versions": dict,
+}
 
 #: What is wrong with a file that is not there.
-ABSENT: Final = "it is absent"
+_ABSENT: Final = "it is absent"
 
 
 class StoreError(RuntimeError):
@@ -72,21 +68,25 @@ class Store:
 
     root: Path
 
-    # Jobs.
-
     def is_done(self, job: Job) -> bool:
         """Tell whether the job's result is there."""
-        return self._holds("done", job)
+        return _fault(self._path("done", job), "done", job) is None
 
     def is_settled(self, job: Job) -> bool:
         """Tell whether the job is done or has failed."""
-        return self.is_done(job) or self._holds("failed", job)
+        failed = self._path("failed", job)
+        return self.is_done(job) or _fault(failed, "failed", job) is None
 
     def failures(self, jobs: Iterable[Job]) -> dict[Job, str]:
         """Return why jobs failed, for those that did."""
-        failed = (job for job in jobs if not self.is_done(job))
-        reasons = ((job, _reason(self._path("failed", job), job)) for job in failed)
-        return {job: reason for job, reason in reasons if reason is not None}
+        reasons = {}
+        for job in jobs:
+            # What failed before may be done by now.
+            with suppress(Unusable):
+                if not self.is_done(job):
+                    content = _read_job(self._path("failed", job), "failed", job)
+                    reasons[job] = str(content["reason"])
+        return reasons
 
     def forget_failures(self, jobs: Iterable[Job]) -> None:
         """Let jobs that failed be tried again."""
@@ -101,13 +101,8 @@ class Store:
 
     def save_failure(self, job: Job, reason: str, details: str = "") -> None:
         """Write why the job could not be done."""
-        content = {
-            "job": asdict(job),
-            "reason": reason,
-            "details": details,
-            "time": time.time(),
-        }
-        _write(self._path("failed", job), content)
+        content = {"job": asdict(job), "reason": reason, "details": details}
+        _write(self._path("failed", job), content | {"time": time.time()})
 
     def frame(self, jobs: Iterable[Job]) -> pd.DataFrame:
         """Gather the results of those of the jobs that are done.
@@ -132,10 +127,8 @@ class Store:
         return [
             f"{path} is left out: {fault}; its job counts as open."
             for path, kind, job in files
-            if (fault := _fault(path, kind, job)) not in (None, ABSENT)
+            if (fault := _fault(path, kind, job)) not in (None, _ABSENT)
         ]
-
-    # What was asked for.
 
     def note(self, experiment: str, name: str, content: Record) -> None:
         """Write down what was asked for, under a name that nobody else uses."""
@@ -144,13 +137,6 @@ class Store:
     def notes(self, experiment: str) -> list[Path]:
         """List the files that say what was asked for so far; see `read_note`."""
         return sorted((self.root / experiment / "asked").glob("*.json"))
-
-    @property
-    def experiments(self) -> list[str]:
-        """Names of the experiments that have anything in the store."""
-        return sorted(path.name for path in self.root.glob("*/") if path.is_dir())
-
-    # Sharing.
 
     @contextmanager
     def claim(self, units: Iterable[Unit]) -> Iterator[set[Unit]]:
@@ -163,54 +149,33 @@ class Store:
         claimed : set of Unit
             What is this process's own until the context is left.
         """
-        locks: dict[Unit, filelock.FileLock] = {}
-        try:
+        mine = set()
+        with ExitStack() as locks:
             for unit in units:
                 path = self.root / unit.experiment / "claims" / f"{unit}.lock"
-                lock = _lock(path)
+                with _writing(path):
+                    lock = filelock.FileLock(path)
                 with suppress(filelock.Timeout):
-                    lock.acquire(blocking=False)
-                    locks[unit] = lock
-            yield set(locks)
-        finally:
-            for lock in locks.values():
-                lock.release()
-
-    # Files.
+                    locks.enter_context(lock.acquire(blocking=False))
+                    mine.add(unit)
+            yield mine
 
     def _path(self, kind: str, job: Job) -> Path:
         return self.root / job.experiment / kind / f"{job.key}.json"
 
-    def _holds(self, kind: str, job: Job) -> bool:
-        return _fault(self._path(kind, job), kind, job) is None
-
 
 def read_note(path: Path) -> Record:
-    """Read what was asked for.
+    """Read what was asked for, and by whom, or raise `benchmarks.files.Unusable`.
 
-    Parameters
-    ----------
-    path : Path
-        One of `Store.notes`.
-
-    Returns
-    -------
-    dict
-        What `NOTE` names, and ``seconds`` unless the command was interrupted.
-
-    Raises
-    ------
-    benchmarks.checked_json.Unusable
-        If the file holds something else.
+    It holds ``seconds`` unless the command was interrupted.
     """
-    note = read_json(path, NOTE)
+    note = read_json(path, _NOTE)
     require(note, dict.fromkeys({"seconds"} & set(note), float))
     require(note["versions"], dict.fromkeys(note["versions"], str))
     return note
 
 
 def _read_job(path: Path, kind: str, job: Job) -> Record:
-    """Read a file of a job."""
     content = read_json(path, _SHAPES[kind])
     for record in content.get("records", ()):
         require(record, {})
@@ -223,20 +188,12 @@ def _read_job(path: Path, kind: str, job: Job) -> Record:
     return content
 
 
-def _reason(path: Path, job: Job) -> str | None:
-    """Read why a job failed; None if it did not, by now."""
-    try:
-        return str(_read_job(path, "failed", job)["reason"])
-    except Unusable:
-        return None
-
-
 def _fault(path: Path, kind: str, job: Job) -> str | None:
     """Say what is wrong with the file of a job; None if nothing is."""
     try:
         state = path.stat()
     except OSError:
-        return ABSENT
+        return _ABSENT
     return _fault_in(path, kind, job, state.st_mtime_ns, state.st_size, state.st_ino)
 
 
@@ -252,25 +209,18 @@ def _fault_in(path: Path, kind: str, job: Job, *state: int) -> str | None:
 def _write(path: Path, content: Record) -> None:
     # Only the process that has claimed the job writes it, so the temporary name need
     # not be unique, and one left by a killed process is overwritten.
-    try:
-        make_folder(path.parent)
+    with _writing(path):
         write_json(path, content, beside=f"{path.stem}.tmp")
-    except CannotWrite as error:
-        raise _unwritable(error) from error
 
 
-def _lock(path: Path) -> filelock.FileLock:
-    """Make a lock, and the folder of its file."""
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Make the folder of a file, and say what to do where it cannot be written."""
     try:
         make_folder(path.parent)
+        yield
     except CannotWrite as error:
-        raise _unwritable(error) from error
-    return filelock.FileLock(path)
-
-
-def _unwritable(error: Exception) -> StoreError:
-    words = str(error).rstrip(".")
-    return StoreError(
-        f"the store cannot be used: {words}; free some space, or name another folder "
-        "with --store."
-    )
+        raise StoreError(
+            f"the store cannot be used: {str(error).rstrip('.')}; free some space, or "
+            "name another folder with --store."
+        ) from error

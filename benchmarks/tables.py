@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.paper import PaperTable, as_frame, set_name
+from benchmarks.paper import set_name
 from benchmarks.quantities import Quantity, quantity
 from benchmarks.stats import mean_over_sets, summary
 
@@ -35,7 +35,7 @@ class Table:
         The text of every cell. The levels of the index become the first
         columns, under their names.
     best : pandas.DataFrame of bool
-        The cells to stress, in the shape of `cells`.
+        The cells to stress, in the shape of `cells`; ``cells.isna()`` stresses none.
     """
 
     title: str
@@ -44,31 +44,18 @@ class Table:
 
 
 def error_table(
-    frame: pd.DataFrame, paper: PaperTable | None = None, metric: str = "error"
+    frame: pd.DataFrame, paper: pd.DataFrame | None = None, metric: str = "error"
 ) -> Table:
     """Set by set, the mean of a metric under each method, with its standard error.
 
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        The long frame (see `benchmarks.stats`).
-    paper : mapping of row to mapping of column to float, default=None
-        The paper's figures by the set's name, `benchmarks.paper.TABLE_4`.
-    metric : str, default="error"
-        Column to show.
-
-    Returns
-    -------
-    Table
-        One row per set, one column per method, then one per column of `paper`.
-        The best mean of a row is stressed, with those that read the same; where
-        all do, none is.
+    The paper's figures by the set's name, if given, stand on the right. The best mean
+    of a row is stressed, with those that read the same; where all do, none is.
     """
     means = summary(frame, metric)
     figures = None
     if paper is not None:
         sets = means["dataset"].drop_duplicates()
-        figures = as_frame(paper).reindex([set_name(str(name)) for name in sets])
+        figures = paper.reindex([set_name(str(name)) for name in sets])
         figures.index = pd.Index(sets, name="dataset")
     return grid_table(means, ["dataset"], ["method"], metric, paper=figures)
 
@@ -83,7 +70,7 @@ def grid_table(
     title: str | None = None,
     best: str | None = "row",
 ) -> Table:
-    """Spread the means of one metric over rows and columns.
+    """Spread the means of one metric over rows and columns, with standard errors.
 
     Parameters
     ----------
@@ -99,16 +86,10 @@ def grid_table(
         Title; by default the metric's label.
     best : {"row", "column", None}, default="row"
         Along what the best mean is stressed.
-
-    Returns
-    -------
-    Table
-        Cells read "mean ± standard error".
     """
     shown = quantity(metric)
     grid = means.set_index([*rows, *columns])
-    texts = _texts(grid["mean"], grid["se"], shown)
-    cells = _spread(texts, columns, NOTHING)
+    cells = _spread(_texts(grid, shown), columns, NOTHING)
     mask = _best(_spread(grid["mean"], columns, np.nan), shown, best)
     return _beside(Table(title or _title(shown.label), cells, mask), paper)
 
@@ -122,7 +103,7 @@ def metrics_table(
     paper: pd.DataFrame | None = None,
     title: str = "",
 ) -> Table:
-    """Show several metrics side by side.
+    """Show several metrics side by side, headed by their labels; none is stressed.
 
     Parameters
     ----------
@@ -138,35 +119,22 @@ def metrics_table(
         Figures to set beside, as they are to be read, by the same rows.
     title : str, default=""
         Title of the table.
-
-    Returns
-    -------
-    Table
-        One column per metric, headed by its label; nothing is stressed.
     """
     describe = mean_over_sets if over_sets else summary
     columns = {}
     for metric in metrics:
         shown = quantity(metric)
         means = describe(frame, metric, rows).set_index(list(rows))
-        columns[shown.label] = _texts(means["mean"], means["se"], shown)
+        columns[shown.label] = _texts(means, shown)
     cells = _titled(pd.DataFrame(columns))
-    return _beside(Table(title, cells, _nothing_like(cells)), paper)
+    return _beside(Table(title, cells, cells.isna()), paper)
 
 
 def seconds_table(frame: pd.DataFrame) -> Table:
-    """Show how long each method takes to fit and to predict.
+    """Show how long each method takes to fit and to predict, one estimator at a time.
 
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        The long frame, of jobs whose estimators were fitted one at a time.
-
-    Returns
-    -------
-    Table
-        One row per method: medians over folds, then over sets, since some sets are far
-        larger than others.
+    It shows medians over folds, then over sets, since some sets are far larger than
+    others.
     """
     columns = ["fit_seconds", "predict_seconds"]
     by_set = frame.groupby(["method", "dataset"], sort=False)[columns].median()
@@ -177,16 +145,8 @@ def seconds_table(frame: pd.DataFrame) -> Table:
 def comparison_table(comparison: pd.DataFrame) -> Table:
     """Set by set, each method's difference from the baseline and its p value.
 
-    Parameters
-    ----------
-    comparison : pandas.DataFrame
-        What `benchmarks.stats.compare_to_baseline` returned.
-
-    Returns
-    -------
-    Table
-        Cells read "difference (p)" with p after Holm's correction; the
-        significant wins are stressed.
+    It shows what `benchmarks.stats.compare_to_baseline` returned, p after Holm's
+    correction; the significant wins are stressed.
     """
     metric, baseline = comparison[["metric", "baseline"]].iloc[0]
     shown = quantity(metric)
@@ -206,46 +166,19 @@ def comparison_table(comparison: pd.DataFrame) -> Table:
     )
 
 
-def paper_table(table: PaperTable, title: str, rows: Sequence[str]) -> Table:
-    """Show one of the paper's own tables.
-
-    Parameters
-    ----------
-    table : mapping of row to mapping of column to float
-        `benchmarks.paper.TABLE_2` and so on.
-    title : str
-        Title of the table.
-    rows : sequence of str
-        A heading for each level of the rows' names.
-
-    Returns
-    -------
-    Table
-        The figures as the paper prints them; nothing is stressed.
-    """
-    cells = as_frame(table).map(str)
+def paper_table(table: pd.DataFrame, title: str, rows: Sequence[str]) -> Table:
+    """Show one of the paper's own tables as printed, with headings of its rows."""
+    cells = table.map(str)
     cells.index = cells.index.set_names(list(rows))
     cells.columns = cells.columns.map(lambda name: quantity(name).label)
-    return Table(title, cells, _nothing_like(cells))
+    return Table(title, cells, cells.isna())
 
 
 def plain_table(frame: pd.DataFrame, title: str, decimals: int = 3) -> Table:
-    """Show a data frame as it is, its index left out.
+    """Show a data frame as it is, its first column as the rows' names.
 
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        Any frame, such as `benchmarks.stats.win_tie_loss` returned.
-    title : str
-        Title of the table.
-    decimals : int, default=3
-        Decimals of the numbers that are not whole; columns named ``p`` or
-        ``p_...`` read as p values.
-
-    Returns
-    -------
-    Table
-        Its cells, the first column as the rows' names.
+    The decimals are those of numbers that are not whole; columns named ``p`` or
+    ``p_...`` read as p values.
     """
     texts = pd.DataFrame(
         {
@@ -254,22 +187,11 @@ def plain_table(frame: pd.DataFrame, title: str, decimals: int = 3) -> Table:
         }
     )
     cells = texts.set_index(texts.columns[0])
-    return Table(title, cells, _nothing_like(cells))
+    return Table(title, cells, cells.isna())
 
 
 def to_markdown(table: Table) -> str:
-    """Write a table as Markdown.
-
-    Parameters
-    ----------
-    table : Table
-        The table; its stressed cells become bold.
-
-    Returns
-    -------
-    str
-        The title as a bold line, where there is one, and a pipe table.
-    """
+    """Write a table as Markdown: a bold title, if any, and a pipe table."""
     headings, rows = _written(table, stress="**{}**", escape=_in_cell)
     lines = [headings, ["---"] * table.cells.index.nlevels]
     lines[1] += ["---:"] * table.cells.shape[1]
@@ -279,19 +201,7 @@ def to_markdown(table: Table) -> str:
 
 
 def to_html(table: Table) -> str:
-    """Write a table as HTML.
-
-    Parameters
-    ----------
-    table : Table
-        The table; its stressed cells become ``<strong>``.
-
-    Returns
-    -------
-    str
-        One ``<table>`` element with a caption, where there is a title, without
-        any style of its own.
-    """
+    """Write a table as HTML: a ``<table>`` without style, its title as a caption."""
     headings, rows = _written(table, stress="<strong>{}</strong>", escape=html.escape)
     n_names = table.cells.index.nlevels
     lines = ["<table>"]
@@ -350,7 +260,6 @@ def _title(name: str) -> str:
 
 
 def _titled(cells: pd.DataFrame) -> pd.DataFrame:
-    """Turn the names of the index levels into headings."""
     return cells.rename_axis(index=[_title(str(name)) for name in cells.index.names])
 
 
@@ -362,44 +271,26 @@ def _spread(values: pd.Series[Any], columns: Sequence[str], fill: Any) -> pd.Dat
     return _titled(spread.where(spread.notna(), fill))
 
 
-def _texts(
-    means: pd.Series[float], errors: pd.Series[float], shown: Quantity
-) -> pd.Series[str]:
+def _texts(means: pd.DataFrame, shown: Quantity) -> pd.Series[str]:
     """Write every mean with its standard error, where there is one."""
-    return pd.Series(
-        [
-            _measured(mean, error, shown)
-            for mean, error in zip(means, errors, strict=True)
-        ],
-        index=means.index,
+    mean, error = (
+        (means[name] * shown.scale).map(f"{{:.{shown.decimals}f}}".format)
+        for name in ("mean", "se")
     )
-
-
-def _measured(mean: float, error: float, shown: Quantity) -> str:
-    """Write one mean with its standard error in the quantity's unit."""
-    if np.isnan(mean):
-        return NOTHING
-    text = f"{shown.scale * mean:.{shown.decimals}f}"
-    if np.isnan(error):
-        return text
-    return f"{text} ± {shown.scale * error:.{shown.decimals}f}"
+    texts = mean.where(means["se"].isna(), mean + " ± " + error)
+    return texts.where(means["mean"].notna(), NOTHING)
 
 
 def _best(values: pd.DataFrame, shown: Quantity, along: str | None) -> pd.DataFrame:
     """Mark the best of each row or column, unless all of it reads the same."""
     if along is None:
-        return _nothing_like(values)
+        return pd.DataFrame(data=False, index=values.index, columns=values.columns)
     if along == "column":
         return _best(values.T, shown, "row").T
     rounded = (values.astype(float) * shown.scale).round(shown.decimals)
     best = rounded.max(axis=1) if shown.higher_is_better else rounded.min(axis=1)
     marks = rounded.eq(best, axis=0)
     return marks.mask(marks.all(axis=1), other=False)
-
-
-def _nothing_like(cells: pd.DataFrame) -> pd.DataFrame:
-    """Mark no cell."""
-    return pd.DataFrame(data=False, index=cells.index, columns=cells.columns)
 
 
 def _beside(table: Table, paper: pd.DataFrame | None) -> Table:
@@ -409,11 +300,10 @@ def _beside(table: Table, paper: pd.DataFrame | None) -> Table:
     figures = paper.reindex(table.cells.index)
     figures = figures.map(lambda value: NOTHING if pd.isna(value) else str(value))
     figures = figures.add_prefix("paper: ").set_axis(table.cells.index)
-    marks = _nothing_like(figures)
     return Table(
         table.title,
         pd.concat([table.cells, figures], axis=1),
-        pd.concat([table.best, marks], axis=1),
+        pd.concat([table.best, figures.isna()], axis=1),
     )
 
 
@@ -423,7 +313,6 @@ def _p_value(p: float) -> str:
 
 
 def _plain(name: str, value: object, decimals: int) -> str:
-    """Write one cell of a plain table."""
     if not isinstance(value, float):
         return str(value)
     if np.isnan(value):

@@ -6,11 +6,10 @@ import importlib
 import itertools
 import time
 import traceback
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -18,8 +17,8 @@ import torch
 from benchmarks import splits
 from benchmarks.datasets import DatasetUnavailable
 from benchmarks.estimators import build, trains_together
-from benchmarks.jobs import Job, Unit
-from benchmarks.measures import Fitted, scores
+from benchmarks.jobs import Job, by_unit
+from benchmarks.scores import Fitted, scores
 from benchmarks.splits import Split
 from benchmarks.store import Record
 from sk_mixup import fit_many
@@ -28,20 +27,11 @@ from sk_mixup import fit_many
 MAX_BYTES = 1_000_000_000
 
 
-@dataclass(frozen=True)
-class Runtime:
-    """Where jobs are done; none of it changes what comes out but for rounding.
+class Runtime(NamedTuple):
+    """Where jobs are done; none of it changes what comes out but for rounding."""
 
-    Parameters
-    ----------
-    device : str, default="cpu"
-        Device of the networks: "cpu", "cuda", "auto".
-    cache : str or None, default=None
-        Root of the openml client's cache.
-    """
-
-    device: str = "cpu"
-    cache: str | None = None
+    device: str = "cpu"  # of the networks: "cpu", "cuda", "auto"
+    cache: str | None = None  # root of the openml client's cache
 
     @property
     def on_gpu(self) -> bool:
@@ -51,23 +41,12 @@ class Runtime:
         )
 
 
-@dataclass(frozen=True)
-class Failure:
-    """Why a job could not be done.
-
-    Parameters
-    ----------
-    reason : str
-        One line.
-    details : str, default=""
-        The traceback.
-    no_data : bool, default=False
-        Whether the data set cannot be had, so that no job on it can be done.
-    """
+class Failure(NamedTuple):
+    """Why a job could not be done, in one line, with the traceback."""
 
     reason: str
     details: str = ""
-    no_data: bool = False
+    no_data: bool = False  # the set cannot be had, so that no job on it can be done
 
     @classmethod
     def of(cls, error: BaseException) -> Failure:
@@ -83,30 +62,13 @@ class Failure:
 Result = list[Record] | Failure
 
 
-class Work(Protocol):
-    """The way in which an experiment's jobs are done.
+@dataclass(frozen=True)
+class Alone:
+    """Do every job by itself, by a function from job and runtime to records.
 
     ``kinds`` is the number of methods whose networks cannot stack with each other's:
     that many times more jobs are done together, so that folds fill the stacks. Where
     nothing trains side by side it is 0, and folds are done one at a time.
-    """
-
-    @property
-    def kinds(self) -> int:
-        """How many kinds of networks there are."""
-
-    def do(self, jobs: Sequence[Job], runtime: Runtime) -> Iterator[tuple[Job, Result]]:
-        """Do jobs that go together, and give each one's records or its failure."""
-
-
-@dataclass(frozen=True)
-class Alone:
-    """Do every job by itself.
-
-    Parameters
-    ----------
-    function : callable
-        From a job and the runtime to the job's records.
     """
 
     function: Callable[[Job, Runtime], list[Record]]
@@ -116,16 +78,6 @@ class Alone:
         """Do one job after the other."""
         for job in jobs:
             yield job, _attempt(self.function, job, runtime)
-
-
-def unchanged(job: Job, split: Split) -> Split:
-    """Train on the split as it is."""
-    return split
-
-
-def nothing_else(job: Job) -> tuple[Job, ...]:
-    """Need no other model."""
-    return ()
 
 
 def scored(job: Job, models: Sequence[Fitted], split: Split) -> list[Record]:
@@ -145,9 +97,10 @@ class Training:
     measure : callable, default=scored
         From a job, its fitted models and its split to the job's records. The first
         model is the job's own, the others are those that `beside` asked for.
-    prepare : callable, default=unchanged
-        From a job and the fold to what the job is trained on and measured with.
-    beside : callable, default=nothing_else
+    prepare : callable or None, default=None
+        From a job and the fold to what the job is trained on and measured with; by
+        default the fold as it is.
+    beside : callable or None, default=None
         From a job to jobs on the same fold whose models measuring needs. Those that
         several networks trained side by side share are trained once.
     kinds : int, default=1
@@ -156,8 +109,8 @@ class Training:
     """
 
     measure: Callable[[Job, Sequence[Fitted], Split], list[Record]] = scored
-    prepare: Callable[[Job, Split], Split] = unchanged
-    beside: Callable[[Job], tuple[Job, ...]] = nothing_else
+    prepare: Callable[[Job, Split], Split] | None = None
+    beside: Callable[[Job], tuple[Job, ...]] | None = None
     kinds: int = 1
 
     def do(self, jobs: Sequence[Job], runtime: Runtime) -> Iterator[tuple[Job, Result]]:
@@ -177,12 +130,13 @@ class Training:
     def _train_and_measure(
         self, jobs: Sequence[Job], runtime: Runtime
     ) -> Iterator[tuple[Job, Result]]:
-        needed = {job: (job, *self.beside(job)) for job in jobs}
-        everything = dict.fromkeys(itertools.chain.from_iterable(needed.values()))
-        parts = {
-            job: self.prepare(job, splits.split(job, runtime.cache))
-            for job in everything
+        needed = {
+            job: (job, *(self.beside(job) if self.beside else ())) for job in jobs
         }
+        parts = {}
+        for job in itertools.chain.from_iterable(needed.values()):
+            split = splits.split(job, runtime.cache)
+            parts[job] = self.prepare(job, split) if self.prepare else split
         fitted = fit(parts, runtime.device, together=self.kinds > 0)
         for job in jobs:
             models = [fitted[other] for other in needed[job]]
@@ -193,31 +147,23 @@ class Training:
     def _measure(
         self, job: Job, models: Sequence[Fitted | Exception], split: Split
     ) -> list[Record]:
-        good = [model for model in models if isinstance(model, Fitted)]
         for model in models:
             if isinstance(model, Exception):
                 raise model
+        good = [model for model in models if isinstance(model, Fitted)]
         return self.measure(job, good, split)
+
+
+#: The way in which an experiment's jobs are done.
+Work = Alone | Training
 
 
 def fit(
     parts: Mapping[Job, Split], device: str = "cpu", *, together: bool = True
 ) -> dict[Job, Fitted | Exception]:
-    """Fit the estimators of jobs on their training rows.
+    """Fit the estimators of jobs on their training rows, or say why one cannot be.
 
-    Parameters
-    ----------
-    parts : mapping of Job to Split
-        What each job is trained on.
-    device : str, default="cpu"
-        Device of the networks.
-    together : bool, default=True
-        Whether to train the networks of this package side by side.
-
-    Returns
-    -------
-    dict of Job to Fitted or Exception
-        In the order of the jobs; why, where one could not be fitted.
+    Networks of this package train on the device, side by side where `together`.
     """
     # torch imports this when the first optimiser is made; it is no part of a fit.
     importlib.import_module("torch._dynamo")
@@ -228,14 +174,14 @@ def fit(
     for job, part in parts.items():
         if job not in stacked:
             fitted[job] = _fit_alone(job, part, device)
-    return {job: fitted[job] for job in parts}
+    return fitted
 
 
 def _fit_together(
     parts: Mapping[Job, Split], device: str
 ) -> dict[Job, Fitted | Exception]:
     estimators = [build(job, device) for job in parts]
-    shares = np.array([each.n_estimators * each.max_epochs for each in estimators])
+    epochs = np.array([each.n_estimators * each.max_epochs for each in estimators])
     start = time.perf_counter()
     models = fit_many(
         estimators,
@@ -243,7 +189,7 @@ def _fit_together(
         [part.y_train for part in parts.values()],
         on_error="return",
     )
-    seconds = (time.perf_counter() - start) * shares / max(1, shares.sum())
+    seconds = (time.perf_counter() - start) * epochs / max(1, epochs.sum())
     return {
         job: model if isinstance(model, Exception) else Fitted(model, float(took))
         for job, model, took in zip(parts, models, seconds, strict=True)
@@ -261,12 +207,10 @@ def _fit_alone(job: Job, part: Split, device: str) -> Fitted | Exception:
 
 def _within_memory(jobs: Sequence[Job], cache: str | None) -> Iterator[list[Job]]:
     """Cut a group into folds whose matrices can be held together."""
-    units: dict[Unit, list[Job]] = defaultdict(list)
-    for job in jobs:
-        units[job.unit].append(job)
-    size = splits.bytes_of(splits.split(jobs[0], cache))
+    first = splits.split(jobs[0], cache)
+    size = first.X_train.nbytes + first.X_test.nbytes
     at_once = max(1, MAX_BYTES // max(1, size))
-    folds = iter(units.values())
+    folds = iter(by_unit(jobs).values())
     while part := list(itertools.islice(folds, at_once)):
         yield list(itertools.chain.from_iterable(part))
 

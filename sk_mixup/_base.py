@@ -23,8 +23,8 @@ from sk_mixup._data.tables import Table, numpy_dtype
 from sk_mixup._networks.ensemble import Ensemble, Scaling
 from sk_mixup._networks.torch_modes import memory_errors, own_modes, resolve_device
 from sk_mixup._networks.torch_threads import one_thread
-from sk_mixup._prepare import prepare_task
 from sk_mixup._sklearn import Interval, RealNotInt, StrOptions
+from sk_mixup._training.member_weights import weights_by_loss
 from sk_mixup._training.net import LR_SCHEDULES, MixupNet
 from sk_mixup._training.optimizers import OPTIMIZERS
 from sk_mixup._training.parameter_checks import (
@@ -35,12 +35,14 @@ from sk_mixup._training.parameter_checks import (
     check_codes,
     check_parameters,
 )
+from sk_mixup._training.prepare import prepare_task
 from sk_mixup._training.reading import Reader
 from sk_mixup._training.settings import Settings
 from sk_mixup._training.stacks import train
 from sk_mixup._training.target_spec import TargetSpec
 from sk_mixup._training.task import Start, Task
 from sk_mixup._training.transaction import all_or_nothing, enough_memory
+from sk_mixup.encodings import Encoding
 from sk_mixup.vicinity import Pairing
 
 FEWER_ROWS = "give fewer rows at once"
@@ -55,7 +57,8 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "alpha": [Interval(Real, 0, None, closed="both")],
+        "alpha": [Interval(Real, 0, None, closed="both"), "array-like"],
+        "encoding": [str, Encoding, "array-like"],
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
         "n_mixed": [Interval(Integral, 2, MOST_MIXED, closed="both")],
         "pairing": [object],  # checked with the names that there are
@@ -102,6 +105,7 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, LARGEST_SIZE, closed="both")],
         "n_estimators": [Interval(Integral, 1, MOST_NETWORKS, closed="both")],
+        "member_weights": [StrOptions({"validation", "uniform"})],
         "device": [str],
         "callbacks": [list, tuple, None],
         "net_params": [dict, None],
@@ -121,6 +125,8 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         "lr": 1e-3,
         "lr_schedule": "constant",
         "max_epochs": 10,
+        "member_weights": "uniform",
+        "encoding": "standardized",
         "mix_layer": "input",
         "n_estimators": 1,
         "n_mixed": 2,
@@ -280,7 +286,7 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         if start.net is not None:
             self._check_features(X)
             table = reader.known(X, self._schema, device, memo)
-            self._check_shape(table.shape[1:], start.net.module_.width)
+            self._check_shape(table.shape[1:], start.net.module_.inputs_shape)
             return table
         rules, warns = self._settings.categories, bool(self.standardize)
         self._schema, table = reader.learn(X, sample_weight, rules, device, memo, warns)
@@ -317,9 +323,18 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
                 "values in X or y."
             )
         net.module_.eval()
+        if self.member_weights == "uniform":
+            net.module_.member_weights = None
         self.net_ = net
         self._fitted = task.fitted
         self.n_iter_ = len(net.latest_epochs())
+
+    def _weigh_members(self, net: MixupNet, task: Task) -> None:
+        """Weigh the members by their validation rows, if there are any."""
+        if self.member_weights == "validation" and task.runs[0].validation is not None:
+            net.module_.member_weights = weights_by_loss(
+                net.module_, net.criterion_, task.runs
+            )
 
     # Read off the net when asked for: there may be as many epochs as calls.
 
@@ -339,6 +354,14 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         """Return minus the loss on validation rows, of each epoch that has any."""
         losses = self.net_.valid_losses_
         return -np.array(losses) if losses else None
+
+    @property
+    def member_weights_(self) -> NDArray[np.float64]:
+        """Return the weight of each member in predictions."""
+        network = self.net_.module_
+        alike = np.full(network.runs, 1 / network.runs)
+        given = network.member_weights
+        return alike if given is None else np.array(given)
 
     # Prediction.
 

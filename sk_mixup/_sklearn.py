@@ -8,11 +8,12 @@ scikit-learn's searches, and joblib's way to hand tasks to a backend (``submit``
 """
 
 # joblib exports these as names of joblib.parallel, without documentation: the class of
-# backends, the way of a backend to leave a call to another one, joblib's own threads to
-# leave it to, and the backend in use.
+# backends, the way of a backend to leave a call to another one, two others to leave it
+# to, and the backend in use.
 from joblib.parallel import (
     FallbackToBackend,
     ParallelBackendBase,
+    SequentialBackend,
     ThreadingBackend,
     get_active_backend,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "Interval",
     "ParallelBackendBase",
     "RealNotInt",
+    "SequentialBackend",
     "StrOptions",
     "ThreadingBackend",
     "_check_sample_weight",

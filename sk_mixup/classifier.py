@@ -32,6 +32,7 @@ from sk_mixup._training.net import MixupNet
 from sk_mixup._training.target_spec import TargetSpec
 from sk_mixup._training.task import Start, Task
 from sk_mixup._training.temperature import fitted_temperature
+from sk_mixup.encodings import Encoding
 from sk_mixup.vicinity import (
     Neighbors,
     Pairing,
@@ -52,13 +53,13 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
 
     Parameters
     ----------
-    alpha : float, default=0.4
+    alpha : float or sequence of float, default=(0.2, 0.4, 0.0, 1.0)
         Concentration of the Beta distribution of the mixing weights. The larger
         ``alpha``, the stronger the regularisation: 0 is training without mixing
         (empirical risk minimisation), 1 draws weights uniformly between 0 and 1,
-        ``numpy.inf`` averages the rows. On ImageNet the paper found gains for 0.1 to
-        0.4 (arXiv 1710.09412, section 3.1); 0.4 and 1 did not differ beyond chance on
-        the 22 tables of ``docs/results/defaults.md``.
+        ``numpy.inf`` averages the rows. With a sequence the members of the ensemble
+        take turns: no one alpha is best on all tables. On ImageNet the paper found
+        gains for 0.1 to 0.4 (arXiv 1710.09412, section 3.1).
 
     pairing : {"random", "same_class", "neighbors", "same_class_neighbors"} or \
             Pairing, default="random"
@@ -167,6 +168,17 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         that bound, if they make up at most 4 % of the rows (20 % if all are one value,
         such as a code for missing values).
 
+    encoding : {"standardized", "bins", "target_bins"}, Encoding or sequence of those, \
+            default=("bins", "standardized")
+        What a network sees of the numeric features. "standardized": their standardised
+        values. "bins": beside them eight piecewise-linear units for each feature with
+        more than two values, which rise from 0 to 1 between quantiles (arXiv
+        2203.05556, section 3.2), so that steps are learnt easily. "target_bins": the
+        same between the leaves of a small tree. Or an object of
+        :mod:`sk_mixup.encodings`. With a sequence the members take turns. Rows are
+        encoded before they are mixed; "standardized" is the mixing of the paper. Tables
+        of more than 300 features, sparse ones and those for a ``module`` have no bins.
+
     clip : float or None, default=3.0
         Smooth bound on standardised features, in standard deviations: z becomes
         ``z / sqrt(1 + (z / clip)^2)``, within (-clip, clip), which limits the effect of
@@ -232,6 +244,12 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         are averaged. Four networks instead of one lowered the mean error on the 22
         tables from 15.4 to 14.8 %.
 
+    member_weights : {"validation", "uniform"}, default="validation"
+        Weights of the networks in the average. "uniform": all alike. "validation":
+        proportional to ``exp(-0.05 * n * loss)``, where ``loss`` is a network's mean
+        loss on its n validation rows; all alike if no rows are held out, and after
+        ``partial_fit`` as before.
+
     temperature : float or "auto", default="auto"
         Softmax temperature, from 1e-6 to 1e6: logits are divided by it at prediction.
         Mixup makes networks underconfident, overfitting makes them overconfident.
@@ -291,6 +309,9 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
 
     net_ : MixupNet
         Trained skorch net; its ``module_`` holds all ``n_estimators`` networks.
+
+    member_weights_ : ndarray of shape (n_estimators,)
+        Weights of the networks in predictions, of sum 1.
 
     n_iter_ : int
         Number of epochs in the last call of ``fit`` or ``partial_fit``.
@@ -363,7 +384,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
 
     def __init__(
         self,
-        alpha: float = 0.4,
+        alpha: float | Sequence[float] = (0.2, 0.4, 0.0, 1.0),
         *,
         pairing: str | Pairing = "random",
         n_neighbors: int = 200,
@@ -384,6 +405,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         max_categories: int = 255,
         min_frequency: float = 2,
         standardize: bool = True,
+        encoding: str | Encoding | Sequence[str | Encoding] = ("bins", "standardized"),
         clip: float | None = 3.0,
         optimizer: str | type[torch.optim.Optimizer] = "adam",
         optimizer_params: dict[str, Any] | None = None,
@@ -397,6 +419,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 20,
         n_estimators: int = 8,
+        member_weights: Literal["validation", "uniform"] = "validation",
         temperature: float | Literal["auto"] = "auto",
         class_weight: dict[Any, float] | str | None = None,
         device: str = "cpu",
@@ -426,6 +449,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         self.max_categories = max_categories
         self.min_frequency = min_frequency
         self.standardize = standardize
+        self.encoding = encoding
         self.clip = clip
         self.optimizer = optimizer
         self.optimizer_params = optimizer_params
@@ -439,6 +463,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.n_estimators = n_estimators
+        self.member_weights = member_weights
         self.temperature = temperature
         self.class_weight = class_weight
         self.device = device
@@ -615,6 +640,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         else:  # an epoch of `partial_fit` holds no rows out
             self.temperature_ = getattr(self, "temperature_", 1.0)
         net.module_.temperature = self.temperature_
+        self._weigh_members(net, task)
 
     @property
     def _multilabel(self) -> bool:

@@ -24,9 +24,11 @@ from sk_mixup._data.statistics import target_moments
 from sk_mixup._data.targets import RealTargets, Weights
 from sk_mixup._networks.losses import AbsoluteError, HuberLoss, Loss, SquaredError
 from sk_mixup._sklearn import Interval, StrOptions, _check_y
+from sk_mixup._training.net import MixupNet
 from sk_mixup._training.parameter_checks import LARGEST_NUMBER
 from sk_mixup._training.target_spec import TargetSpec
-from sk_mixup._training.task import Start
+from sk_mixup._training.task import Start, Task
+from sk_mixup.encodings import Encoding
 from sk_mixup.vicinity import Neighbors, Pairing, RandomPairs, Similar
 
 LOSSES: dict[str, type[Loss]] = {
@@ -48,13 +50,13 @@ class MixupRegressor(RegressorMixin, BaseMixup):
 
     Parameters
     ----------
-    alpha : float, default=0.4
+    alpha : float or sequence of float, default=0.4
         Concentration of the Beta distribution of the mixing weights. The larger
         ``alpha``, the stronger the regularisation: 0 is training without mixing
         (empirical risk minimisation), 1 draws weights uniformly between 0 and 1,
-        ``numpy.inf`` averages the rows. On ImageNet the paper found gains for 0.1 to
-        0.4 (arXiv 1710.09412, section 3.1); 0.4 and 1 did not differ beyond chance on
-        the 22 tables of ``docs/results/defaults.md``.
+        ``numpy.inf`` averages the rows. With a sequence the members of the ensemble
+        take turns: no one alpha is best on all tables. On ImageNet the paper found
+        gains for 0.1 to 0.4 (arXiv 1710.09412, section 3.1).
 
     loss : {"squared_error", "absolute_error", "huber"}, default="squared_error"
         Training loss, on standardised targets. The Huber loss is quadratic up to one
@@ -163,6 +165,17 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         that bound, if they make up at most 4 % of the rows (20 % if all are one value,
         such as a code for missing values).
 
+    encoding : {"standardized", "bins", "target_bins"}, Encoding or sequence of those, \
+            default=("bins", "standardized")
+        What a network sees of the numeric features. "standardized": their standardised
+        values. "bins": beside them eight piecewise-linear units for each feature with
+        more than two values, which rise from 0 to 1 between quantiles (arXiv
+        2203.05556, section 3.2), so that steps are learnt easily. "target_bins": the
+        same between the leaves of a small tree. Or an object of
+        :mod:`sk_mixup.encodings`. With a sequence the members take turns. Rows are
+        encoded before they are mixed; "standardized" is the mixing of the paper. Tables
+        of more than 300 features, sparse ones and those for a ``module`` have no bins.
+
     clip : float or None, default=20.0
         Smooth bound on standardised features, in standard deviations: z becomes
         ``z / sqrt(1 + (z / clip)^2)``, within (-clip, clip), which limits the effect of
@@ -225,6 +238,12 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         Number of networks in the ensemble, trained as one program; their predictions
         are averaged.
 
+    member_weights : {"validation", "uniform"}, default="uniform"
+        Weights of the networks in the average. "uniform": all alike. "validation":
+        proportional to ``exp(-0.05 * n * loss)``, where ``loss`` is a network's mean
+        loss on its n validation rows; all alike if no rows are held out, and after
+        ``partial_fit`` as before.
+
     device : str, default="cpu"
         Device of training and prediction: "cpu", "cuda" or another device of torch.
         "auto" uses a GPU if there is one.
@@ -267,6 +286,9 @@ class MixupRegressor(RegressorMixin, BaseMixup):
 
     net_ : MixupNet
         Trained skorch net; its ``module_`` holds all ``n_estimators`` networks.
+
+    member_weights_ : ndarray of shape (n_estimators,)
+        Weights of the networks in predictions, of sum 1.
 
     n_iter_ : int
         Number of epochs in the last call of ``fit`` or ``partial_fit``.
@@ -331,7 +353,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
 
     def __init__(
         self,
-        alpha: float = 0.4,
+        alpha: float | Sequence[float] = 0.4,
         *,
         loss: Literal["squared_error", "absolute_error", "huber"] = "squared_error",
         pairing: str | Pairing = "random",
@@ -352,6 +374,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         max_categories: int = 255,
         min_frequency: float = 2,
         standardize: bool = True,
+        encoding: str | Encoding | Sequence[str | Encoding] = ("bins", "standardized"),
         clip: float | None = 20.0,
         optimizer: str | type[torch.optim.Optimizer] = "adam",
         optimizer_params: dict[str, Any] | None = None,
@@ -365,6 +388,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 20,
         n_estimators: int = 8,
+        member_weights: Literal["validation", "uniform"] = "uniform",
         device: str = "cpu",
         callbacks: list[Any] | None = None,
         net_params: dict[str, Any] | None = None,
@@ -392,6 +416,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         self.max_categories = max_categories
         self.min_frequency = min_frequency
         self.standardize = standardize
+        self.encoding = encoding
         self.clip = clip
         self.optimizer = optimizer
         self.optimizer_params = optimizer_params
@@ -405,6 +430,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.n_estimators = n_estimators
+        self.member_weights = member_weights
         self.device = device
         self.callbacks = callbacks
         self.net_params = net_params
@@ -473,6 +499,10 @@ class MixupRegressor(RegressorMixin, BaseMixup):
             loss=loss,
             n_outputs=self.n_outputs_,
         )
+
+    def _adopt(self, net: MixupNet, task: Task) -> None:
+        super()._adopt(net, task)
+        self._weigh_members(net, task)
 
     def _columns(self, y: Any, start: Start) -> NDArray[np.float64]:
         """Check the targets and return them as columns."""

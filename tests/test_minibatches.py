@@ -236,6 +236,14 @@ def test_hidden_mixing_carries_the_same_rows_along():
         assert torch.equal(other.targets, one.targets)
 
 
+def test_a_row_that_is_not_mixed_has_itself_as_its_copies():
+    """Batch norms inside a user's module see no other rows than the run's minibatch."""
+    minibatches = make_minibatches(make_run(21, ERM), mix_layer=1, n_mixed=3)
+    for batch in batches_of(minibatches):
+        own, *copies = batch.inputs.unflatten(1, (-1, 3)).unbind(2)
+        assert all(torch.equal(copy, own) for copy in copies)
+
+
 def test_a_virtual_example_weighs_what_its_rows_weigh():
     weights = np.arange(1, 22) / 11
     vicinity = replace(MIXUP, n_mixed=3, weights_per="example")

@@ -6,15 +6,12 @@
 >>> iris = datasets.load("sklearn_iris")
 >>> iris.X.shape, iris.task, iris.n_duplicates
 ((150, 4), 'classification', 1)
->>> datasets.paper_preprocessing().fit_transform(iris.X).dtype
+>>> datasets.preprocessing().fit_transform(iris.X).dtype
 dtype('float32')
 """
 
-from benchmarks.datasets._base import TIMEOUT, Dataset, DatasetUnavailable
-from benchmarks.datasets._preprocessing import (
-    default_preprocessing,
-    paper_preprocessing,
-)
+from benchmarks.datasets._base import Dataset, DatasetUnavailable
+from benchmarks.datasets._preprocessing import preprocessing
 from benchmarks.datasets._registry import (
     group,
     groups,
@@ -25,15 +22,13 @@ from benchmarks.datasets._registry import (
 )
 
 __all__ = [
-    "TIMEOUT",
     "Dataset",
     "DatasetUnavailable",
-    "default_preprocessing",
     "group",
     "groups",
     "load",
     "names",
-    "paper_preprocessing",
+    "preprocessing",
     "select",
     "suite_members",
 ]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import errno
-from functools import singledispatch
 from pathlib import Path
 from tempfile import gettempdir
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import requests
 import urllib3
 from openml import exceptions
+from requests.exceptions import ChunkedEncodingError, ContentDecodingError
 
 from benchmarks.datasets._base import Problem
 
@@ -21,21 +22,41 @@ _OFFLINE = (
     "OPENML_CACHE_DIR"
 )
 
+#: What is wrong and what to do, by exceptions: the first that fits counts.
+_MEANINGS: Final[tuple[tuple[tuple[type[BaseException], ...], str, str], ...]] = (
+    # requests' own words: "404 Client Error: Not Found for url: ..."
+    ((requests.HTTPError,), "the server answered '{error}'", _LATER),
+    ((requests.Timeout,), "{server} did not answer in time", _OFFLINE),
+    ((requests.ConnectionError,), "{server} cannot be reached ({reason})", _OFFLINE),
+    (
+        (ChunkedEncodingError, ContentDecodingError),
+        "the answer of {server} broke off before its end",
+        _LATER,
+    ),
+    ((requests.RequestException,), "{server} cannot be asked ({brief})", _OFFLINE),
+    (
+        (exceptions.OpenMLPrivateDatasetError, exceptions.OpenMLNotAuthorizedError),
+        "the server does not give it to everyone",
+        "configure the openml client with an API key that may read it",
+    ),
+    (
+        (exceptions.OpenMLServerException,),
+        "the server answered with error {error.code}, '{words}'",
+        "check the id, or try again later",
+    ),
+    (
+        (MemoryError,),
+        "the memory is too small for it",
+        "close what else is running",
+    ),
+)
+
 
 def explain(error: BaseException, folder: Path) -> Problem:
     """Find what an exception, or the one behind it, means.
 
-    Parameters
-    ----------
-    error : BaseException
-        What the client, or the code around it, raised.
-    folder : Path
-        Where files were being written, named where a full disk's error names none.
-
-    Returns
-    -------
-    problem : Problem
-        What is wrong and what to do.
+    The folder is where files were being written, and is named where a full disk's error
+    names none.
     """
     cause: BaseException | None = error
     # Only along __cause__: the client makes its requests inside `except` blocks, so
@@ -50,19 +71,10 @@ def explain(error: BaseException, folder: Path) -> Problem:
 
 
 def bad_file(what: str, cached_in: Path | None) -> Problem:
-    """Say what is wrong with a set's files.
+    """Say what is wrong with a set's files, and to delete the folder or to ask again.
 
-    Parameters
-    ----------
-    what : str
-        Ends the sentence that begins with the file.
-    cached_in : Path or None
-        Folder of the cache that holds the file; None for one that was just fetched.
-
-    Returns
-    -------
-    problem : Problem
-        With the remedy: delete the folder, or ask again.
+    The folder is that of the cache which holds the file; None for one that was just
+    fetched.
     """
     if cached_in is None:
         hint = f"{_LATER}, and tell OpenML if it stays so"
@@ -77,70 +89,29 @@ def brief(error: BaseException) -> str:
     return f"{type(error).__name__}: {words}" if words else type(error).__name__
 
 
-@singledispatch
 def _meaning(error: BaseException, folder: Path) -> Problem | None:
     """Say what an exception means; None for one that means nothing by itself."""
-    return None
-
-
-@_meaning.register
-def _(error: Problem, folder: Path) -> Problem:
-    return error
-
-
-@_meaning.register
-def _(error: requests.HTTPError, folder: Path) -> Problem:
-    # requests' own words: "404 Client Error: Not Found for url: ..."
-    return Problem(f"the server answered '{error}'", _LATER)
-
-
-@_meaning.register(requests.Timeout)
-@_meaning.register(requests.ConnectTimeout)  # it is a ConnectionError as well
-def _(error: requests.RequestException, folder: Path) -> Problem:
-    return Problem(f"{_server(error)} did not answer in time", _OFFLINE)
-
-
-@_meaning.register
-def _(error: requests.ConnectionError, folder: Path) -> Problem:
+    if isinstance(error, Problem):
+        return error
     behind = error.args[0] if error.args else None
-    if isinstance(behind, urllib3.exceptions.ReadTimeoutError):
+    silent = isinstance(behind, urllib3.exceptions.ReadTimeoutError)
+    if silent and isinstance(error, requests.ConnectionError):
         return Problem(f"{_server(error)} fell silent in its answer", _LATER)
-    reason = str(getattr(behind, "reason", error)).rpartition(": ")[2]
-    return Problem(f"{_server(error)} cannot be reached ({reason})", _OFFLINE)
+    for kinds, what, hint in _MEANINGS:
+        if isinstance(error, kinds):
+            words = str(getattr(error, "message", "")).removesuffix(" - None")
+            said = {
+                "server": _server(error),
+                "brief": brief(error),
+                "reason": str(getattr(behind, "reason", error)).rpartition(": ")[2],
+                "words": words.rstrip("."),
+            }
+            return Problem(what.format(error=error, **said), hint)
+    return _refusal(error, folder) if isinstance(error, OSError) else None
 
 
-@_meaning.register(requests.exceptions.ChunkedEncodingError)
-@_meaning.register(requests.exceptions.ContentDecodingError)
-def _(error: requests.RequestException, folder: Path) -> Problem:
-    return Problem(f"the answer of {_server(error)} broke off before its end", _LATER)
-
-
-@_meaning.register
-def _(error: requests.RequestException, folder: Path) -> Problem:
-    return Problem(f"{_server(error)} cannot be asked ({brief(error)})", _OFFLINE)
-
-
-@_meaning.register
-def _(error: exceptions.OpenMLServerException, folder: Path) -> Problem:
-    words = error.message.removesuffix(" - None").rstrip(".")
-    hint = "check the id, or try again later"
-    return Problem(f"the server answered with error {error.code}, '{words}'", hint)
-
-
-@_meaning.register(exceptions.OpenMLPrivateDatasetError)
-@_meaning.register(exceptions.OpenMLNotAuthorizedError)
-def _(error: exceptions.PyOpenMLError, folder: Path) -> Problem:
-    hint = "configure the openml client with an API key that may read it"
-    return Problem("the server does not give it to everyone", hint)
-
-
-@_meaning.register
-def _(error: MemoryError, folder: Path) -> Problem:
-    return Problem("the memory is too small for it", "close what else is running")
-
-
-@_meaning.register
-def _(error: OSError, folder: Path) -> Problem:
+def _refusal(error: OSError, folder: Path) -> Problem:
+    """Say which folder the system refuses, and why."""
     named = None if error.filename is None else Path(error.filename)
     # A path in `folder` may be a temporary one: the user knows only the folder.
     inside = named is None or named.is_relative_to(folder)
@@ -151,7 +122,7 @@ def _(error: OSError, folder: Path) -> Problem:
     return Problem(what, f"{remedy}, or name another folder with {names}")
 
 
-def _server(error: requests.RequestException) -> str:
+def _server(error: Any) -> str:
     """Name the host that a failed request was for."""
-    url = None if error.request is None else error.request.url
+    url = getattr(getattr(error, "request", None), "url", None)
     return f"the server {urlsplit(str(url)).netloc}" if url else "the server"

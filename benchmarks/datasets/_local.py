@@ -22,19 +22,7 @@ Table = tuple[pd.DataFrame, NDArray[Any]]
 
 @dataclass(frozen=True)
 class LocalSet:
-    """A data set made on this machine, the same at every call.
-
-    Parameters
-    ----------
-    name : str
-        The name that `load` knows it by.
-    make : callable
-        Gives the features and the target.
-    task : {"classification", "regression"}
-        What is to be learnt.
-    source : str
-        Where it comes from.
-    """
+    """A data set made on this machine, the same at every call."""
 
     name: str
     make: Callable[[], Table]
@@ -104,8 +92,20 @@ def _table(function: Callable[..., Any], **options: Any) -> Table:
     return X, y.to_numpy()
 
 
+def _loaded(name: str, task: Task) -> LocalSet:
+    make = partial(_table, getattr(datasets, f"load_{name}"))
+    return LocalSet(f"sklearn_{name}", make, task, _of(f"load_{name}"))
+
+
+def _drawn(
+    name: str, function: str, task: Task, n_samples: int, **options: float
+) -> LocalSet:
+    make = getattr(datasets, function)
+    options |= {"n_samples": n_samples, "random_state": 0}
+    return LocalSet(name, lambda: _framed(*make(**options)), task, _of(function))
+
+
 def _framed(X: NDArray[np.float64], y: NDArray[Any]) -> Table:
-    """Name the columns of a generated matrix x1, x2, ..."""
     return pd.DataFrame(X, columns=[f"x{1 + j}" for j in range(X.shape[1])]), y
 
 
@@ -132,63 +132,25 @@ def make_spirals(n_samples: int = 400) -> Table:
     return _framed(X + 0.1 * rng.standard_normal(X.shape), y)
 
 
-_TOY = {"n_samples": 400, "random_state": 0}
-_FRIEDMAN = {"n_samples": 1000, "random_state": 0}
-
 #: The demonstration's four, which ship with scikit-learn.
 DEMO = tuple(
-    LocalSet(
-        f"sklearn_{name}",
-        partial(_table, getattr(datasets, f"load_{name}")),
-        "classification",
-        _of(f"load_{name}"),
-    )
+    _loaded(name, "classification")
     for name in ("iris", "wine", "breast_cancer", "digits")
 )
 
 #: Regression: real, generated, fetched.
 REGRESSION = (
-    LocalSet(
-        "sklearn_diabetes",
-        partial(_table, datasets.load_diabetes),
-        "regression",
-        _of("load_diabetes"),
-    ),
-    LocalSet(
-        "friedman1",
-        lambda: _framed(*datasets.make_friedman1(noise=1.0, **_FRIEDMAN)),
-        "regression",
-        _of("make_friedman1"),
-    ),
-    LocalSet(
-        "friedman2",
-        lambda: _framed(*datasets.make_friedman2(noise=125.0, **_FRIEDMAN)),
-        "regression",
-        _of("make_friedman2"),
-    ),
-    LocalSet(
-        "friedman3",
-        lambda: _framed(*datasets.make_friedman3(noise=0.1, **_FRIEDMAN)),
-        "regression",
-        _of("make_friedman3"),
-    ),
+    _loaded("diabetes", "regression"),
+    _drawn("friedman1", "make_friedman1", "regression", 1000, noise=1.0),
+    _drawn("friedman2", "make_friedman2", "regression", 1000, noise=125.0),
+    _drawn("friedman3", "make_friedman3", "regression", 1000, noise=0.1),
     LocalSet("nonlinear", make_nonlinear, "regression", "generated"),
     CaliforniaHousing(),
 )
 
 #: Two features, two classes: for pictures.
 TOY = (
-    LocalSet(
-        "two_moons",
-        lambda: _framed(*datasets.make_moons(noise=0.2, **_TOY)),
-        "classification",
-        _of("make_moons"),
-    ),
-    LocalSet(
-        "circles",
-        lambda: _framed(*datasets.make_circles(noise=0.1, factor=0.5, **_TOY)),
-        "classification",
-        _of("make_circles"),
-    ),
+    _drawn("two_moons", "make_moons", "classification", 400, noise=0.2),
+    _drawn("circles", "make_circles", "classification", 400, noise=0.1, factor=0.5),
     LocalSet("spirals", make_spirals, "classification", "generated"),
 )

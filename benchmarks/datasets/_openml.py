@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from openml import _api_calls
 from openml.exceptions import OpenMLHashException, PyOpenMLError
 
-from benchmarks.datasets._base import Dataset, Folder, Problem, Task
+from benchmarks.datasets._base import Folder, Problem, Task
 from benchmarks.datasets._failures import bad_file, brief, explain
 
 _DESCRIPTION = "description.xml"
@@ -43,43 +43,17 @@ _ONE_AT_A_TIME = threading.RLock()
 
 
 def fetch(
-    name: str,
     data_id: int,
-    *,
-    title: str,
     target: str | None,
     task: Task | None,
     cache: Folder | None,
     timeout: float,
-) -> Dataset:
+) -> tuple[pd.DataFrame, NDArray[Any], Task]:
     """Get a data set from the cache, or from the server into the cache.
 
-    Parameters
-    ----------
-    name : str
-        The name that `load` knows the set by.
-    data_id : int
-        OpenML's number of the data set.
-    title : str
-        What messages call it.
-    target : str or None
-        The target's column; None takes the one that OpenML names.
-    task : {"classification", "regression"} or None
-        What is to be learnt; None decides by the target's dtype.
-    cache : path-like or None
-        Root of the client's cache; None takes OPENML_CACHE_DIR, else the client's.
-    timeout : float
-        Seconds of silence after which the server is given up.
-
-    Returns
-    -------
-    dataset : Dataset
-        Without the columns that OpenML says to ignore.
-
-    Raises
-    ------
-    DatasetUnavailable
-        If anything goes wrong.
+    It is without the columns that OpenML says to ignore. None takes the target that
+    OpenML names, the task by the target's dtype, the cache of OPENML_CACHE_DIR or the
+    client's. Whatever goes wrong is a `Problem`.
     """
     work = root = _cache_root(cache)
     with _ONE_AT_A_TIME:
@@ -97,33 +71,13 @@ def fetch(
                 if not cached:
                     _publish(staged, shelf)
         except Exception as error:
-            raise explain(error, work).about(title) from error
+            raise explain(error, work) from error
     task = task or _task(y)
-    return Dataset(name, _tidy(X), _labels(y, task), task, f"OpenML {data_id}")
+    return _tidy(X), _labels(y, task), task
 
 
-def suite(suite_id: int, *, title: str, timeout: float) -> list[int]:
-    """Ask the server for the ids of a suite's data sets.
-
-    Parameters
-    ----------
-    suite_id : int
-        OpenML's number of the suite.
-    title : str
-        What messages call it.
-    timeout : float
-        Seconds of silence after which the server is given up.
-
-    Returns
-    -------
-    ids : list of int
-        OpenML's numbers of the data sets.
-
-    Raises
-    ------
-    DatasetUnavailable
-        If the server does not tell.
-    """
+def suite(suite_id: int, timeout: float) -> list[int]:
+    """Ask the server for the ids of a suite's data sets."""
     with _ONE_AT_A_TIME:
         try:
             with _private_root(None) as private, _client(timeout, private):
@@ -131,7 +85,7 @@ def suite(suite_id: int, *, title: str, timeout: float) -> list[int]:
         except Exception as error:
             what = explain(error, Path(tempfile.gettempdir())).what
             hint = "no cache holds the members of a suite, so check the network and id"
-            raise Problem(what, hint).about(title) from error
+            raise Problem(what, hint) from error
 
 
 def _task(y: pd.Series[Any]) -> Task:
@@ -255,17 +209,10 @@ class _Session(requests.Session):
 
 @contextmanager
 def _client(timeout: float, root: Path, *, parquet: bool = False) -> Iterator[None]:
-    """Configure the client, and put everything back afterwards.
+    """Let the client work in a cache that it may spoil; put everything back afterwards.
 
-    Parameters
-    ----------
-    timeout : float
-        Seconds of silence after which the server is given up.
-    root : Path
-        Root of the cache that the client may spoil.
-    parquet : bool, default=False
-        Whether Parquet will do. ARFF is fetched over the description's own protocol
-        and has a checksum; Parquet has neither.
+    Parquet will do where nothing else is there: ARFF is fetched over the description's
+    own protocol and has a checksum, Parquet has neither.
     """
     config, skip = openml.config, openml.config.OPENML_SKIP_PARQUET_ENV_VAR
     before, skipped = config.get_config_as_dict(), os.environ.get(skip)
@@ -339,7 +286,6 @@ def _is_whole(dataset: openml.OpenMLDataset) -> bool:
 def _split(
     frame: pd.DataFrame, target: str | None, shelf: Path | None
 ) -> tuple[pd.DataFrame, pd.Series[Any]]:
-    """Part the target from the features."""
     if target is None:
         raise bad_file("names no target", shelf)
     if target not in frame.columns:

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from sklearn.compose import ColumnTransformer, make_column_selector
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
 
-def paper_preprocessing() -> Pipeline:
-    """Leave inputs raw, as the paper does.
+def preprocessing() -> Pipeline:
+    """Leave inputs raw, as the paper does; the estimators here scale them themselves.
 
     Numbers are passed on as they are. Everything else (categories, booleans,
     strings) is encoded one-hot: a missing value is a category of its own, one not
@@ -45,24 +45,6 @@ def paper_preprocessing() -> Pipeline:
     return make_pipeline(
         columns, FunctionTransformer(_as_float32, feature_names_out="one-to-one")
     )
-
-
-def default_preprocessing(*, scale: bool = False) -> Pipeline:
-    """Make inputs for the default protocol.
-
-    Parameters
-    ----------
-    scale : bool, default=False
-        Whether to centre and scale every column. The package's estimators do that
-        themselves (``standardize=True``); rivals that do not need it here.
-
-    Returns
-    -------
-    preprocessing : sklearn.pipeline.Pipeline
-        Unfitted; `paper_preprocessing`, then the scaling if wanted.
-    """
-    raw = paper_preprocessing()
-    return make_pipeline(*raw, StandardScaler()) if scale else raw
 
 
 def _as_float32(X: NDArray[Any]) -> NDArray[np.float32]:

@@ -7,8 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from benchmarks.datasets import _local
 from benchmarks.datasets._base import (
@@ -24,49 +23,32 @@ from benchmarks.datasets._base import (
 
 @dataclass(frozen=True)
 class OpenMLSet:
-    """A data set of OpenML, fetched by id.
-
-    Parameters
-    ----------
-    name : str
-        The name that `load` knows it by.
-    id : int
-        OpenML's number of the data set.
-    target : str or None, default=None
-        The target's column; None takes the one that OpenML names.
-    task : {"classification", "regression"} or None, default=None
-        What is to be learnt; None decides by the target's dtype.
-    """
+    """A data set of OpenML, by the number that it has there."""
 
     name: str
     id: int
-    target: str | None = None
-    task: Task | None = None
+    target: str | None = None  # None takes the column that OpenML names
+    task: Task | None = None  # None decides by the target's dtype
 
     def load(self, cache: Folder | None, timeout: float) -> Dataset:
         """Read the data set from the client's cache or OpenML."""
-        title = f"{self.name} (OpenML {self.id})"
-        with _starting_the_client(title):
-            from benchmarks.datasets import _openml
-        return _openml.fetch(
-            self.name,
-            self.id,
-            title=title,
-            target=self.target,
-            task=self.task,
-            cache=cache,
-            timeout=timeout,
-        )
+        with _client(f"{self.name} (OpenML {self.id})") as client:
+            X, y, task = client.fetch(self.id, self.target, self.task, cache, timeout)
+        return Dataset(self.name, X, y, task, f"OpenML {self.id}")
 
 
 @contextmanager
-def _starting_the_client(title: str) -> Iterator[None]:
-    """Import the openml client when it is first needed, or say why it cannot be.
+def _client(title: str) -> Iterator[Any]:
+    """Import the openml client when it is first needed, and say what goes wrong.
 
     It takes a second, makes folders in the user's home, and may not be installed.
     """
     try:
-        yield
+        from benchmarks.datasets import _openml
+
+        yield _openml
+    except Problem as problem:
+        raise problem.about(title) from problem
     except ImportError as error:
         hint = "install it with: pip install 'sk_mixup[benchmarks]'"
         raise Problem(f"no openml client ({error})", hint).about(title) from error
@@ -105,28 +87,25 @@ _FURTHER: Final = (
     OpenMLSet("magic_telescope", 1120, "class", "classification"),
 )
 
-_GROUPS: Final[Mapping[str, tuple[Source, ...]]] = MappingProxyType(
-    {
-        "demo": _local.DEMO,
-        "uci": _PAPER,
-        "openml": _PAPER + _FURTHER,
-        "regression": _local.REGRESSION,
-        "toy": _local.TOY,
-    }
-)
+_GROUPS: Final[Mapping[str, tuple[Source, ...]]] = {
+    "demo": _local.DEMO,
+    "uci": _PAPER,
+    "openml": _PAPER + _FURTHER,
+    "regression": _local.REGRESSION,
+    "toy": _local.TOY,
+}
 
-_SETS: Final[Mapping[str, Source]] = MappingProxyType(
-    {source.name: source for sources in _GROUPS.values() for source in sources}
-)
-
+_SETS: Final[Mapping[str, Source]] = {
+    source.name: source for sources in _GROUPS.values() for source in sources
+}
 
 #: Groups for whose purposes any set of OpenML with classes will do.
 _OPEN: Final = ("demo", "uci", "openml")
 
 #: The names of those of OpenML's sets that have one.
-_NAMES: Final[Mapping[int, str]] = MappingProxyType(
-    {source.id: source.name for source in _PAPER + _FURTHER}
-)
+_NAMES: Final[Mapping[int, str]] = {
+    source.id: source.name for source in _PAPER + _FURTHER
+}
 
 
 def groups() -> list[str]:
@@ -140,23 +119,10 @@ def names() -> list[str]:
 
 
 def group(name: str) -> list[str]:
-    """Names of the data sets of a group.
+    """Names of the data sets of a group, as `load` takes them.
 
-    Parameters
-    ----------
-    name : str
-        One of `groups`: "demo" (scikit-learn's), "uci" (the paper's six), "openml"
-        (those and sixteen more), "regression", "toy" (two features, for pictures).
-
-    Returns
-    -------
-    names : list of str
-        As `load` takes them.
-
-    Raises
-    ------
-    ValueError
-        If there is no such group.
+    Groups are "demo" (scikit-learn's), "uci" (the paper's six), "openml" (those and
+    sixteen more), "regression" and "toy" (two features, for pictures).
     """
     if name not in _GROUPS:
         raise ValueError(_unknown("group of data sets", name, _GROUPS))
@@ -178,8 +144,8 @@ def select(within: str, wanted: Sequence[str] | None = None) -> list[str]:
 
     Returns
     -------
-    names : list of str
-        As `load` takes them, in the order asked for, each once.
+    list of str
+        Names as `load` takes them, in the order asked for, each once.
 
     Raises
     ------
@@ -236,32 +202,14 @@ def load(
 def suite_members(suite: int, *, timeout: float = TIMEOUT) -> list[str]:
     """Names of the data sets of an OpenML suite, asked of OpenML's server.
 
-    Parameters
-    ----------
-    suite : int
-        OpenML's number of the suite, e.g. 99 for CC18.
-    timeout : float, default=30
-        Seconds of silence after which the server is given up.
-
-    Returns
-    -------
-    names : list of str
-        As `load` takes them: "openml_<id>" where there is no name for the id.
-
-    Raises
-    ------
-    DatasetUnavailable
-        If the server does not tell; why and what to do, in one sentence.
+    The suite is a number, e.g. 99 for CC18. Names are "openml_<id>" where there is no
+    other for the id. `DatasetUnavailable` tells why the server does not.
     """
-    title = f"suite {suite} (OpenML)"
-    with _starting_the_client(title):
-        from benchmarks.datasets import _openml
-    ids = _openml.suite(suite, title=title, timeout=timeout)
-    return list(map(_named, ids))
+    with _client(f"suite {suite} (OpenML)") as client:
+        return list(map(_named, client.suite(suite, timeout)))
 
 
 def _named(data_id: int) -> str:
-    """Name a set of OpenML as `load` takes it."""
     return _NAMES.get(data_id, f"openml_{data_id}")
 
 

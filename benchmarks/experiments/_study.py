@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 from sklearn.model_selection import train_test_split
 
 from benchmarks.experiment import Experiment, Options
+from benchmarks.experiments._comparison import over_sets
 from benchmarks.jobs import Items, Job, Method, items
 from benchmarks.plots import changes
 from benchmarks.quantities import quantity
-from benchmarks.report import Section, section
 from benchmarks.splits import Split
-from benchmarks.stats import (
-    compare_to_baseline,
-    leave_one_set_out,
-    mean_over_sets,
-    merits,
-    wilcoxon_over_sets,
-    win_tie_loss,
-)
+from benchmarks.stats import leave_one_set_out, mean_over_sets, merits
 from benchmarks.tables import Table, metrics_table, plain_table
 from benchmarks.work import Training
 
@@ -68,42 +63,22 @@ class Study:
         made = [Method.mixup(name, **recipe) for name, recipe in self.recipes.items()]
         return [*made, *self.others]
 
-    def report(self, frame: pd.DataFrame) -> Section:
-        """Show means, differences from start and choice, and how stable it is."""
-        text = (
-            f"{self.text} {MEMBERS} networks are averaged, for time's sake, and the "
-            f"larger sets give {MAX_ROWS} training rows to each fold. The merit of a "
-            "recipe is its place by mean error, by average rank in error, by mean log "
-            "loss and by average rank in log loss, averaged. Below, the choice is made "
-            "without one set and judged on it."
-        )
-        return section(
-            [text],
-            [
-                partial(show, frame),
-                *(
-                    partial(_differences, frame, baseline, metric)
-                    for baseline in (self.start, self.choice)
-                    for metric in METRICS
-                ),
-                partial(_stability, frame),
-            ],
-            {
-                f"Changes of {quantity(metric).label} from '{self.start}'": partial(
-                    changes, frame, self.start, metric
-                )
-                for metric in METRICS
-            },
-        )
+    def _differences(self) -> Iterator[Callable[[pd.DataFrame], Table]]:
+        for baseline in (self.start, self.choice):
+            title = f"Against '{baseline}'"
+            for metric in METRICS:
+                yield partial(over_sets, metric=metric, baseline=baseline, title=title)
+
+    def _changes(self, frame: pd.DataFrame) -> dict[str, Callable[[], Figure]]:
+        return {
+            f"Changes of {quantity(metric).label} from '{self.start}'": partial(
+                changes, frame, self.start, metric
+            )
+            for metric in METRICS
+        }
 
     def experiment(self, name: str, summary: str) -> Experiment:
-        """Make an experiment of the study.
-
-        Parameters
-        ----------
-        name, summary : str
-            As of `Experiment`.
-        """
+        """Make an experiment of the study."""
         return Experiment(
             name=name,
             summary=summary,
@@ -113,7 +88,13 @@ class Study:
             conditions=conditions,
             work=Training(prepare=fewer_rows, kinds=KINDS),
             show=show,
-            report=self.report,
+            text=f"{self.text} {MEMBERS} networks are averaged, for time's sake, and "
+            f"the larger sets give {MAX_ROWS} training rows to each fold. The merit of "
+            "a recipe is its place by mean error, by average rank in error, by mean "
+            "log loss and by average rank in log loss, averaged. Below, the choice is "
+            "made without one set and judged on it.",
+            tables=(show, *self._differences(), _stability),
+            figures=self._changes,
         )
 
 
@@ -149,14 +130,6 @@ def show(frame: pd.DataFrame) -> list[Table]:
     seconds = mean_over_sets(frame, "fit_seconds").set_index("method")["mean"]
     table.insert(1, "fit (s)", table["method"].map(seconds))
     return [plain_table(table, "Means over the sets, average ranks, and both together")]
-
-
-def _differences(frame: pd.DataFrame, baseline: str, metric: str) -> Table:
-    """Count the sets on which each recipe is better, and test over the sets."""
-    counts = win_tie_loss(compare_to_baseline(frame, baseline, metric))
-    ranks = wilcoxon_over_sets(frame, baseline, metric)
-    both = counts.merge(ranks.drop(columns=["statistic", "left_out"]), on="method")
-    return plain_table(both, f"Against '{baseline}', by {quantity(metric).label}")
 
 
 def _stability(frame: pd.DataFrame) -> Table:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
+from dataclasses import replace
 from typing import Final, Literal
 
 import numpy as np
@@ -11,10 +11,9 @@ import pandas as pd
 
 from benchmarks import plots
 from benchmarks.experiment import Experiment, Options
-from benchmarks.jobs import Job, Method, alpha_methods
-from benchmarks.measures import Fitted
+from benchmarks.jobs import Job, Method
 from benchmarks.paper import TABLE_3
-from benchmarks.report import Section, section
+from benchmarks.scores import Fitted
 from benchmarks.splits import Split
 from benchmarks.stats import mean_over_sets
 from benchmarks.store import Record
@@ -31,17 +30,13 @@ ATTACKS: Final[Mapping[str, Literal["fgsm", "iterated_fgsm"]]] = {
 }
 #: Seeds of black-box models: far from those of any fold.
 OTHER_SEED = 1_000_000
-
-
-def methods(options: Options) -> tuple[Method, ...]:
-    """Compare the values of alpha."""
-    return alpha_methods(options.alphas or ())
+PAPER_TITLE = "The paper's Table 3 (ImageNet, %)"
 
 
 def source(job: Job) -> tuple[Job, ...]:
     """Ask for another ERM network on the same rows, which makes black-box examples."""
     erm = Method.mixup("black-box source", alpha=0.0)
-    return (job.with_method(erm, seed=job.seed + OTHER_SEED),)
+    return (replace(job, method=erm, seed=job.seed + OTHER_SEED),)
 
 
 def measure(job: Job, models: Sequence[Fitted], split: Split) -> list[Record]:
@@ -76,25 +71,6 @@ def show(frame: pd.DataFrame) -> list[Table]:
     return [grid_table(means, rows, ["epsilon"], title=title, best=None)]
 
 
-def report(frame: pd.DataFrame) -> Section:
-    """Show Table 3 and the errors against the strength."""
-    text = (
-        "White box: a network attacks itself. Black box: another ERM network, of "
-        "other initial weights, makes the examples. I-FGSM takes 10 steps. Epsilon is "
-        "in units of the standardised feature; one-hot columns are attacked like any "
-        "other."
-    )
-    title = "The paper's Table 3 (ImageNet, %)"
-    return section(
-        [text],
-        [
-            partial(show, frame),
-            lambda: paper_table(TABLE_3, title, ["", "method"]),
-        ],
-        {"Error against the strength of the attack": lambda: plots.adversarial(frame)},
-    )
-
-
 EXPERIMENT = Experiment(
     name="adversarial",
     summary="Table 3: FGSM and I-FGSM, white box and black box",
@@ -106,8 +82,14 @@ EXPERIMENT = Experiment(
         repeats=1,
         protocol="plain",
     ),
-    methods=methods,
     work=Training(measure, beside=source),
     show=show,
-    report=report,
+    text="White box: a network attacks itself. Black box: another ERM network, of "
+    "other initial weights, makes the examples. I-FGSM takes 10 steps. Epsilon is "
+    "in units of the standardised feature; one-hot columns are attacked like any "
+    "other.",
+    tables=(show, lambda frame: paper_table(TABLE_3, PAPER_TITLE, ["", "method"])),
+    figures=lambda frame: {
+        "Error against the strength of the attack": lambda: plots.adversarial(frame)
+    },
 )

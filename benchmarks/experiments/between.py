@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 import pandas as pd
 
 from benchmarks import plots
 from benchmarks.experiment import Experiment, Options
-from benchmarks.jobs import Job, Method, alpha_methods
-from benchmarks.measures import Fitted
-from benchmarks.report import Section, section
+from benchmarks.jobs import Job
+from benchmarks.scores import Fitted
 from benchmarks.splits import Split
 from benchmarks.stats import mean_over_sets
 from benchmarks.store import Record
@@ -20,11 +18,6 @@ from benchmarks.work import Training
 from sk_mixup.inspection import between_examples
 
 N_PAIRS = 1000
-
-
-def methods(options: Options) -> tuple[Method, ...]:
-    """Compare the values of alpha."""
-    return alpha_methods(options.alphas or ())
 
 
 def measure(job: Job, models: Sequence[Fitted], split: Split) -> list[Record]:
@@ -52,21 +45,6 @@ def _table(frame: pd.DataFrame, metric: str) -> Table:
     return grid_table(means, ["method"], ["lam"], metric, best="column")
 
 
-def report(frame: pd.DataFrame) -> Section:
-    """Show Figure 2."""
-    text = (
-        f"At lam on the segments between {N_PAIRS} pairs of training rows of each "
-        "fold: the share of predictions that are the class of neither row, and the "
-        "norm of the gradient of the log-probabilities in units of the standardised "
-        "features."
-    )
-    return section(
-        [text],
-        [partial(show, frame)],
-        {"Between training rows": lambda: plots.between(frame)},
-    )
-
-
 EXPERIMENT = Experiment(
     name="between",
     summary="Figure 2: misses and gradients between training rows",
@@ -78,8 +56,11 @@ EXPERIMENT = Experiment(
         repeats=1,
         protocol="plain",
     ),
-    methods=methods,
     work=Training(measure),
     show=show,
-    report=report,
+    text=f"At lam on the segments between {N_PAIRS} pairs of training rows of each "
+    "fold: the share of predictions that are the class of neither row, and the "
+    "norm of the gradient of the log-probabilities in units of the standardised "
+    "features.",
+    figures=lambda frame: {"Between training rows": lambda: plots.between(frame)},
 )

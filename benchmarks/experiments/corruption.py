@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -14,9 +14,8 @@ from sklearn.metrics import zero_one_loss
 from benchmarks import plots
 from benchmarks.experiment import Experiment, Options
 from benchmarks.jobs import Items, Job, Method, items
-from benchmarks.measures import Fitted, scores
 from benchmarks.paper import TABLE_2
-from benchmarks.report import Section, section
+from benchmarks.scores import Fitted, scores
 from benchmarks.splits import Split
 from benchmarks.stats import mean_over_sets
 from benchmarks.store import Record
@@ -25,6 +24,7 @@ from benchmarks.work import Training
 from sk_mixup.inspection import corrupt_labels, memorization_error
 
 NOISES = (0.2, 0.5, 0.8)
+PAPER_TITLE = "The paper's Table 2 (CIFAR-10, %)"
 ERRORS = ("best_error", "last_error", "train_real", "train_corrupted")
 
 # NOTE[DIFF]: the paper takes the test error after each of 200 epochs. Here it is taken
@@ -123,40 +123,28 @@ def show(frame: pd.DataFrame) -> list[Table]:
     return [metrics_table(best, rows, ERRORS, over_sets=True, title=title)]
 
 
-def report(frame: pd.DataFrame) -> Section:
-    """Show Table 2, the grids, and the errors over the epochs."""
-    text = (
-        "Of each grid the member of the least last test error, averaged over the "
-        "sets, stands for its family, as in the paper; so these errors are a little "
-        "too good. The best test error is that of the best of the epochs "
-        f"{', '.join(map(str, CHECKPOINTS))} and the last."
-    )
-    rows = ["noise", "method"]
-    grid = mean_over_sets(frame, "last_error", rows)
+def grid(frame: pd.DataFrame) -> Table:
+    """Tabulate the last errors of all methods."""
+    means = mean_over_sets(frame, "last_error", ["noise", "method"])
+    return grid_table(means, ["method"], ["noise"], "last_error", best="column")
+
+
+def figures(frame: pd.DataFrame) -> dict[str, Callable[[], Figure]]:
+    """Draw the errors against the noise, and over the epochs."""
     best = best_of_families(frame)
     families = best.assign(method=best["method"].map(family))
-    curves = learning_curves(families)
-    return section(
-        [text],
-        [
-            partial(show, frame),
-            lambda: paper_table(TABLE_2, "The paper's Table 2 (CIFAR-10, %)", rows),
-            lambda: grid_table(
-                grid, ["method"], ["noise"], "last_error", best="column"
-            ),
-        ],
-        {
-            "Test error against the share of corrupted labels": lambda: (
-                plots.corruption(families)
-            ),
-            **{
-                f"Test error over the epochs, {noise:.0%} of the labels replaced": (
-                    partial(_over_epochs, part)
-                )
-                for noise, part in curves.groupby("noise", sort=False)
-            },
+    by_noise = learning_curves(families).groupby("noise", sort=False)
+    return {
+        "Test error against the share of corrupted labels": partial(
+            plots.corruption, families
+        ),
+        **{
+            f"Test error over the epochs, {noise:.0%} of the labels replaced": (
+                partial(_over_epochs, part)
+            )
+            for noise, part in by_noise
         },
-    )
+    }
 
 
 def _over_epochs(curves: pd.DataFrame) -> Figure:
@@ -191,5 +179,14 @@ EXPERIMENT = Experiment(
     conditions=conditions,
     work=Training(measure, corrupt, checkpoints),
     show=show,
-    report=report,
+    text="Of each grid the member of the least last test error, averaged over the "
+    "sets, stands for its family, as in the paper; so these errors are a little "
+    "too good. The best test error is that of the best of the epochs "
+    f"{', '.join(map(str, CHECKPOINTS))} and the last.",
+    tables=(
+        show,
+        lambda frame: paper_table(TABLE_2, PAPER_TITLE, ["noise", "method"]),
+        grid,
+    ),
+    figures=figures,
 )

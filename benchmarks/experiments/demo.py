@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from benchmarks.experiment import Experiment, Options
-from benchmarks.experiments import _alphas
+from benchmarks.experiment import Options
+from benchmarks.experiments._comparison import of_alphas
 
-EXPERIMENT = Experiment(
+EXPERIMENT = of_alphas(
     name="demo",
     summary="ERM against mixup on four sets that ship with scikit-learn",
     group="demo",
     defaults=Options(alphas=(0.0, 0.2, 1.0), folds=10, repeats=1, protocol="default"),
-    methods=_alphas.methods,
-    show=_alphas.show,
-    report=_alphas.report,
 )

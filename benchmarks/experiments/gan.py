@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -10,9 +11,9 @@ from matplotlib.figure import Figure
 
 from benchmarks import plots
 from benchmarks.experiment import Experiment, Options
+from benchmarks.files import digest
 from benchmarks.gan import TOY_SETS, GanSettings, train_gan
-from benchmarks.jobs import Items, Job, Method, alpha_name, digest, items
-from benchmarks.report import Section, section
+from benchmarks.jobs import Items, Job, Method, alpha_name, items
 from benchmarks.store import Record
 from benchmarks.tables import Table, metrics_table
 from benchmarks.work import Alone, Runtime
@@ -47,22 +48,9 @@ def fingerprint(job: Job) -> str:
 
 def train(job: Job, runtime: Runtime) -> list[Record]:
     """Train one GAN and follow its samples."""
-    settings = _settings(job)
-    result = train_gan(settings, "cuda" if runtime.on_gpu else "cpu")
-    return [
-        {
-            # Runs are independent of each other: no row of one tests another.
-            "n_train": 1,
-            "n_test": 0,
-            "distance": result.distances[-1],
-            "least_distance": min(result.distances),
-            "floor": result.floor,
-            "iterations": settings.iterations,
-            "curve": {"iteration": result.iterations, "distance": result.distances},
-            "snapshots": [result.snapshot_iterations, result.snapshots],
-            "real": result.real,
-        }
-    ]
+    result = train_gan(_settings(job), "cuda" if runtime.on_gpu else "cpu")
+    # Runs are independent of each other: no row of one tests another.
+    return [{"n_train": 1, "n_test": 0, **result}]
 
 
 def _settings(job: Job) -> GanSettings:
@@ -82,20 +70,10 @@ def show(frame: pd.DataFrame) -> list[Table]:
     return [metrics_table(frame, ["dataset", "method"], columns, title=title)]
 
 
-def report(frame: pd.DataFrame) -> Section:
-    """Show Figure 5."""
-    text = (
-        "Generator and discriminator are perceptrons with three hidden layers of 512 "
-        "units; five steps of the discriminator to one of the generator. The toy sets "
-        "are those of the authors' program: eight Gaussians on a ring and 25 on a "
-        "grid. Epochs are iterations here. Snapshots are those of the first repeat."
-    )
+def figures(frame: pd.DataFrame) -> dict[str, Callable[[], Figure]]:
+    """Draw Figure 5 for each set."""
     sets = frame.groupby("dataset", sort=False)
-    return section(
-        [text],
-        [partial(show, frame)],
-        {f"Samples on the {name}": partial(_draw, part) for name, part in sets},
-    )
+    return {f"Samples on the {name}": partial(_draw, part) for name, part in sets}
 
 
 def _draw(frame: pd.DataFrame) -> Figure:
@@ -129,5 +107,9 @@ EXPERIMENT = Experiment(
     fingerprint=fingerprint,
     work=Alone(train),
     show=show,
-    report=report,
+    text="Generator and discriminator are perceptrons with three hidden layers of 512 "
+    "units; five steps of the discriminator to one of the generator. The toy sets "
+    "are those of the authors' program: eight Gaussians on a ring and 25 on a "
+    "grid. Epochs are iterations here. Snapshots are those of the first repeat.",
+    figures=figures,
 )

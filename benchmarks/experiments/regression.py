@@ -8,8 +8,6 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
-from numpy.typing import NDArray
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import Ridge
@@ -20,35 +18,28 @@ from sklearn.preprocessing import StandardScaler
 
 from benchmarks import datasets
 from benchmarks.estimators import QuietMLPRegressor, digest_of
-from benchmarks.experiment import Experiment, Options
-from benchmarks.experiments import _alphas
-from benchmarks.jobs import Job, Method, alpha_name, items
-from benchmarks.plots import critical_difference_diagram
-from benchmarks.report import Section, section
-from benchmarks.stats import compare_to_baseline, friedman_nemenyi, merits
-from benchmarks.store import Record
-from benchmarks.tables import (
-    Table,
-    comparison_table,
-    error_table,
-    metrics_table,
-    plain_table,
-    seconds_table,
+from benchmarks.experiment import Experiment, Options, by_alpha
+from benchmarks.experiments._comparison import (
+    SECONDS,
+    differences,
+    means,
+    merits_table,
+    over_sets,
+    ranks,
 )
+from benchmarks.jobs import Job, Method
+from benchmarks.store import Record
+from benchmarks.tables import Table, error_table, seconds_table
 from benchmarks.work import Alone, Runtime
 from sk_mixup import MixupRegressor
 
 RIVALS: Final = ("MLPRegressor", "gradient boosting", "ridge")
-METRICS = ("rmse", "r2", "fit_seconds", "predict_seconds")
+METRICS = ("rmse", "r2", *SECONDS)
 
 
 def methods(options: Options) -> list[Method]:
     """Compare the values of alpha, otherwise with the defaults, and rivals."""
-    networks = [
-        Method(alpha_name(alpha), items({"alpha": float(alpha)}))
-        for alpha in options.alphas or ()
-    ]
-    return [*networks, *(Method(name, (), name) for name in RIVALS)]
+    return [*by_alpha(options), *(Method(name, (), name) for name in RIVALS)]
 
 
 def fingerprint(job: Job) -> str:
@@ -83,64 +74,23 @@ def train(job: Job, runtime: Runtime) -> list[Record]:
     model.fit(X[train], data.y[train])
     fitted = time.perf_counter()
     predicted = model.predict(X[test])
-    done = time.perf_counter()
+    done, truth = time.perf_counter(), data.y[test]
     return [
         {
             "n_train": len(train),
             "n_test": len(test),
-            **_scores(data.y[train], data.y[test], predicted),
+            # In deviations of the training targets.
+            "rmse": root_mean_squared_error(truth, predicted) / data.y[train].std(),
+            "r2": r2_score(truth, predicted),
             "fit_seconds": fitted - start,
             "predict_seconds": done - fitted,
         }
     ]
 
 
-def _scores(
-    y_train: NDArray[Any], y_test: NDArray[Any], predicted: NDArray[Any]
-) -> Record:
-    """Score predictions; the error is in deviations of the training targets."""
-    return {
-        "rmse": root_mean_squared_error(y_test, predicted) / float(y_train.std()),
-        "r2": float(r2_score(y_test, predicted)),
-    }
-
-
 def show(frame: pd.DataFrame) -> list[Table]:
     """Tabulate the errors and the means over the sets."""
-    return [error_table(frame, metric="rmse"), _means(frame)]
-
-
-def _means(frame: pd.DataFrame) -> Table:
-    title = "Mean over the sets"
-    return metrics_table(frame, ["method"], METRICS, over_sets=True, title=title)
-
-
-def report(frame: pd.DataFrame) -> Section:
-    """Show levels, differences from ERM and ranks."""
-    text = (
-        "The error is the root of the mean squared error in deviations of the training "
-        "targets. Rivals have their own defaults; the perceptron sees standardised "
-        "inputs and targets, the linear model standardised inputs."
-    )
-    return section(
-        [text],
-        [
-            partial(_means, frame),
-            lambda: plain_table(
-                merits(frame, ("rmse", "r2")), "Means and average ranks"
-            ),
-            lambda: seconds_table(frame),
-            lambda: error_table(frame, metric="rmse"),
-            lambda: error_table(frame, metric="r2"),
-            lambda: comparison_table(compare_to_baseline(frame, "ERM", "rmse")),
-            lambda: _alphas.over_sets(frame, "rmse"),
-        ],
-        {"Average ranks by error": partial(_ranks, frame)},
-    )
-
-
-def _ranks(frame: pd.DataFrame) -> Figure:
-    return critical_difference_diagram(friedman_nemenyi(frame, "rmse"))
+    return [error_table(frame, metric="rmse"), means(frame, METRICS)]
 
 
 EXPERIMENT = Experiment(
@@ -158,5 +108,17 @@ EXPERIMENT = Experiment(
     fingerprint=fingerprint,
     work=Alone(train),
     show=show,
-    report=report,
+    text="The error is the root of the mean squared error in deviations of the "
+    "training targets. Rivals have their own defaults; the perceptron sees "
+    "standardised inputs and targets, the linear model standardised inputs.",
+    tables=(
+        partial(means, metrics=METRICS),
+        partial(merits_table, metrics=METRICS[:2]),
+        seconds_table,
+        partial(error_table, metric="rmse"),
+        partial(error_table, metric="r2"),
+        partial(differences, metric="rmse"),
+        partial(over_sets, metric="rmse"),
+    ),
+    figures=lambda frame: {"Average ranks by error": partial(ranks, frame, "rmse")},
 )

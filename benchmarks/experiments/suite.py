@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
@@ -10,19 +11,15 @@ from matplotlib.figure import Figure
 
 from benchmarks.estimators import names
 from benchmarks.experiment import Experiment, Options
-from benchmarks.experiments import _alphas
-from benchmarks.jobs import Method, alpha_name, items
-from benchmarks.plots import critical_difference_diagram
-from benchmarks.report import Section, section
-from benchmarks.stats import compare_to_baseline, friedman_nemenyi, merits
-from benchmarks.tables import (
-    Table,
-    comparison_table,
-    error_table,
-    metrics_table,
-    plain_table,
-    seconds_table,
+from benchmarks.experiments._comparison import (
+    differences,
+    means,
+    merits_table,
+    over_sets,
+    ranks,
 )
+from benchmarks.jobs import Method, alpha_name, items
+from benchmarks.tables import Table, error_table, seconds_table
 from benchmarks.work import Training
 
 RIVALS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
@@ -64,58 +61,23 @@ def methods(options: Options) -> list[Method]:
 
 def show(frame: pd.DataFrame) -> list[Table]:
     """Tabulate the errors and the means over the sets."""
-    return [error_table(frame), _means(frame)]
-
-
-def _means(frame: pd.DataFrame) -> Table:
-    title = "Mean over the sets"
-    return metrics_table(
-        frame, ["method"], _alphas.METRICS, over_sets=True, title=title
-    )
+    return [error_table(frame), means(frame)]
 
 
 def _against_rivals(frame: pd.DataFrame) -> Table:
     """Rank this package's ensembles that mix among the rivals alone."""
     variants = frame["method"].eq("ERM") | frame["method"].str.endswith(", 1 network")
-    title = "Means and average ranks, without ERM and single networks"
-    return plain_table(merits(frame[~variants]), title)
+    return merits_table(frame[~variants], also=", without ERM and single networks")
 
 
-def report(frame: pd.DataFrame) -> Section:
-    """Show levels, differences from ERM and ranks."""
-    text = (
-        "Networks of this package have the default recipe. Rivals have their own "
-        "defaults (the forest 300 trees); perceptron and linear model see standardised "
-        "inputs. Categories are one-hot for all. Every estimator is fitted by itself, "
-        "one thread each where several processes share the work."
-    )
-    metrics = ("error", "log_loss")
-    return section(
-        [text],
-        [
-            lambda: _means(frame),
-            lambda: plain_table(merits(frame), "Means and average ranks"),
-            lambda: _against_rivals(frame),
-            lambda: seconds_table(frame),
-            *(partial(error_table, frame, metric=metric) for metric in metrics),
-            *(partial(_differences, frame, metric) for metric in metrics),
-            *(partial(_alphas.over_sets, frame, metric) for metric in metrics),
-        ],
-        {
-            f"Average ranks by {metric.replace('_', ' ')}": partial(
-                _ranks, frame, metric
-            )
-            for metric in metrics
-        },
-    )
+METRICS = ("error", "log_loss")
 
 
-def _differences(frame: pd.DataFrame, metric: str) -> Table:
-    return comparison_table(compare_to_baseline(frame, "ERM", metric))
-
-
-def _ranks(frame: pd.DataFrame, metric: str) -> Figure:
-    return critical_difference_diagram(friedman_nemenyi(frame, metric))
+def figures(frame: pd.DataFrame) -> dict[str, Callable[[], Figure]]:
+    """Draw average ranks."""
+    captions = ("Average ranks by error", "Average ranks by log loss")
+    drawn = (partial(ranks, frame, metric) for metric in METRICS)
+    return dict(zip(captions, drawn, strict=True))
 
 
 EXPERIMENT = Experiment(
@@ -132,6 +94,19 @@ EXPERIMENT = Experiment(
     methods=methods,
     work=Training(kinds=0),
     show=show,
-    report=report,
+    text="Networks of this package have the default recipe. Rivals have their own "
+    "defaults (the forest 300 trees); perceptron and linear model see standardised "
+    "inputs. Categories are one-hot for all. Every estimator is fitted by itself, "
+    "one thread each where several processes share the work.",
+    tables=(
+        means,
+        merits_table,
+        _against_rivals,
+        seconds_table,
+        *(partial(error_table, metric=metric) for metric in METRICS),
+        *(partial(differences, metric=metric) for metric in METRICS),
+        *(partial(over_sets, metric=metric) for metric in METRICS),
+    ),
+    figures=figures,
     any_suite=True,
 )

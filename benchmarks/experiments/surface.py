@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -11,9 +11,8 @@ from matplotlib.figure import Figure
 
 from benchmarks import plots
 from benchmarks.experiment import Experiment, Options
-from benchmarks.jobs import Job, Method, alpha_methods
-from benchmarks.measures import Fitted, scores
-from benchmarks.report import Section, section
+from benchmarks.jobs import Job
+from benchmarks.scores import Fitted, scores
 from benchmarks.splits import Split
 from benchmarks.store import Record
 from benchmarks.tables import Table, metrics_table
@@ -21,11 +20,6 @@ from benchmarks.work import Training
 
 #: Points of the grid along each side.
 SIDE = 80
-
-
-def methods(options: Options) -> tuple[Method, ...]:
-    """Compare the values of alpha."""
-    return alpha_methods(options.alphas or ())
 
 
 def measure(job: Job, models: Sequence[Fitted], split: Split) -> list[Record]:
@@ -55,15 +49,10 @@ def show(frame: pd.DataFrame) -> list[Table]:
     return [metrics_table(frame, keys, ["error", "log_loss", "uncertain"], title=title)]
 
 
-def report(frame: pd.DataFrame) -> Section:
-    """Show Figure 1b."""
+def figures(frame: pd.DataFrame) -> dict[str, Callable[[], Figure]]:
+    """Draw Figure 1b for each set."""
     sets = frame[frame["repeat"] == 0].groupby("dataset", sort=False)
-    text = "Networks trained on all rows; shading is p(y = 1 | x)."
-    return section(
-        [text],
-        [partial(show, frame)],
-        {f"Decision surfaces on {name}": partial(_draw, part) for name, part in sets},
-    )
+    return {f"Decision surfaces on {name}": partial(_draw, part) for name, part in sets}
 
 
 def _draw(frame: pd.DataFrame) -> Figure:
@@ -80,8 +69,8 @@ EXPERIMENT = Experiment(
     summary="Figure 1b: decision surfaces on 2-D sets",
     group="toy",
     defaults=Options(alphas=(0.0, 0.4, 1.0), repeats=1, protocol="plain"),
-    methods=methods,
     work=Training(measure),
     show=show,
-    report=report,
+    text="Networks trained on all rows; shading is p(y = 1 | x).",
+    figures=figures,
 )

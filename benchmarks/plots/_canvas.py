@@ -30,19 +30,10 @@ BAND: Style = {"alpha": 0.15, "linewidth": 0}
 
 
 def method_styles(methods: Iterable[object]) -> dict[str, Style]:
-    """Give every method a colour and a marker of its own.
+    """Give every method keyword arguments of a line, "ERM" always in dark grey.
 
-    Parameters
-    ----------
-    methods : iterable
-        Names of methods; repetitions do not count.
-
-    Returns
-    -------
-    dict of str to mapping
-        Keyword arguments of a line by method. "ERM" is always drawn in dark grey;
-        the others take their colour in order of appearance, and another marker
-        each time the colours start again.
+    The others take their colour in order of appearance, and another marker each time
+    the colours start again.
     """
     names = list(dict.fromkeys(map(str, methods)))
     others = [name for name in names if name != "ERM"]
@@ -65,31 +56,7 @@ def panels(
     size: tuple[float, float] = (3.0, 2.4),
     **axes: Any,
 ) -> tuple[Figure, list[Axes]]:
-    """Make a figure of small panels.
-
-    Parameters
-    ----------
-    count : int
-        Number of panels.
-    columns : int, default=3
-        Panels beside each other at most.
-    size : tuple of float, default=(3.0, 2.4)
-        Width and height of a panel in inches.
-    **axes
-        Passed on to ``Figure.subplots``, such as ``sharey``.
-
-    Returns
-    -------
-    figure : matplotlib.figure.Figure
-        The figure, laid out so that nothing overlaps.
-    axes : list of matplotlib.axes.Axes
-        Its `count` panels, row by row.
-
-    Raises
-    ------
-    ValueError
-        If there is not one panel to draw.
-    """
+    """Make a figure of `count` panels, row by row; ``axes`` goes to ``subplots``."""
     if count < 1:
         raise ValueError("There is nothing to draw: no row has what the figure shows.")
     columns = min(columns, count)
@@ -105,17 +72,7 @@ def panels(
 def dress(
     ax: Axes, *, title: str = "", xlabel: str = "", ylabel: str = "", grid: str = "y"
 ) -> None:
-    """Label a panel and take away what carries no information.
-
-    Parameters
-    ----------
-    ax : matplotlib.axes.Axes
-        The panel.
-    title, xlabel, ylabel : str, default=""
-        Its texts.
-    grid : {"x", "y", "both", ""}, default="y"
-        Axis whose ticks get a faint line.
-    """
+    """Label a panel and take away what carries no information."""
     ax.set_title(title, fontsize=MEDIUM, color=INK, loc="left")
     ax.set_xlabel(xlabel, fontsize=SMALL, color=INK)
     ax.set_ylabel(ylabel, fontsize=SMALL, color=INK)
@@ -128,68 +85,29 @@ def dress(
 
 
 def line(label: str, style: Style) -> Line2D:
-    """Make a legend's entry for a line.
-
-    Parameters
-    ----------
-    label : str
-        What the legend says.
-    style : mapping
-        Keyword arguments of the line.
-
-    Returns
-    -------
-    matplotlib.lines.Line2D
-        A line that is in no panel.
-    """
+    """Make an entry of a legend for a line that is in no panel."""
     return Line2D([], [], label=label, **{**POINTS, "marker": "", **style})
 
 
-def by_set(frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """Split a frame by data set.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        Any frame, with a column ``dataset`` where there are several sets.
-
-    Returns
-    -------
-    list of (str, pandas.DataFrame)
-        The sets' names and rows in order of appearance; without the column one
-        nameless set.
-    """
-    if "dataset" not in frame:
-        return [("", frame)]
-    groups = frame.groupby("dataset", sort=False, observed=True)
-    return [(str(name), rows) for name, rows in groups]
+def set_panels(
+    frame: pd.DataFrame, xlabel: str, ylabel: str
+) -> tuple[Figure, list[tuple[Axes, pd.DataFrame]]]:
+    """Make a figure with a labelled panel for the rows of each data set, in order."""
+    groups = list(frame.groupby("dataset", sort=False, observed=True))
+    figure, axes = panels(len(groups))
+    for i, (ax, (name, _)) in enumerate(zip(axes, groups, strict=True)):
+        # Panels beside each other share the label of the first.
+        dress(ax, title=str(name), xlabel=xlabel, ylabel="" if i % 3 else ylabel)
+    return figure, [(ax, rows) for ax, (_, rows) in zip(axes, groups, strict=True)]
 
 
 def method_legend(figure: Figure, styles: Mapping[str, Style]) -> None:
-    """Put one legend of the methods below the panels.
-
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-        The figure.
-    styles : mapping of str to mapping
-        Keyword arguments of a line by label.
-    """
+    """Put one legend of the methods below the panels."""
     legend(figure, [line(label, style) for label, style in styles.items()])
 
 
 def legend(figure: Figure, handles: Sequence[Any], columns: int = 4) -> None:
-    """Put one legend for all panels below them.
-
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-        The figure.
-    handles : sequence of matplotlib.artist.Artist
-        Artists with labels.
-    columns : int, default=4
-        Entries beside each other at most.
-    """
+    """Put one legend for all panels below them."""
     figure.legend(
         handles=list(handles),
         loc="outside lower center",

@@ -15,15 +15,14 @@ from benchmarks.plots._canvas import (
     BAND,
     FAINT,
     INK,
-    MEDIUM,
     POINTS,
     SMALL,
-    by_set,
     dress,
     legend,
     method_legend,
     method_styles,
     panels,
+    set_panels,
 )
 from benchmarks.quantities import quantity
 
@@ -31,7 +30,7 @@ _CLASSES = ((0, "o", "#542788"), (1, "^", "#B35806"))
 
 
 def reliability(
-    curves: Mapping[str, tuple[ArrayLike, ArrayLike, ArrayLike]], title: str = ""
+    curves: Mapping[str, tuple[ArrayLike, ArrayLike, ArrayLike]],
 ) -> Figure:
     """Draw how often predictions of a given confidence are right.
 
@@ -40,14 +39,12 @@ def reliability(
     curves : mapping of str to (confidence, accuracy, count)
         By method, for every bin: mean confidence, share of right predictions and
         number of predictions, arrays of shape (n_bins,). Empty bins may be NaN.
-    title : str, default=""
-        Title of the figure.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Above, accuracy against confidence with the diagonal of perfect
-        calibration; below, the share of all predictions in each bin.
+        Above, accuracy against confidence with the diagonal of perfect calibration;
+        below, the share of all predictions in each bin.
     """
     figure = Figure((4.2, 5.0), layout="constrained")
     upper, lower = figure.subplots(2, 1, height_ratios=[3, 1], sharex=True)
@@ -59,7 +56,7 @@ def reliability(
         style = {**POINTS, **styles[method], "label": method}
         upper.plot(confidence[used], accuracy[used], **style)
         lower.plot(confidence[used], 100 * count[used] / count.sum(), **style)
-    dress(upper, title=title, ylabel="accuracy", grid="both")
+    dress(upper, ylabel="accuracy", grid="both")
     dress(lower, xlabel="confidence", ylabel="predictions (%)")
     upper.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     lower.set_ylim(bottom=0)
@@ -67,64 +64,37 @@ def reliability(
     return figure
 
 
-def learning_curves(
-    frame: pd.DataFrame, metric: str = "error", *, columns: int = 3
-) -> Figure:
-    """Draw a quantity over the epochs of training.
+def learning_curves(frame: pd.DataFrame, metric: str = "error") -> Figure:
+    """Draw a metric over the epochs of training, from a row per run and epoch.
 
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        One row per run and epoch: ``method``, ``epoch``, the metric, and
-        ``dataset`` where there are several.
-    metric : str, default="error"
-        Column to draw.
-    columns : int, default=3
-        Panels beside each other.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        One panel per set, one line per method: the mean over runs, in a band of
-        one standard deviation of the runs.
+    There is one panel per set and one line per method: the mean over runs, in a band of
+    one standard deviation of the runs.
     """
     shown = quantity(metric)
-    styles = method_styles(frame["method"])
-    groups = by_set(frame)
-    figure, axes = panels(len(groups), columns=columns)
-    for i, (ax, (name, on_set)) in enumerate(zip(axes, groups, strict=True)):
+    styles = {
+        method: {"color": style["color"]}
+        for method, style in method_styles(frame["method"]).items()
+    }
+    figure, sets = set_panels(frame, "epoch", shown.label)
+    for ax, on_set in sets:
         for method, style in styles.items():
             runs = on_set[on_set["method"] == method].groupby("epoch")[metric]
             mean, spread = runs.mean() * shown.scale, runs.std() * shown.scale
-            colour = style["color"]
-            ax.plot(mean.index, mean, color=colour, linewidth=1.5, label=method)
-            ax.fill_between(
-                mean.index, mean - spread, mean + spread, color=colour, **BAND
-            )
-        ylabel = shown.label if i % columns == 0 else ""
-        dress(ax, title=name, xlabel="epoch", ylabel=ylabel)
-    plain = {name: {"color": style["color"]} for name, style in styles.items()}
-    method_legend(figure, plain)
+            ax.plot(mean.index, mean, **style, linewidth=1.5, label=method)
+            low, high = mean - spread, mean + spread
+            ax.fill_between(mean.index, low, high, **style, **BAND)
+    method_legend(figure, styles)
     return figure
 
 
 def between(frame: pd.DataFrame) -> Figure:
     """Draw what a model does between training examples (the paper's Figure 2).
 
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        Columns ``method``, ``lam``, ``miss_rate`` (a fraction), ``gradient_norm``,
-        and ``dataset`` where there are several; rows of one method, lam and set
-        are averaged.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        Per set, miss rate on the left and gradient norm on the right.
+    Rows of one ``method``, ``lam`` and ``dataset`` are averaged. Each set has its
+    ``miss_rate`` (a fraction) on the left and its ``gradient_norm`` on the right.
     """
     styles = method_styles(frame["method"])
-    groups = by_set(frame)
+    groups = frame.groupby("dataset", sort=False, observed=True)
     figure, axes = panels(2 * len(groups), columns=2, size=(3.4, 2.4))
     for i, (name, on_set) in enumerate(groups):
         for ax, metric in zip(
@@ -136,7 +106,7 @@ def between(frame: pd.DataFrame) -> Figure:
                 style = {**POINTS, **styles[str(method)]}
                 ax.plot(curve.index, curve, **style, label=str(method))
             ax.set_ylim(0, 1.05 * ax.get_ylim()[1])  # nearly flat curves need room
-            dress(ax, title=name, xlabel="lam", ylabel=shown.label)
+            dress(ax, title=str(name), xlabel="lam", ylabel=shown.label)
     method_legend(figure, styles)
     return figure
 
@@ -159,12 +129,6 @@ def surfaces(
         Training rows.
     y : array-like of shape (n_samples,)
         Their classes, 0 or 1.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        One panel per method, shaded from class 0 to class 1, with the line of
-        p = 1/2 and the training rows.
     """
     figure, axes = panels(len(probabilities), size=(3.4, 3.0))
     for ax, (method, p) in zip(axes, probabilities.items(), strict=True):
@@ -196,9 +160,11 @@ def gan_samples(
     samples: Mapping[tuple[str, int], ArrayLike],
     data: ArrayLike,
     distances: pd.DataFrame,
-    title: str = "",
 ) -> Figure:
     """Draw samples of GANs as training goes on, and their distance (Figure 5).
+
+    There is one row of panels per method, one column per iteration, the data in grey;
+    below, the distance over the iterations.
 
     Parameters
     ----------
@@ -209,20 +175,11 @@ def gan_samples(
     distances : pandas.DataFrame
         Columns ``method``, ``iteration``, ``distance``; several runs of one method
         are drawn as their median in a band from the least to the largest.
-    title : str, default=""
-        Title of the figure.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        One row of panels per method, one column per iteration, the data in grey;
-        below, the distance over the iterations.
     """
     methods = list(dict.fromkeys(method for method, _ in samples))
     steps = sorted({step for _, step in samples})
     styles = method_styles(methods)
     figure = Figure((1.6 * len(steps), 1.7 * len(methods) + 2.6), layout="constrained")
-    figure.suptitle(title, fontsize=MEDIUM, color=INK)
     heights = [1.7] * len(methods) + [2.4]
     grid = figure.add_gridspec(len(heights), len(steps), height_ratios=heights)
     for i, method in enumerate(methods):
@@ -245,7 +202,6 @@ def gan_samples(
 
 
 def _class_points(ax: Axes, X: NDArray[np.float64], y: NDArray[Any]) -> None:
-    """Draw the rows of both classes in the colours of the surface."""
     for label, marker, colour in _CLASSES:
         ax.scatter(
             X[y == label, 0],

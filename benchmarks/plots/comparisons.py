@@ -25,82 +25,50 @@ from benchmarks.plots._canvas import (
     POINTS,
     SMALL,
     Style,
-    by_set,
     dress,
-    legend,
-    line,
     method_legend,
     method_styles,
     panels,
+    set_panels,
 )
 from benchmarks.quantities import quantity
-from benchmarks.stats import Ranking, mean_over_sets, set_means, summary
+from benchmarks.stats import LEVEL, Ranking, mean_over_sets, set_means, summary
 
 
-def error_against_alpha(
-    frame: pd.DataFrame, metric: str = "error", *, columns: int = 3
-) -> Figure:
+def error_against_alpha(frame: pd.DataFrame, metric: str = "error") -> Figure:
     """Draw a metric against alpha on every set, with the level of ERM.
 
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        The long frame with a column ``alpha``; 0 is ERM, infinity is drawn as the
-        last point, rows without alpha are left out.
-    metric : str, default="error"
-        Column to draw.
-    columns : int, default=3
-        Panels beside each other.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        One panel per set: points with error bars for mixup, a dashed line with a
-        band for ERM.
+    Column ``alpha`` is 0 for ERM, infinity is drawn as the last point, rows without
+    alpha are left out. Each set has a panel: points with error bars for mixup, a dashed
+    line with a band for ERM.
     """
     shown = quantity(metric)
     known = frame.dropna(subset=["alpha"])
     means = summary(known, metric, ["dataset", "alpha"]).sort_values("alpha")
     positions = _alpha_positions(means["alpha"])
-    sets = list(dict.fromkeys(known["dataset"]))
-    figure, axes = panels(len(sets), columns=columns)
-    for i, (ax, name) in enumerate(zip(axes, sets, strict=True)):
-        on_set = means[means["dataset"] == name]
+    figure, sets = set_panels(known, "alpha", shown.label)
+    for ax, rows in sets:
+        on_set = means[means["dataset"] == rows["dataset"].iloc[0]]
         _level(ax, on_set[on_set["alpha"] == 0], shown.scale)
         mixup = on_set[on_set["alpha"] > 0]
         where = mixup["alpha"].map(positions)
         _curve(ax, where, mixup, shown.scale, "mixup", {"color": COLOURS[0]})
         _alpha_axis(ax, positions)
-        ylabel = shown.label if i % columns == 0 else ""
-        dress(ax, title=str(name), xlabel="alpha", ylabel=ylabel)
-    handles = [line("mixup", {"color": COLOURS[0], "marker": "o"})]
+    entries = {"mixup": {"color": COLOURS[0], "marker": "o"}}
     if (means["alpha"] == 0).any():
-        handles.append(line("ERM", {"color": INK, "linestyle": "--"}))
-    legend(figure, handles)
+        entries["ERM"] = {"color": INK, "linestyle": "--"}
+    method_legend(figure, entries)
     return figure
 
 
 def changes(frame: pd.DataFrame, baseline: str, metric: str = "error") -> Figure:
     """Draw how the mean over sets changes from a baseline's, method by method.
 
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        The long frame.
-    baseline : str
-        The method that the others are compared with.
-    metric : str, default="error"
-        Column to draw.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        One row per method, the best on top: the mean of the sets' differences and,
-        as a faint dot each, the sets themselves. Axes end where nine tenths of the
-        dots do.
+    There is one row per method, the best on top: the mean of the sets' differences and,
+    as a faint dot each, the sets themselves. Axes end where nine tenths of the dots do.
     """
     shown = quantity(metric)
-    means, _ = set_means(frame, metric)
+    means = set_means(frame, metric)
     differences = shown.scale * means.drop(columns=baseline).sub(
         means[baseline], axis=0
     )
@@ -122,22 +90,14 @@ def changes(frame: pd.DataFrame, baseline: str, metric: str = "error") -> Figure
 def critical_difference_diagram(ranking: Ranking) -> Figure:
     """Draw average ranks and join the methods that Nemenyi's test cannot separate.
 
-    Parameters
-    ----------
-    ranking : benchmarks.stats.Ranking
-        What `benchmarks.stats.friedman_nemenyi` returned.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        Demsar's diagram, the best method on the left, with the length of the
-        critical difference.
+    It is Demsar's diagram, the best method on the left, with the length of the critical
+    difference.
     """
     figure, (ax,) = panels(1, size=(7.0, 3.0))
     scikit_posthocs.critical_difference_diagram(
         ranking.ranks,
         ranking.nemenyi,
-        alpha=ranking.level,
+        alpha=LEVEL,
         ax=ax,
         label_fmt_left="{label}  {rank:.2f} ",
         label_fmt_right=" {rank:.2f}  {label}",
@@ -162,27 +122,15 @@ def critical_difference_diagram(ranking: Ranking) -> Figure:
     return figure
 
 
-def corruption(frame: pd.DataFrame, *, columns: int = 3) -> Figure:
+def corruption(frame: pd.DataFrame) -> Figure:
     """Draw test errors against the share of corrupted training labels.
 
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        The long frame with columns ``noise`` (a fraction), ``best_error`` and
-        ``last_error``: over the epochs and after the last.
-    columns : int, default=3
-        Panels beside each other.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        One panel per set, two lines per method: dashed for the best epoch, solid
-        with error bars for the last.
+    Column ``noise`` is a fraction. Each set has a panel with two lines per method:
+    dashed for ``best_error``, solid with error bars for ``last_error``.
     """
     styles = method_styles(frame["method"])
-    groups = by_set(frame)
-    figure, axes = panels(len(groups), columns=columns)
-    for i, (ax, (name, on_set)) in enumerate(zip(axes, groups, strict=True)):
+    figure, sets = set_panels(frame, "corrupted labels (%)", "test error (%)")
+    for ax, on_set in sets:
         keys = ["dataset", "method", "noise"]
         best = summary(on_set, "best_error", keys).sort_values("noise")
         last = summary(on_set, "last_error", keys).sort_values("noise")
@@ -193,33 +141,20 @@ def corruption(frame: pd.DataFrame, *, columns: int = 3) -> Figure:
             ax.plot(x, y, label=f"{method} (best)", **dashed)
             rows = last[last["method"] == method]
             _curve(ax, 100 * rows["noise"], rows, 100, f"{method} (last)", style)
-        ylabel = "test error (%)" if i % columns == 0 else ""
-        dress(ax, title=name, xlabel="corrupted labels (%)", ylabel=ylabel)
-    method_legend(
-        figure,
-        {
-            **styles,
-            "last epoch": {"color": FAINT},
-            "best epoch": {"color": FAINT, "linestyle": "--"},
-        },
-    )
+    epochs = {
+        "last epoch": {"color": FAINT},
+        "best epoch": {"color": FAINT, "linestyle": "--"},
+    }
+    method_legend(figure, styles | epochs)
     return figure
 
 
 def adversarial(frame: pd.DataFrame) -> Figure:
     """Draw the error under attacks against their strength.
 
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        The long frame with columns ``box`` ("white", "black"), ``attack`` and
-        ``epsilon`` (in units of standardised features).
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        One panel per box and attack, one line per method, averaged over the sets
-        of the frame that have every method and strength.
+    Column ``epsilon`` is in units of standardised features. Each ``box`` and ``attack``
+    has a panel with a line per method, averaged over the sets of the frame that have
+    every method and strength.
     """
     styles = method_styles(frame["method"])
     kinds = list(dict.fromkeys(zip(frame["box"], frame["attack"], strict=True)))
@@ -243,17 +178,17 @@ def speed_ratios(frame: pd.DataFrame, title: str = "") -> Figure:
     Parameters
     ----------
     frame : pandas.DataFrame
-        Columns ``case``, ``peer``, ``ratio`` (this package's time over the
-        peer's), ``low`` and ``high`` (the spread's ends); ``target`` where a ratio
-        is aimed at.
+        Columns ``case``, ``peer``, ``ratio`` (this package's time over the peer's),
+        ``low`` and ``high`` (the spread's ends) and ``target``, NaN where no ratio is
+        aimed at.
     title : str, default=""
         Title of the figure.
 
     Returns
     -------
     matplotlib.figure.Figure
-        A row per case, a dot with a bar per peer on a logarithmic axis, a line at
-        equal time and a tick at every target.
+        A row per case, a dot with a bar per peer on a logarithmic axis, a line at equal
+        time and a tick at every target.
     """
     cases = list(dict.fromkeys(frame["case"]))
     styles = method_styles(frame["peer"])
@@ -265,9 +200,8 @@ def speed_ratios(frame: pd.DataFrame, title: str = "") -> Figure:
         bars = [rows["ratio"] - rows["low"], rows["high"] - rows["ratio"]]
         dots = {**POINTS, **style, "linestyle": ""}
         ax.errorbar(rows["ratio"], y, xerr=bars, **dots, label=peer)
-        if "target" in frame:
-            mark = {"marker": "|", "markersize": 11, "color": style["color"]}
-            ax.plot(rows["target"], y, linestyle="", markeredgewidth=1.5, **mark)
+        mark = {"marker": "|", "markersize": 11, "color": style["color"]}
+        ax.plot(rows["target"], y, linestyle="", markeredgewidth=1.5, **mark)
     ax.axvline(1.0, color=INK, linewidth=1.0)
     ax.set_xscale("log")
     ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
@@ -277,14 +211,12 @@ def speed_ratios(frame: pd.DataFrame, title: str = "") -> Figure:
     ax.invert_yaxis()
     dress(ax, title=title, xlabel="time / peer's time", grid="x")
     entries = {name: {**style, "linestyle": ""} for name, style in styles.items()}
-    if "target" in frame:
-        entries["target"] = {"color": INK, "marker": "|", "linestyle": ""}
+    entries["target"] = {"color": INK, "marker": "|", "linestyle": ""}
     method_legend(figure, entries)
     return figure
 
 
 def _ruler(ax: Axes, start: float, length: float) -> None:
-    """Draw the length of the critical difference above the axis of ranks."""
     ax.plot([start, start + length], [1.6, 1.6], color=INK, linewidth=2.5)
     label = f"  critical difference {length:.2f}"
     ax.text(start + length, 1.6, label, va="center", fontsize=SMALL, color=INK)
@@ -298,7 +230,6 @@ def _curve(
     label: str,
     style: Style,
 ) -> None:
-    """Draw means with their standard errors as a line with bars."""
     ax.errorbar(
         x,
         means["mean"] * scale,

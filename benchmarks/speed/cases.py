@@ -6,11 +6,11 @@ it is over.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise, product
-from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -25,13 +25,13 @@ from torch import nn
 from benchmarks.speed.measure import (
     Case,
     Comparison,
-    ImportTime,
-    PeakMemory,
     Reading,
-    Seconds,
-    Subject,
+    import_time,
+    peak_memory,
+    seconds,
 )
 from benchmarks.speed.peers import (
+    ALPHAS,
     MLP,
     OURS,
     PEERS,
@@ -50,31 +50,9 @@ Table = tuple[NDArray[np.float32], NDArray[np.int64]]
 
 @dataclass(frozen=True)
 class Scale:
-    """How large the cases are.
+    """How large the cases are."""
 
-    Parameters
-    ----------
-    tables : tuple of (int, int)
-        Rows and epochs of single fits; the first is the small table of all groups.
-    batch_sizes : tuple of int
-        Minibatches of single fits.
-    folds : int
-        Folds of the grid.
-    alphas : tuple of float
-        Candidates of the grid.
-    members : int
-        Networks of the ensemble.
-    growing_rows : tuple of int
-        Rows whose time per row is compared.
-    growing_runs : tuple of int
-        Networks whose time per network is compared.
-    predicted_rows : int
-        Rows to predict.
-    large_table : (int, int)
-        Rows and features of the table whose fit's memory is measured.
-    """
-
-    tables: tuple[tuple[int, int], ...] = ((1_000, 10), (20_000, 2))
+    tables: tuple[tuple[int, int], ...] = ((1_000, 10), (20_000, 2))  # rows, epochs
     batch_sizes: tuple[int, ...] = (16, 128)
     folds: int = 10
     alphas: tuple[float, ...] = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 2.0)
@@ -82,7 +60,7 @@ class Scale:
     growing_rows: tuple[int, ...] = (1_000, 10_000, 100_000, 1_000_000)
     growing_runs: tuple[int, ...] = (1, 4, 16, 64, 256)
     predicted_rows: int = 1_000_000
-    large_table: tuple[int, int] = (1_000_000, 100)
+    large_table: tuple[int, int] = (1_000_000, 100)  # rows, features
 
     @property
     def recipe(self) -> Recipe:
@@ -113,32 +91,31 @@ QUICK: Final = Scale(
 )
 
 #: The largest ratios aimed at in single fits, by peer and minibatch.
-FIT_TARGETS: Final[Mapping[tuple[str, int], float]] = MappingProxyType(
-    {(SKORCH, 16): 0.4, (MLP, 16): 0.85, (SKORCH, 128): 0.6, (MLP, 128): 0.6}
-)
+FIT_TARGETS: Final[Mapping[tuple[str, int], float]] = {
+    (SKORCH, 16): 0.4,
+    (MLP, 16): 0.85,
+    (SKORCH, 128): 0.6,
+    (MLP, 128): 0.6,
+}
 #: The same of the grid, against fits one after the other.
-LOOP_TARGETS: Final[Mapping[str, float]] = MappingProxyType({SKORCH: 0.1, MLP: 0.25})
+LOOP_TARGETS: Final[Mapping[str, float]] = {SKORCH: 0.1, MLP: 0.25}
 #: And against scikit-learn's GridSearchCV with two processes.
-SEARCH_TARGETS: Final[Mapping[str, float]] = MappingProxyType({SKORCH: 0.2, OURS: 0.6})
+SEARCH_TARGETS: Final[Mapping[str, float]] = {SKORCH: 0.2, OURS: 0.6}
 
 
 def make_table(n_rows: int) -> Table:
-    """Make a table of two classes.
-
-    Parameters
-    ----------
-    n_rows : int
-        Rows.
-
-    Returns
-    -------
-    X : ndarray of shape (n_rows, 20)
-        Float32 rows.
-    y : ndarray of shape (n_rows,)
-        Classes 0 and 1.
-    """
+    """Make a table of 20 features, float32, and classes 0 and 1."""
     X, y = make_classification(n_rows, N_FEATURES, n_informative=10, random_state=0)
     return X.astype(np.float32), y.astype(np.int64)
+
+
+def _fit(name: str, recipes: Sequence[Recipe], table: Table) -> None:
+    for recipe in recipes:
+        PEERS[name](recipe).fit(*table)
+
+
+def _timed(estimator: Any, table: Table, scale: float = 1.0) -> Callable[[], Reading]:
+    return partial(seconds, partial(estimator.fit, *table), scale)
 
 
 def _single_fits(scale: Scale) -> Iterator[Case]:
@@ -146,105 +123,96 @@ def _single_fits(scale: Scale) -> Iterator[Case]:
     for (n_rows, epochs), size in product(scale.tables, scale.batch_sizes):
         table, recipe = make_table(n_rows), Recipe(epochs, size)
         title = f"one fit, {n_rows:,} rows, batch {size}"
-        yield Case(
-            title,
-            tuple(_one_fit(name, recipe, table) for name in PEERS),
-            tuple(
-                Comparison(title, OURS, name, FIT_TARGETS.get((name, size)))
-                for name in PEERS
-                if name != OURS
-            ),
-        )
+        subjects = {
+            name: partial(
+                seconds,
+                partial(_fit, name, [recipe], table),
+                single_thread=name != OURS,
+            )
+            for name in PEERS
+        }
+        others = [name for name in PEERS if name != OURS]
+        targets = [FIT_TARGETS.get((name, size)) for name in others]
+        yield Case(title, subjects, _against(title, OURS, others, targets))
 
 
-def _one_fit(name: str, recipe: Recipe, table: Table) -> Subject:
-    seconds = Seconds(partial(_fit, name, [recipe], table), single_thread=name != OURS)
-    return Subject(name, seconds, PEERS[name].package)
-
-
-def _fit(name: str, recipes: Sequence[Recipe], table: Table) -> None:
-    for recipe in recipes:
-        PEERS[name].make(recipe).fit(*table)
+def _against(
+    title: str, subject: str, peers: Sequence[str], targets: Sequence[float | None]
+) -> list[Comparison]:
+    pairs = zip(peers, targets, strict=True)
+    return [Comparison(title, subject, peer, target) for peer, target in pairs]
 
 
 def _grid(scale: Scale) -> Iterator[Case]:
     """Time a grid search, against scikit-learn's and against fits in a loop."""
     table, title = scale.small_table(), f"grid of {scale.n_networks}"
-    own = Seconds(partial(_search(GridSearchCV, OURS, scale).fit, *table))
-    loops = [_loop(name, scale, table) for name in LOOP_TARGETS]
-    searches = [_workers(name, scale, table) for name in SEARCH_TARGETS]
+    subjects = {OURS: _timed(_search(GridSearchCV, OURS, scale), table)}
+    subjects |= {name: _loop(name, scale, table) for name in LOOP_TARGETS}
+    searches = {name: f"GridSearchCV of {name}" for name in SEARCH_TARGETS}
+    for name, search in searches.items():
+        subjects[search] = _workers(name, scale, table)
+    loop, targets = f"{title}, a loop", list(SEARCH_TARGETS.values())
     yield Case(
         title,
-        (Subject(OURS, own), *loops, *searches),
-        (
-            *_against(loops, f"{title}, a loop", LOOP_TARGETS),
-            *_against(searches, title, SEARCH_TARGETS),
-        ),
+        subjects,
+        _against(loop, OURS, list(LOOP_TARGETS), list(LOOP_TARGETS.values()))
+        + _against(title, OURS, list(searches.values()), targets),
     )
     get_reusable_executor().shutdown()
 
 
-def _against(
-    others: Sequence[Subject], title: str, targets: Mapping[str, float]
-) -> Iterator[Comparison]:
-    for other, target in zip(others, targets.values(), strict=True):
-        yield Comparison(title, OURS, other.name, target)
-
-
 def _search(search: type, name: str, scale: Scale) -> Any:
-    model = PEERS[name].make(scale.recipe)
-    alphas = {PEERS[name].alpha: list(scale.alphas)}
+    model, alphas = PEERS[name](scale.recipe), {ALPHAS[name]: list(scale.alphas)}
     cv = model_selection.StratifiedKFold(scale.folds)
     return search(model, alphas, cv=cv, n_jobs=2, refit=False, error_score="raise")
 
 
-def _workers(name: str, scale: Scale, table: Table) -> Subject:
+def _workers(name: str, scale: Scale, table: Table) -> Callable[[], Reading]:
     """Let scikit-learn search, on processes that have imported what they need."""
     search = _search(model_selection.GridSearchCV, name, scale)
     few = model_selection.StratifiedShuffleSplit(2, train_size=20, test_size=20)
     clone(search).set_params(cv=few).fit(*table)
-    seconds = Seconds(partial(search.fit, *table), elsewhere=True)
-    return Subject(f"GridSearchCV of {name}", seconds, PEERS[name].package)
+    return partial(seconds, partial(search.fit, *table), elsewhere=True)
 
 
-def _loop(name: str, scale: Scale, table: Table) -> Subject:
+def _loop(name: str, scale: Scale, table: Table) -> Callable[[], Reading]:
     """Fit one fold for each candidate; the time is that of all folds."""
     X, y = table
-    cv = model_selection.StratifiedKFold(scale.folds)
-    train, _ = next(iter(cv.split(X, y)))
+    train, _ = next(iter(model_selection.StratifiedKFold(scale.folds).split(X, y)))
     recipes = [replace(scale.recipe, alpha=alpha) for alpha in scale.alphas]
     action = partial(_fit, name, recipes, (X[train], y[train]))
-    seconds = Seconds(action, scale.folds, single_thread=True)
-    return Subject(name, seconds, PEERS[name].package)
+    return partial(seconds, action, scale.folds, single_thread=True)
 
 
 def _ensemble(scale: Scale) -> Iterator[Case]:
     """Time an ensemble, against one network."""
-    title = f"ensemble of {scale.members}"
-    one, many = _networks(scale, 1), _networks(scale, scale.members)
-    yield Case(title, (one, many), (Comparison(title, many.name, one.name, 3.0),))
+    title, table = f"ensemble of {scale.members}", scale.small_table()
+    one, many = "fit of 1 network", f"fit of {scale.members} networks"
+    subjects = {
+        one: _timed(ours(scale.recipe, n_estimators=1), table),
+        many: _timed(ours(scale.recipe, n_estimators=scale.members), table),
+    }
+    yield Case(title, subjects, [Comparison(title, many, one, 3.0)])
 
 
 def _runs(scale: Scale) -> Iterator[Case]:
     """Time fits of more and more networks, per network."""
-    subjects = [_networks(scale, runs, 1 / runs) for runs in scale.growing_runs]
-    first = subjects[0].name
-    compared = zip(scale.growing_runs[1:], subjects[1:], strict=True)
+    table = scale.small_table()
+    names = {
+        runs: f"fit of {runs} network{'s' * (runs > 1)}" for runs in scale.growing_runs
+    }
+    first, *others = names
     yield Case(
         "time per network",
-        tuple(subjects),
-        tuple(
-            Comparison(f"{runs} networks, each", subject.name, first)
-            for runs, subject in compared
-        ),
+        {
+            name: _timed(ours(scale.recipe, n_estimators=runs), table, 1 / runs)
+            for runs, name in names.items()
+        },
+        [
+            Comparison(f"{runs} networks, each", names[runs], names[first])
+            for runs in others
+        ],
     )
-
-
-def _networks(scale: Scale, runs: int, times: float = 1.0) -> Subject:
-    """Fit so many networks on the small table."""
-    model = ours(scale.recipe, n_estimators=runs)
-    name = "fit of 1 network" if runs == 1 else f"fit of {runs} networks"
-    return Subject(name, Seconds(partial(model.fit, *scale.small_table()), times))
 
 
 def _rows(scale: Scale) -> Iterator[Case]:
@@ -257,55 +225,43 @@ def _rows(scale: Scale) -> Iterator[Case]:
     for which, model in models.items():
         yield Case(
             f"time per row{which}",
-            tuple(
-                Subject(
-                    name, Seconds(partial(model.fit, *make_table(n_rows)), 1 / n_rows)
-                )
+            {
+                name: _timed(model, make_table(n_rows), 1 / n_rows)
                 for n_rows, name in names.items()
-            ),
-            tuple(
-                Comparison(
-                    f"{more:,} rows, each{which}", names[more], names[fewer], 1.05
-                )
-                for fewer, more in pairwise(names)
-            ),
+            },
+            [
+                Comparison(f"{more:,} rows, each{which}", names[more], names[few], 1.05)
+                for few, more in pairwise(names)
+            ],
         )
 
 
 def _mixing(scale: Scale) -> Iterator[Case]:
     """Time fits on random pairs, against fits on the rows themselves."""
-    table = make_table(scale.tables[-1][0])
-    epochs = scale.tables[-1][1]
+    n_rows, epochs = scale.tables[-1]
+    table = make_table(n_rows)
     for size in scale.batch_sizes:
         title = f"random pairs, batch {size}"
-        subjects = [
-            Subject(name, Seconds(partial(ours(Recipe(epochs, size, a)).fit, *table)))
-            for name, a in (("mixup", 0.4), ("ERM", 0.0))
-        ]
-        yield Case(title, tuple(subjects), (Comparison(title, "mixup", "ERM", 1.1),))
+        subjects = {
+            name: _timed(ours(Recipe(epochs, size, alpha)), table)
+            for name, alpha in (("mixup", 0.4), ("ERM", 0.0))
+        }
+        yield Case(title, subjects, [Comparison(title, "mixup", "ERM", 1.1)])
 
 
 def _prediction(scale: Scale) -> Iterator[Case]:
     """Time predictions, against the network's bare forward pass."""
     model = ours(scale.recipe).fit(*scale.small_table())
-    X = np.random.default_rng(0).random(
-        (scale.predicted_rows, N_FEATURES), dtype=np.float32
-    )
-    tensor = torch.from_numpy(X)
+    shape = (scale.predicted_rows, N_FEATURES)
+    X = np.random.default_rng(0).random(shape, dtype=np.float32)
     network = nn.Sequential(perceptron(scale.recipe.hidden), nn.Softmax(-1))
     bare = {"forward pass": len(X), "forward pass in chunks": 8192}
     title = "predict_proba"
-    yield Case(
-        title,
-        (
-            Subject(OURS, Seconds(partial(model.predict_proba, X))),
-            *(
-                Subject(name, Seconds(partial(_forward, network, tensor, size)))
-                for name, size in bare.items()
-            ),
-        ),
-        tuple(Comparison(title, OURS, name, 1.2) for name in bare),
-    )
+    subjects = {OURS: partial(seconds, partial(model.predict_proba, X))}
+    for name, size in bare.items():
+        forward = partial(_forward, network, torch.from_numpy(X), size)
+        subjects[name] = partial(seconds, forward)
+    yield Case(title, subjects, [Comparison(title, OURS, name, 1.2) for name in bare])
 
 
 def _forward(network: nn.Module, X: torch.Tensor, size: int) -> torch.Tensor:
@@ -315,48 +271,31 @@ def _forward(network: nn.Module, X: torch.Tensor, size: int) -> torch.Tensor:
 
 def _memory(scale: Scale) -> Iterator[Case]:
     """Measure the memory of a fit beyond its table, against the table."""
-    title, n_bytes = "peak memory", 4 * int(np.prod(scale.large_table))
-    yield Case(
-        title,
-        (
-            Subject(OURS, PeakMemory(*scale.large_table)),
-            Subject("the table", partial(Reading, n_bytes / 1e6)),
-        ),
-        (Comparison(title, OURS, "the table", 2.0),),
-        unit="MB",
-    )
+    n_rows, n_features = scale.large_table
+    table, title = "the table", "peak memory"
+    subjects: dict[str, Callable[[], Reading]] = {
+        OURS: partial(peak_memory, n_rows, n_features),
+        table: lambda: (4 * n_rows * n_features / 1e6, math.nan),
+    }
+    yield Case(title, subjects, [Comparison(title, OURS, table, 2.0)], unit="MB")
 
 
 def _imports(scale: Scale) -> Iterator[Case]:
     """Time the import, against those of what the package stands on."""
-    title, others = "import", ("torch", "skorch", "sklearn.neural_network")
-    yield Case(
-        title,
-        tuple(Subject(f"import {name}", ImportTime(name)) for name in (OURS, *others)),
-        tuple(Comparison(title, f"import {OURS}", f"import {name}") for name in others),
-    )
+    names = [OURS, "torch", "skorch", "sklearn.neural_network"]
+    subjects = {f"import {name}": partial(import_time, name) for name in names}
+    own, *others = subjects
+    compared = [Comparison("import", own, other) for other in others]
+    yield Case("import", subjects, compared)
 
 
 def gpu_cases(scale: Scale, device: str = "cuda") -> Iterator[Case]:
-    """Time the grid and ensembles on a GPU, against the CPU.
-
-    Parameters
-    ----------
-    scale : Scale
-        Sizes.
-    device : str, default="cuda"
-        The device.
-
-    Yields
-    ------
-    case : Case
-        For the grid and for each number of networks.
-    """
-    table = scale.small_table()
+    """Time the grid and ensembles on a device, against the CPU."""
+    table, members = scale.small_table(), {scale.members, *scale.growing_runs}
     search = _search(GridSearchCV, OURS, scale)
     title = f"grid of {scale.n_networks}"
     yield _on_both(title, search, "estimator__device", device, table)
-    for runs in sorted({scale.members, *scale.growing_runs}):
+    for runs in sorted(members):
         model = ours(scale.recipe, n_estimators=runs)
         yield _on_both(f"ensemble of {runs}", model, "device", device, table)
 
@@ -364,30 +303,23 @@ def gpu_cases(scale: Scale, device: str = "cuda") -> Iterator[Case]:
 def _on_both(
     title: str, estimator: Any, parameter: str, device: str, table: Table
 ) -> Case:
-    """Fit on the device and on the CPU."""
-    subjects = [
-        Subject(name, Seconds(partial(_clone(estimator, parameter, to).fit, *table)))
-        for name, to in (("GPU", device), ("CPU", "cpu"))
-    ]
-    title = f"{title}, GPU"
-    return Case(title, tuple(subjects), (Comparison(title, "GPU", "CPU"),))
-
-
-def _clone(estimator: Any, parameter: str, value: Any) -> Any:
-    return clone(estimator).set_params(**{parameter: value})
-
-
-GROUPS: Final[Mapping[str, Callable[[Scale], Iterator[Case]]]] = MappingProxyType(
-    {
-        "fit": _single_fits,
-        "grid": _grid,
-        "ensemble": _ensemble,
-        "rows": _rows,
-        "runs": _runs,
-        "mixing": _mixing,
-        "predict": _prediction,
-        "memory": _memory,
-        "import": _imports,
-        "gpu": gpu_cases,
+    subjects = {
+        name: _timed(clone(estimator).set_params(**{parameter: where}), table)
+        for name, where in (("GPU", device), ("CPU", "cpu"))
     }
-)
+    title = f"{title}, GPU"
+    return Case(title, subjects, [Comparison(title, "GPU", "CPU")])
+
+
+GROUPS: Final[Mapping[str, Callable[[Scale], Iterator[Case]]]] = {
+    "fit": _single_fits,
+    "grid": _grid,
+    "ensemble": _ensemble,
+    "rows": _rows,
+    "runs": _runs,
+    "mixing": _mixing,
+    "predict": _prediction,
+    "memory": _memory,
+    "import": _imports,
+    "gpu": gpu_cases,
+}

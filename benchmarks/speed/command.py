@@ -1,11 +1,11 @@
-"""``python -m benchmarks speed``: measure and report."""
+"""``python -m benchmarks speed``: measure, print a table, write files and a figure."""
 
 from __future__ import annotations
 
 import gc
+import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,93 +15,54 @@ from rich.console import Console
 from rich.text import Text
 
 from benchmarks.console import print_table, say
-from benchmarks.speed import report
+from benchmarks.files import make_folder, write_whole
+from benchmarks.plots import speed_ratios
 from benchmarks.speed.cases import FULL, GROUPS, QUICK, make_table
 from benchmarks.speed.measure import Case, interleaved, ratios
-from benchmarks.speed.peers import Recipe, ours
+from benchmarks.speed.peers import OURS, PEERS, Recipe, ours
+from benchmarks.tables import Table, plain_table
 
-SUMMARY: Final = "how fast the package is, against others"
+READINGS, RATIOS, FIGURE = "speed.csv", "speed-ratios.csv", "speed.png"
 ON_GPU: Final = "gpu"
 
 
-@dataclass(frozen=True)
-class Request:
-    """What is to be measured.
-
-    Parameters
-    ----------
-    groups : tuple of str
-        Names of groups of cases.
-    quick : bool, default=False
-        Run every line on sizes that say nothing.
-    repeats : int, default=5
-        Turns of each subject.
-    """
-
-    groups: tuple[str, ...]
-    quick: bool = False
-    repeats: int = 5
-
-
 def groups_on(device: str, asked: Sequence[str] | None = None) -> tuple[str, ...]:
-    """Choose groups of cases.
-
-    Parameters
-    ----------
-    device : {"cpu", "cuda"}
-        Where networks are trained; the GPU is measured against the CPU.
-    asked : sequence of str or None, default=None
-        Groups that were asked for; None takes all that the device allows.
-
-    Returns
-    -------
-    tuple of str
-        Names.
-
-    Raises
-    ------
-    ValueError
-        If a group needs another device.
-    """
+    """Choose groups of cases: those asked for, or all that the device allows."""
     if device == "cpu" and asked is not None and ON_GPU in asked:
         raise ValueError("the cases gpu need --device cuda")
     possible = [name for name in GROUPS if name != ON_GPU or device == "cuda"]
     return tuple(possible if asked is None else asked)
 
 
-def run(request: Request, folder: Path, console: Console) -> pd.DataFrame:
+def run(
+    groups: Sequence[str],
+    folder: Path,
+    console: Console,
+    *,
+    quick: bool = False,
+    repeats: int = 5,
+) -> pd.DataFrame:
     """Measure, print the table of ratios and write the files.
 
-    Readings are written after every case, so an interruption loses only the last.
-
-    Parameters
-    ----------
-    request : Request
-        What is to be measured.
-    folder : Path
-        Where files go.
-    console : rich.console.Console
-        Where to speak.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The ratios, one row per comparison.
+    Readings are written after every case, so an interruption loses only the last. Quick
+    runs every line on sizes that say nothing.
     """
     records: list[dict[str, Any]] = []
     done: list[Case] = []
     compared = pd.DataFrame()
+    make_folder(folder)
     with _settled():
-        for case in _cases(request, console):
+        for case in _cases(groups, quick=quick):
             with console.status(Text(case.title)):
-                records += interleaved(case, request.repeats)
+                records += interleaved(case, repeats)
             say(console, f"{case.title}: measured")
             done.append(case)
             readings = pd.DataFrame(records)
             compared = ratios(readings, done)
-            report.write(readings, compared, folder)
-    report.draw(compared, folder, f"{joblib.cpu_count()} cores")
-    print_table(console, report.table(compared, request.repeats))
+            write_whole(folder / READINGS, readings.to_csv(index=False))
+            write_whole(folder / RATIOS, compared.to_csv(index=False))
+    draw(compared, folder, f"{joblib.cpu_count()} cores")
+    print_table(console, table(compared, repeats))
     say(console, f"Readings, ratios and a figure: {folder}")
     return compared
 
@@ -118,12 +79,43 @@ def _settled() -> Iterator[None]:
         gc.unfreeze()
 
 
-def _cases(request: Request, console: Console) -> Iterator[Case]:
-    """Make the cases, without what is not installed."""
-    scale = QUICK if request.quick else FULL
-    for group in request.groups:
-        for case in GROUPS[group](scale):
-            for name, package in case.missing.items():
-                text = f"{case.title}: {name} left out, {package} is not installed"
-                say(console, text)
-            yield case.without(case.missing)
+def _cases(groups: Sequence[str], *, quick: bool) -> Iterator[Case]:
+    for group in groups:
+        yield from GROUPS[group](QUICK if quick else FULL)
+
+
+def table(ratios: pd.DataFrame, repeats: int) -> Table:
+    """Show ratios beside their targets, as medians of so many turns."""
+    reached = ratios["ratio"].le(ratios["target"]).map({True: "yes", False: "no"})
+    value, low, high = (
+        ratios[name].map(form.format)
+        for name, form in (("value", "{:.3g} "), ("low", "{:.2f}"), ("high", "{:.2f}"))
+    )
+    shown = {
+        "case": ratios["case"],
+        "measured": ratios["subject"] + " / " + ratios["peer"],
+        "reading": value + ratios["unit"],
+        "ratio": ratios["ratio"].map("{:.2f}".format),
+        "range": low + " to " + high,
+        "CPU time": ratios["cpu_ratio"].map("{:.2f}".format).replace("nan", ""),
+        "target": ratios["target"].map("{:g}".format).replace("nan", ""),
+        "reached": reached.where(ratios["target"].notna(), ""),
+    }
+    title = f"Ratios: median of {repeats}, in turns (less is better)"
+    return plain_table(pd.DataFrame(shown), title)
+
+
+def draw(ratios: pd.DataFrame, folder: Path, title: str) -> None:
+    """Write the figure of those ratios that are of times, if there are any."""
+    times = ratios[ratios["unit"] == "s"]
+    if times.empty:
+        return
+    # Peers that are met but once are named beside their case, not in the legend.
+    is_rival = times["peer"].isin(PEERS.keys() - {OURS})
+    named = times.assign(
+        case=times["case"].where(is_rival, times["case"] + " / " + times["peer"]),
+        peer=times["peer"].where(is_rival, "what is named on the left"),
+    )
+    drawn = io.BytesIO()
+    speed_ratios(named, title).savefig(drawn, format="png", dpi=150)
+    write_whole(folder / FIGURE, drawn.getvalue())

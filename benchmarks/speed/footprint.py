@@ -17,13 +17,7 @@ from sk_mixup import MixupClassifier
 
 
 def peak_bytes() -> int:
-    """Return the largest memory that this process has had so far.
-
-    Returns
-    -------
-    int
-        Bytes.
-    """
+    """Return the largest memory in bytes that this process has had so far."""
     status = Path("/proc/self/status")
     if status.exists():
         # Linux hands ru_maxrss on to a child: it may be the peak of the parent.
@@ -34,18 +28,7 @@ def peak_bytes() -> int:
 
 
 def footprint(n_rows: int, n_features: int) -> int:
-    """Fit random rows for one epoch.
-
-    Parameters
-    ----------
-    n_rows, n_features : int
-        Shape of the table, float32.
-
-    Returns
-    -------
-    int
-        Bytes by which the peak grew beyond what the process had with its table.
-    """
+    """Fit random rows; return the bytes by which the peak grew beyond the table."""
     generator = np.random.default_rng(0)
     X = generator.standard_normal((n_rows, n_features), dtype=np.float32)
     y = generator.integers(2, size=n_rows)

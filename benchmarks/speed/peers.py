@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -26,21 +25,7 @@ LOOP: Final = "plain torch loop"
 
 @dataclass(frozen=True)
 class Recipe:
-    """What is trained: the paper's perceptron, by Adam with a constant rate of 1e-3.
-
-    Parameters
-    ----------
-    epochs : int, default=10
-        Epochs.
-    batch_size : int, default=16
-        Rows of a minibatch.
-    alpha : float, default=0.4
-        Strength of mixing.
-    hidden : tuple of int, default=(128, 128)
-        Units of the hidden layers.
-    lr : float, default=1e-3
-        Learning rate.
-    """
+    """What is trained: the paper's perceptron, by Adam with a constant rate of 1e-3."""
 
     epochs: int = 10
     batch_size: int = 16
@@ -49,67 +34,21 @@ class Recipe:
     lr: float = 1e-3
 
 
-@dataclass(frozen=True)
-class Peer:
-    """A way to train by a recipe.
-
-    Parameters
-    ----------
-    package : str
-        What must be installed for it.
-    make : callable
-        From a recipe to an unfitted classifier, which takes float32 rows of 20
-        features and classes 0 and 1.
-    alpha : str, default=""
-        The parameter of that classifier which is the strength of mixing, if any.
-    """
-
-    package: str
-    make: Callable[[Recipe], Any]
-    alpha: str = ""
-
-
 def ours(recipe: Recipe, **params: Any) -> MixupClassifier:
-    """Make this package's classifier.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        What is trained.
-    **params
-        Further parameters.
-
-    Returns
-    -------
-    MixupClassifier
-        Unfitted.
-    """
-    by_recipe: dict[str, Any] = {
-        "alpha": recipe.alpha,
-        "hidden_layer_sizes": recipe.hidden,
-        "lr": recipe.lr,
-        "max_epochs": recipe.epochs,
-        "batch_size": recipe.batch_size,
-        "random_state": 0,
-    }
-    return MixupClassifier.paper(**by_recipe | params)
+    """Make this package's classifier, with further parameters."""
+    return MixupClassifier.paper(
+        alpha=recipe.alpha,
+        hidden_layer_sizes=recipe.hidden,
+        lr=recipe.lr,
+        max_epochs=recipe.epochs,
+        batch_size=recipe.batch_size,
+        random_state=0,
+        **params,
+    )
 
 
 def perceptron(hidden: Sequence[int], n_inputs: int = 20) -> nn.Sequential:
-    """Make a perceptron for two classes of plain torch layers.
-
-    Parameters
-    ----------
-    hidden : sequence of int
-        Units of the hidden layers.
-    n_inputs : int, default=20
-        Features.
-
-    Returns
-    -------
-    torch.nn.Sequential
-        From (n, n_inputs) to (n, 2) logits.
-    """
+    """Make a perceptron of plain torch layers, from rows to (n, 2) logits."""
     layers: list[nn.Module] = []
     for n_in, n_out in zip([n_inputs, *hidden[:-1]], hidden, strict=True):
         layers += [nn.Linear(n_in, n_out), nn.ReLU()]
@@ -136,19 +75,7 @@ class SkorchMixup(NeuralNetClassifier):  # type: ignore[misc]
         return {"loss": loss, "y_pred": outputs}
 
 
-def skorch_mixup(recipe: Recipe) -> SkorchMixup:
-    """Make the skorch net.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        What is trained.
-
-    Returns
-    -------
-    SkorchMixup
-        Unfitted; its parameter ``mixup_alpha`` can be searched.
-    """
+def _skorch_mixup(recipe: Recipe) -> SkorchMixup:
     return SkorchMixup(
         perceptron,
         module__hidden=recipe.hidden,
@@ -164,19 +91,8 @@ def skorch_mixup(recipe: Recipe) -> SkorchMixup:
     )
 
 
-def sklearn_mlp(recipe: Recipe) -> QuietMLP:
-    """Make scikit-learn's perceptron, which does not mix.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        What is trained; ``alpha`` is left out.
-
-    Returns
-    -------
-    sklearn.neural_network.MLPClassifier
-        Unfitted, without weight decay, to be trained for all epochs.
-    """
+def _sklearn_mlp(recipe: Recipe) -> QuietMLP:
+    """Make scikit-learn's perceptron, which neither mixes nor decays weights."""
     return QuietMLP(
         recipe.hidden,
         alpha=0,
@@ -189,32 +105,13 @@ def sklearn_mlp(recipe: Recipe) -> QuietMLP:
 
 
 class TorchLoop:
-    """A plain loop: fused Adam, and every epoch drawn and mixed before its steps.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        What is trained.
-    """
+    """A plain loop: fused Adam, and every epoch drawn and mixed before its steps."""
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
 
     def fit(self, X: NDArray[np.float32], y: NDArray[np.int64]) -> TorchLoop:
-        """Train.
-
-        Parameters
-        ----------
-        X : ndarray of shape (n, 20)
-            Rows, float32.
-        y : ndarray of shape (n,)
-            Classes 0 and 1.
-
-        Returns
-        -------
-        TorchLoop
-            Itself.
-        """
+        """Train on float32 rows and classes 0 and 1."""
         self.module_ = perceptron(self.recipe.hidden, X.shape[1])
         adam = torch.optim.Adam(self.module_.parameters(), self.recipe.lr, fused=True)
         rows, targets = torch.from_numpy(X), torch.eye(2)[torch.from_numpy(y)]
@@ -240,27 +137,18 @@ class TorchLoop:
         yield from zip(inputs, targets, strict=True)
 
     def predict_proba(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the probabilities of the classes.
-
-        Parameters
-        ----------
-        X : ndarray of shape (n, 20)
-            Rows, float32.
-
-        Returns
-        -------
-        ndarray of shape (n, 2)
-            Probabilities.
-        """
+        """Return the probabilities of the classes, of shape (n, 2)."""
         with torch.inference_mode():
             return self.module_(torch.from_numpy(X)).softmax(-1).numpy()
 
 
-PEERS: Final[Mapping[str, Peer]] = MappingProxyType(
-    {
-        OURS: Peer("sk_mixup", ours, "alpha"),
-        SKORCH: Peer("skorch", skorch_mixup, "mixup_alpha"),
-        MLP: Peer("sklearn", sklearn_mlp),
-        LOOP: Peer("torch", TorchLoop),
-    }
-)
+#: From a recipe to an unfitted classifier, which takes float32 rows of 20 features and
+#: classes 0 and 1.
+PEERS: Final[Mapping[str, Callable[[Recipe], Any]]] = {
+    OURS: ours,
+    SKORCH: _skorch_mixup,
+    MLP: _sklearn_mlp,
+    LOOP: TorchLoop,
+}
+#: The parameter that is the strength of mixing, of those that can be searched.
+ALPHAS: Final[Mapping[str, str]] = {OURS: "alpha", SKORCH: "mixup_alpha"}

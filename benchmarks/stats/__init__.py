@@ -21,6 +21,7 @@ References
 
 from benchmarks.stats.choice import leave_one_set_out, merits
 from benchmarks.stats.folds import (
+    LEVEL,
     TTest,
     compare_to_baseline,
     corrected_ttest,
@@ -29,7 +30,6 @@ from benchmarks.stats.folds import (
 )
 from benchmarks.stats.sets import (
     Ranking,
-    average_ranks,
     critical_difference,
     friedman_nemenyi,
     mean_over_sets,
@@ -38,9 +38,9 @@ from benchmarks.stats.sets import (
 )
 
 __all__ = [
+    "LEVEL",
     "Ranking",
     "TTest",
-    "average_ranks",
     "compare_to_baseline",
     "corrected_ttest",
     "critical_difference",

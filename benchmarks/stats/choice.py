@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from benchmarks.stats._common import DECIMALS, gain_sign
+from benchmarks.stats.folds import DECIMALS, gain_sign
 from benchmarks.stats.sets import ranks_by_set, set_means
 
 METRICS = ("error", "log_loss")
@@ -37,7 +37,7 @@ def merits(frame: pd.DataFrame, metrics: Sequence[str] = METRICS) -> pd.DataFram
     columns = {}
     frame = _complete(frame, metrics)
     for metric in metrics:
-        means, _ = set_means(frame, metric)
+        means = set_means(frame, metric)
         columns[metric] = means.mean()
         columns[f"{metric}_rank"] = ranks_by_set(means, metric).mean()
     table = pd.DataFrame(columns)
@@ -77,7 +77,7 @@ def leave_one_set_out(
         As `benchmarks.stats.set_means`; three complete sets are needed.
     """
     frame = _complete(frame, metrics)
-    by_metric = {metric: set_means(frame, metric)[0] for metric in metrics}
+    by_metric = {metric: set_means(frame, metric) for metric in metrics}
     rows = []
     for name in next(iter(by_metric.values())).index:
         others = frame[frame["dataset"].astype(str) != name]
@@ -94,6 +94,6 @@ def leave_one_set_out(
 
 def _complete(frame: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
     """Keep the sets on which every method has a value of every metric."""
-    by_metric = [set_means(frame, metric)[0].index for metric in metrics]
+    by_metric = [set_means(frame, metric).index for metric in metrics]
     common = set.intersection(*map(set, by_metric))
     return frame[frame["dataset"].astype(str).isin(common)]

@@ -2,60 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Literal
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import stats as st
+from statsmodels.stats.multitest import multipletests
 
-from benchmarks.stats._common import (
-    DECIMALS,
-    RESAMPLE,
-    gain_sign,
-    holm,
-    require_baseline,
-    require_columns,
-    require_one_row_per_fold,
-)
+from benchmarks.quantities import quantity
 
-_COMPARISON = [
-    "dataset",
-    "method",
-    "baseline",
-    "metric",
-    "mean",
-    "baseline_mean",
-    "difference",
-    "se",
-    "statistic",
-    "dof",
-    "p",
-    "p_holm",
-    "pairs",
-    "verdict",
-]
+RESAMPLE = ["dataset", "method", "repeat", "fold"]
+
+# Means over folds that are equal on paper may differ in their last bits; ranks
+# and signs are taken of numbers rounded this far, so that ties stay ties.
+DECIMALS = 12
+
+#: Level of significance of all verdicts.
+LEVEL = 0.05
 
 
-@dataclass(frozen=True)
-class TTest:
-    """The outcome of `corrected_ttest`.
-
-    Parameters
-    ----------
-    difference : float
-        Mean of ``a - b``.
-    se : float
-        Corrected standard error of that mean.
-    statistic : float
-        Student's t.
-    dof : int
-        Degrees of freedom.
-    p : float
-        Two-sided p value.
-    """
+class TTest(NamedTuple):
+    """The outcome of `corrected_ttest`; ``p`` is two-sided."""
 
     difference: float
     se: float
@@ -83,19 +52,14 @@ def summary(
     -------
     pandas.DataFrame
         The columns of `by`, then ``mean``; ``se``, the corrected standard error
-        ``std * sqrt(1 / count + n_test / n_train)``; ``naive_se``, which takes
-        folds for independent, ``std / sqrt(count)``; ``std``; ``count``. Groups
-        come in the order of their first row. With fewer than two values the
-        errors are missing.
+        ``std * sqrt(1 / count + n_test / n_train)``, missing where there are
+        fewer than two values; ``count``. Groups come in the order of their first
+        row.
 
     Raises
     ------
     ValueError
         If a column is missing or a group mixes data sets.
-
-    See Also
-    --------
-    mean_over_sets : The mean of such means over data sets.
     """
     keys = list(by)
     require_columns(frame, [*keys, "dataset", "n_train", "n_test", metric])
@@ -112,9 +76,7 @@ def summary(
     result = groups[metric].agg(["mean", "std", "count"])
     overlap = groups["n_test"].sum() / groups["n_train"].sum()
     result["se"] = result["std"] * np.sqrt(1.0 / result["count"] + overlap)
-    result["naive_se"] = result["std"] / np.sqrt(result["count"])
-    columns = ["mean", "se", "naive_se", "std", "count"]
-    return result[columns].reset_index()
+    return result[["mean", "se", "count"]].reset_index()
 
 
 def corrected_ttest(a: ArrayLike, b: ArrayLike, n_train: float, n_test: float) -> TTest:
@@ -127,7 +89,7 @@ def corrected_ttest(a: ArrayLike, b: ArrayLike, n_train: float, n_test: float) -
     Parameters
     ----------
     a, b : array-like of shape (n_pairs,)
-        Scores of two methods on the same splits, finite.
+        Scores of two methods on the same splits, finite, two at least.
     n_train, n_test : float
         Rows of a split's training and test part (means where they vary).
 
@@ -137,12 +99,6 @@ def corrected_ttest(a: ArrayLike, b: ArrayLike, n_train: float, n_test: float) -
         Mean difference ``a - b``, its standard error, t, degrees of freedom and
         two-sided p. Differences that are all alike (to rounding) have t = 0 and
         p = 1 where they are zero, else the limit: t infinite and p = 0.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two pairs, the lengths differ, a score is not
-        finite or a size is not positive.
 
     References
     ----------
@@ -155,9 +111,7 @@ def corrected_ttest(a: ArrayLike, b: ArrayLike, n_train: float, n_test: float) -
     >>> round(test.statistic, 4), test.dof, round(test.p, 4)
     (1.0954, 2, 0.3876)
     """
-    first, second = _paired_scores(a, b)
-    if not (n_train > 0 and n_test > 0):
-        raise ValueError("n_train and n_test must be positive.")
+    first, second = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     differences = first - second
     count = differences.size
     rounding = 10.0**-DECIMALS * max(np.abs(first).max(), np.abs(second).max())
@@ -172,12 +126,7 @@ def corrected_ttest(a: ArrayLike, b: ArrayLike, n_train: float, n_test: float) -
 
 
 def compare_to_baseline(
-    frame: pd.DataFrame,
-    baseline: str,
-    metric: str = "error",
-    *,
-    level: float = 0.05,
-    family: Literal["table", "dataset"] = "table",
+    frame: pd.DataFrame, baseline: str, metric: str = "error"
 ) -> pd.DataFrame:
     """Test every method against a baseline on every set, on paired folds.
 
@@ -189,31 +138,22 @@ def compare_to_baseline(
         The method that the others are compared with.
     metric : str, default="error"
         Column to compare. Folds where either method lacks it are left out.
-    level : float, default=0.05
-        Level of significance of the verdict.
-    family : {"table", "dataset"}, default="table"
-        The tests that share Holm's correction: all that are returned, or those
-        on one set.
 
     Returns
     -------
     pandas.DataFrame
-        One row per set and method: ``dataset``, ``method``, ``baseline``,
-        ``metric``, ``mean`` and ``baseline_mean`` (over the paired folds), the
-        fields of `TTest` (``difference`` is method minus baseline), ``p_holm``,
-        ``pairs`` (paired folds) and ``verdict``: "win" or "loss" of the method
-        where ``p_holm < level``, "tie" where not, "untested" where fewer than
-        two folds are paired, as on a set that lacks the baseline.
+        One row per set and method: ``dataset``, ``method``, ``mean`` and
+        ``baseline_mean`` (over the paired folds), ``pairs`` (paired folds), the
+        fields of `TTest` (``difference`` is method minus baseline), ``p_holm``
+        (corrected over all rows), ``verdict``: "win" or "loss" of the method where
+        ``p_holm < 0.05``, "tie" where not, "untested" where fewer than two folds
+        are paired, as on a set that lacks the baseline; ``baseline`` and ``metric``.
 
     Raises
     ------
     ValueError
         If a column or the baseline is missing, there is no other method, or a
         fold has several rows of one method.
-
-    See Also
-    --------
-    win_tie_loss : Counts the verdicts.
     """
     paired = _pair_with_baseline(frame, baseline, metric)
     keys = ["dataset", "method"]
@@ -222,16 +162,14 @@ def compare_to_baseline(
         for (dataset, method), group in paired.groupby(keys, sort=False, observed=True)
     ]
     result = pd.DataFrame(rows)
-    if family == "table":
-        p_holm = holm(result["p"])
-    else:
-        p_holm = result.groupby("dataset")["p"].transform(holm)
+    p_holm = holm(result["p"])
     won = gain_sign(metric) * result["difference"] > 0
     verdict = np.where(won, "win", "loss")
-    verdict = np.where(p_holm < level, verdict, "tie")
+    verdict = np.where(p_holm < LEVEL, verdict, "tie")
     verdict = np.where(p_holm.isna(), "untested", verdict)
-    result = result.assign(p_holm=p_holm, verdict=verdict)
-    return result.assign(baseline=baseline, metric=metric)[_COMPARISON]
+    return result.assign(
+        p_holm=p_holm, verdict=verdict, baseline=baseline, metric=metric
+    )
 
 
 def win_tie_loss(comparison: pd.DataFrame) -> pd.DataFrame:
@@ -245,9 +183,9 @@ def win_tie_loss(comparison: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row per method: ``method``; ``win``, ``tie``, ``loss`` and
-        ``untested`` count the verdicts (significant differences); ``better``,
-        ``equal`` and ``worse`` count the signs of the mean differences alone.
+        One row per ``method``: counts of the verdicts, ``win``, ``tie``, ``loss`` and
+        ``untested``, and of the signs of the mean differences alone, ``better``,
+        ``equal`` and ``worse``.
     """
     signs = [gain_sign(metric) for metric in comparison["metric"]]
     gain = (comparison["difference"] * signs).round(DECIMALS)
@@ -256,21 +194,6 @@ def win_tie_loss(comparison: pd.DataFrame) -> pd.DataFrame:
     counted |= {"better": gain > 0, "equal": gain == 0, "worse": gain < 0}
     groups = pd.DataFrame(counted).groupby(comparison["method"], sort=False)
     return groups.sum().reset_index()
-
-
-def _paired_scores(
-    a: ArrayLike, b: ArrayLike
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Check two rows of paired scores and return them as arrays."""
-    first, second = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
-    if first.ndim != 1 or first.shape != second.shape or first.size < 2:
-        raise ValueError(
-            "A paired test needs two rows of equal length with at least 2 scores; "
-            f"got shapes {first.shape} and {second.shape}."
-        )
-    if not (np.isfinite(first).all() and np.isfinite(second).all()):
-        raise ValueError("The scores of a paired test must be finite.")
-    return first, second
 
 
 def _pair_with_baseline(
@@ -305,4 +228,46 @@ def _test_pairs(group: pd.DataFrame) -> dict[str, float]:
     else:
         sizes = pairs[["n_train", "n_test"]].mean()
         test = corrected_ttest(pairs["score"], pairs["reference"], *sizes)
-    return result | asdict(test)
+    return result | test._asdict()
+
+
+def require_columns(frame: pd.DataFrame, columns: Iterable[str]) -> None:
+    """Raise a ValueError that names the columns which `frame` lacks."""
+    missing = [name for name in dict.fromkeys(columns) if name not in frame]
+    if missing:
+        raise ValueError(f"The frame lacks the columns {missing}.")
+
+
+def require_one_row_per_fold(frame: pd.DataFrame) -> None:
+    """Raise a ValueError where a method has several rows for one fold."""
+    repeated = frame[frame.duplicated(RESAMPLE)]
+    if len(repeated):
+        row = repeated.iloc[0]
+        raise ValueError(
+            f"{row['method']!r} has several rows for repeat {row['repeat']}, fold "
+            f"{row['fold']} of {row['dataset']!r}: give every variant a method name "
+            "of its own."
+        )
+
+
+def require_baseline(methods: Iterable[object], baseline: str) -> None:
+    """Raise a ValueError unless `baseline` and another method are there."""
+    names = list(map(str, methods))
+    if baseline not in names:
+        raise ValueError(f"The baseline {baseline!r} is none of the methods {names}.")
+    if len(names) < 2:
+        raise ValueError(f"A comparison needs at least 2 methods; got {len(names)}.")
+
+
+def holm(p: pd.Series[float]) -> pd.Series[float]:
+    """Holm's correction over the tests at hand; missing ones stay missing."""
+    tested = p.notna()
+    result = p.copy()
+    if tested.any():
+        result[tested] = multipletests(p[tested], method="holm")[1]
+    return result
+
+
+def gain_sign(metric: str) -> int:
+    """Return 1 if more of `metric` is better, else -1."""
+    return 1 if quantity(metric).higher_is_better else -1

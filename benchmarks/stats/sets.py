@@ -8,68 +8,32 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import scikit_posthocs
-from numpy.typing import NDArray
 from scipy import stats as st
 
-from benchmarks.stats._common import (
+from benchmarks.stats.folds import (
     DECIMALS,
+    LEVEL,
     RESAMPLE,
     gain_sign,
     holm,
     require_baseline,
     require_columns,
     require_one_row_per_fold,
+    summary,
 )
-from benchmarks.stats.folds import summary
-
-_WILCOXON = [
-    "method",
-    "n_sets",
-    "median_difference",
-    "statistic",
-    "p",
-    "p_holm",
-    "left_out",
-]
 
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """The outcome of `friedman_nemenyi`.
-
-    Parameters
-    ----------
-    metric : str
-        The ranked column.
-    ranks : pandas.Series
-        Average rank by method, best (lowest) first.
-    statistic, p : float
-        Friedman's chi-squared, corrected for ties, and its p value.
-    f_statistic, f_p : float
-        Iman and Davenport's less conservative F of the same ranks.
-    nemenyi : pandas.DataFrame of shape (methods, methods)
-        p values of Nemenyi's test of every pair, in the order of `ranks`.
-    critical_difference : float
-        Average ranks further apart than this differ at `level`.
-    level : float
-        Level of significance of `critical_difference`.
-    n_sets : int
-        Number of sets that entered.
-    left_out : dict of str to tuple of str
-        Every set that did not enter, with the methods it lacks.
-    """
+    """The outcome of `friedman_nemenyi`."""
 
     metric: str
-    ranks: pd.Series[float]
-    statistic: float
+    ranks: pd.Series[float]  # average rank by method, best (lowest) first
+    statistic: float  # Friedman's chi-squared, corrected for ties
     p: float
-    f_statistic: float
-    f_p: float
-    nemenyi: pd.DataFrame
-    critical_difference: float
-    level: float
-    n_sets: int
-    left_out: dict[str, tuple[str, ...]]
+    nemenyi: pd.DataFrame  # p values of every pair, in the order of `ranks`
+    critical_difference: float  # average ranks further apart differ at the level 0.05
+    n_sets: int  # those that lack no method
 
 
 def mean_over_sets(
@@ -94,21 +58,19 @@ def mean_over_sets(
     Returns
     -------
     pandas.DataFrame
-        The columns of `by`, then ``mean``, ``se``, ``n_sets`` and ``left_out``
-        (the names of the sets left out, joined by commas).
+        The columns of `by`, then ``mean``, ``se`` and ``n_sets``.
 
     Raises
     ------
     ValueError
-        If a column is missing or no set has a value for every group.
+        If no set has a value for every group.
     """
     keys = list(by)
     each = summary(frame, metric, ["dataset", *keys])
     each["known"] = each["mean"].notna()
     n_groups = len(each[keys].drop_duplicates())
     complete = each.groupby("dataset", sort=False, observed=True)["known"].sum()
-    left_out = list(complete.index[complete < n_groups])
-    each = each[~each["dataset"].isin(left_out)]
+    each = each[each["dataset"].isin(complete.index[complete == n_groups])]
     if each.empty:
         raise ValueError(f"No data set has a value of {metric!r} for every group.")
     each["variance"] = each["se"] ** 2
@@ -116,12 +78,10 @@ def mean_over_sets(
     result = groups.agg(mean=("mean", "mean"), n_sets=("dataset", "nunique"))
     variance = groups["variance"].agg(lambda values: values.sum(skipna=False))
     result.insert(1, "se", np.sqrt(variance) / result["n_sets"])
-    return result.assign(left_out=", ".join(map(str, left_out))).reset_index()
+    return result.reset_index()
 
 
-def set_means(
-    frame: pd.DataFrame, metric: str
-) -> tuple[pd.DataFrame, dict[str, tuple[str, ...]]]:
+def set_means(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Mean of a metric by set and method, on the sets that have every method.
 
     Parameters
@@ -133,51 +93,27 @@ def set_means(
 
     Returns
     -------
-    means : pandas.DataFrame of shape (sets, methods)
-        Means on the complete sets.
-    left_out : dict of str to tuple of str
-        Every other set, with the methods that have no value on it.
+    pandas.DataFrame of shape (sets, methods)
+        Means on the complete sets; the others are left out.
 
     Raises
     ------
     ValueError
-        If a column is missing, a fold has several rows of one method, or fewer
-        than two methods or two complete sets are left.
+        If fewer than two methods or two complete sets are left.
     """
     means = _means(frame, metric)
     if means.shape[1] < 2:
         raise ValueError(
             f"A comparison needs at least 2 methods; got {means.shape[1]}."
         )
-    missing = means.isna()
-    left_out = {
-        str(name): tuple(map(str, means.columns[row]))
-        for name, row in zip(means.index, missing.to_numpy(), strict=True)
-        if row.any()
-    }
-    complete = means[~missing.any(axis=1)]
+    complete = means.dropna()
     if len(complete) < 2:
-        raise ValueError(_too_few_sets(len(complete), left_out))
-    return complete, left_out
-
-
-def average_ranks(frame: pd.DataFrame, metric: str = "error") -> pd.Series[float]:
-    """Average over sets of each method's rank, 1 the best, ties shared.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        The long frame. Sets that lack a method are left out; `set_means` and
-        `friedman_nemenyi` name them.
-    metric : str, default="error"
-        Column to rank by its mean on each set.
-
-    Returns
-    -------
-    pandas.Series
-        Average rank by method, best first.
-    """
-    return _average(ranks_by_set(set_means(frame, metric)[0], metric))
+        lacking = [
+            f"{name} lacks {', '.join(row.index[row.isna()])}"
+            for name, row in means[means.isna().any(axis=1)].iterrows()
+        ]
+        raise ValueError(_too_few_sets(len(complete), lacking))
+    return complete
 
 
 def wilcoxon_over_sets(
@@ -201,16 +137,14 @@ def wilcoxon_over_sets(
     -------
     pandas.DataFrame
         One row per method: ``method``, ``n_sets``, ``median_difference`` (method
-        minus baseline), ``statistic`` (the smaller sum of ranks), ``p``,
-        ``p_holm`` and ``left_out``: the sets that lack either method, joined by
-        commas. The test is missing where fewer than two sets have both.
+        minus baseline), ``p`` and ``p_holm``, over the sets that have both. The
+        test is missing where fewer than two have.
 
     Raises
     ------
     ValueError
-        If a column or the baseline is missing, there is no other method, a fold
-        has several rows of one method, or no method shares two sets with the
-        baseline.
+        If the baseline is missing, there is no other method, or no method shares two
+        sets with the baseline.
     """
     means = _means(frame, metric)
     require_baseline(means.columns, baseline)
@@ -220,39 +154,33 @@ def wilcoxon_over_sets(
     ]
     result = pd.DataFrame(rows)
     if result["n_sets"].max() < 2:
-        raise ValueError(_too_few_sets(int(result["n_sets"].max()), {}))
-    return result.assign(p_holm=holm(result["p"]))[_WILCOXON]
+        raise ValueError(_too_few_sets(int(result["n_sets"].max()), []))
+    return result.assign(p_holm=holm(result["p"]))
 
 
-def friedman_nemenyi(
-    frame: pd.DataFrame, metric: str = "error", *, level: float = 0.05
-) -> Ranking:
+def friedman_nemenyi(frame: pd.DataFrame, metric: str = "error") -> Ranking:
     """Rank methods over sets: Friedman's test, then Nemenyi's of every pair.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        The long frame. Sets that lack a method are left out and named.
+        The long frame. Sets that lack a method are left out.
     metric : str, default="error"
         Column to rank by its mean on each set.
-    level : float, default=0.05
-        Level of significance of the critical difference.
 
     Returns
     -------
     Ranking
-        Ranks, tests, critical difference and the sets that were left out.
+        Ranks, tests and critical difference.
 
     Raises
     ------
     ValueError
-        If a column is missing, a fold has several rows of one method, or fewer
-        than two methods or two complete sets are left.
+        As `set_means`.
     """
-    means, left_out = set_means(frame, metric)
-    ranks = ranks_by_set(means, metric)
-    average = _average(ranks)
-    statistic, p, f_statistic, f_p = _friedman(ranks.to_numpy())
+    ranks = ranks_by_set(set_means(frame, metric), metric)
+    average = ranks.mean().sort_values(kind="stable")
+    statistic, p = _friedman(ranks)
     nemenyi = scikit_posthocs.posthoc_nemenyi_friedman(ranks)
     n_sets, n_methods = ranks.shape
     return Ranking(
@@ -260,31 +188,17 @@ def friedman_nemenyi(
         ranks=average,
         statistic=statistic,
         p=p,
-        f_statistic=f_statistic,
-        f_p=f_p,
         nemenyi=nemenyi.loc[average.index, average.index],
-        critical_difference=critical_difference(n_methods, n_sets, level),
-        level=level,
+        critical_difference=critical_difference(n_methods, n_sets),
         n_sets=n_sets,
-        left_out=left_out,
     )
 
 
-def critical_difference(n_methods: int, n_sets: int, level: float = 0.05) -> float:
-    """Return Nemenyi's critical difference of average ranks.
+def critical_difference(n_methods: int, n_sets: int, level: float = LEVEL) -> float:
+    """Return Nemenyi's critical difference of average ranks at a level.
 
-    Parameters
-    ----------
-    n_methods, n_sets : int
-        Numbers of methods and of data sets.
-    level : float, default=0.05
-        Level of significance.
-
-    Returns
-    -------
-    float
-        ``q * sqrt(n_methods * (n_methods + 1) / (6 * n_sets))`` with q the
-        studentised range's quantile divided by the root of two.
+    It is ``q * sqrt(n_methods * (n_methods + 1) / (6 * n_sets))`` with q the
+    studentised range's quantile divided by the root of two.
 
     Examples
     --------
@@ -296,7 +210,6 @@ def critical_difference(n_methods: int, n_sets: int, level: float = 0.05) -> flo
 
 
 def _means(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Mean by set (rows) and method (columns), missing where there is none."""
     require_columns(frame, [*RESAMPLE, metric])
     require_one_row_per_fold(frame)
     frame = frame.astype({"dataset": str, "method": str})
@@ -311,49 +224,30 @@ def ranks_by_set(means: pd.DataFrame, metric: str) -> pd.DataFrame:
     return (-gain_sign(metric) * means).round(DECIMALS).rank(axis=1)
 
 
-def _average(ranks: pd.DataFrame) -> pd.Series[float]:
-    """Average rank by method, best first."""
-    return ranks.mean().sort_values(kind="stable").rename("average_rank")
-
-
-def _friedman(ranks: NDArray[np.float64]) -> tuple[float, float, float, float]:
-    """Friedman's chi-squared and its p, Iman and Davenport's F and its p.
+def _friedman(ranks: pd.DataFrame) -> tuple[float, float]:
+    """Friedman's chi-squared and its p.
 
     SciPy's function refuses two methods; this is the same statistic, ties
     included, for any number.
     """
     n_sets, n_methods = ranks.shape
-    centred = ranks - (n_methods + 1) / 2
+    centred = ranks.to_numpy() - (n_methods + 1) / 2
     spread = (centred**2).sum() / (n_sets * (n_methods - 1))
     if spread == 0.0:
-        return 0.0, 1.0, 0.0, 1.0
+        return 0.0, 1.0
     statistic = n_sets * (centred.mean(axis=0) ** 2).sum() / spread
-    p = st.chi2.sf(statistic, n_methods - 1)
-    rest = n_sets * (n_methods - 1) - statistic
-    # Where all sets agree on the order the rest is zero, but for rounding.
-    agreed = rest <= 10.0**-DECIMALS * statistic
-    f_statistic = np.inf if agreed else (n_sets - 1) * statistic / rest
-    f_p = st.f.sf(f_statistic, n_methods - 1, (n_methods - 1) * (n_sets - 1))
-    return float(statistic), float(p), float(f_statistic), float(f_p)
+    return float(statistic), float(st.chi2.sf(statistic, n_methods - 1))
 
 
 def _signed_ranks(differences: pd.Series[float]) -> dict[str, object]:
-    """Wilcoxon's test of one method's differences by set."""
     known = differences.dropna().round(DECIMALS)
-    test = (np.nan, np.nan)
+    p = np.nan
     if len(known) >= 2:
-        test = st.wilcoxon(known, zero_method="zsplit")
-    return {
-        "n_sets": len(known),
-        "median_difference": known.median(),
-        "statistic": float(test[0]),
-        "p": float(test[1]),
-        "left_out": ", ".join(differences.index[differences.isna()]),
-    }
+        p = float(st.wilcoxon(known, zero_method="zsplit").pvalue)
+    return {"n_sets": len(known), "median_difference": known.median(), "p": p}
 
 
-def _too_few_sets(count: int, left_out: dict[str, tuple[str, ...]]) -> str:
+def _too_few_sets(count: int, lacking: Sequence[str]) -> str:
     """Say that too few sets are complete, and what the others lack."""
-    lacking = [f"{name} lacks {', '.join(names)}" for name, names in left_out.items()]
     reason = f" ({'; '.join(lacking)})" if lacking else ""
     return f"A test over data sets needs at least 2 complete sets; got {count}{reason}."

@@ -54,7 +54,7 @@ def check_rows(X: Any, dtype: type[np.floating], taker: str, allow_nd: bool) -> 
 
 
 def plain_rows(X: Any, dtype: type[np.floating], taker: str) -> Any | None:
-    """Return rows as an array, or a CSR matrix, if all columns hold numbers and no gaps.
+    """Return rows as an array, or a CSR matrix, if all columns hold numbers only.
 
     None stands for a table whose columns must be read one by one.
     """

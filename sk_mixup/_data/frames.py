@@ -265,14 +265,21 @@ class Schema:
 
 def as_numbers(values: Any) -> Codes:
     """Return numbers and truth values of any type as floats, gaps as NaN."""
-    if getattr(values, "dtype", None) == object:
+    if getattr(getattr(values, "dtype", None), "kind", "") == "O" and not _is_extension(
+        values
+    ):
         numbers = np.full(len(values), np.nan)
         known = ~np.asarray(pd.isna(values), dtype=bool)
         numbers[known] = np.asarray(values, dtype=object)[known].astype(np.float64)
         return numbers
-    if pd.api.types.is_extension_array_dtype(getattr(values, "dtype", None)):
+    if _is_extension(values):
         return pd.Series(values).to_numpy(dtype=np.float64, na_value=np.nan)
     return np.asarray(values, dtype=np.float64)
+
+
+def _is_extension(values: Any) -> bool:
+    dtype = getattr(values, "dtype", None)
+    return isinstance(dtype, pd.api.extensions.ExtensionDtype)
 
 
 def _says_levels(values: Any) -> bool:

@@ -37,7 +37,8 @@ def feature_moments(subset: RowSubset, before: Moments | None = None) -> Moments
     Values beyond the fences count as if they lay on them. The moments of rows that came
     ``before`` give the fences of a few rows.
     """
-    low, high = _fences(*_some_rows(subset), before)
+    sample = sample_of(subset)
+    low, high = _fences(subset.flat_rows(sample), weights_of(subset, sample), before)
     is_sparse = isinstance(subset.table, SparseTable)
     scaler = StandardScaler(with_mean=not is_sparse)
     size = max(1, CHUNK_NUMBERS // int(np.prod(subset.table.shape[1:])))
@@ -51,7 +52,7 @@ def feature_moments(subset: RowSubset, before: Moments | None = None) -> Moments
         rows = (
             _within(rows, low, high, zero) if is_sparse else _clipped(rows, low, high)
         )
-        weights = _weights(subset, numbers)
+        weights = weights_of(subset, numbers)
         scaler.partial_fit(rows, sample_weight=weights)
         total += float(weights.sum())
     deviation = np.sqrt(scaler.var_)
@@ -173,18 +174,18 @@ def _varies(rows: Any, weights: Figures) -> NDArray[np.bool_]:
     return varies
 
 
-def _some_rows(subset: RowSubset) -> tuple[Any, Figures]:
-    """Return rows of the subset, a random one of every stretch, and their weights."""
+def sample_of(subset: RowSubset) -> torch.Tensor:
+    """Return the numbers of some rows, a random one of every stretch."""
     most = min(QUANTILE_ROWS, QUANTILE_NUMBERS // int(np.prod(subset.table.shape[1:])))
     size = min(len(subset), max(most, FEWEST_ROWS))
     ends = np.linspace(0, len(subset), size + 1)
     # Evenly spaced rows may all be of one kind where kinds alternate.
     drawn = np.random.default_rng(0).uniform(ends[:-1], ends[1:]).astype(np.int64)
-    numbers = torch.from_numpy(drawn.clip(max=len(subset) - 1))
-    return subset.flat_rows(numbers), _weights(subset, numbers)
+    return torch.from_numpy(drawn.clip(max=len(subset) - 1))
 
 
-def _weights(subset: RowSubset, numbers: torch.Tensor) -> Figures:
+def weights_of(subset: RowSubset, numbers: torch.Tensor) -> Figures:
+    """Return the weights of some rows."""
     weights = subset.weight(numbers.to(subset.device)).cpu().numpy()
     return weights.astype(np.float64)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,8 +89,11 @@ class Ensemble:
     def _averaged(self, network: Network, rows: Tensor) -> NDArray[np.floating]:
         outputs = network(rows.to(network.device).unsqueeze(0))
         # One by one: the rounding of torch's mean depends on a row's place.
-        total = sum(self.link(outputs).unbind())
-        return (total / network.runs).cpu().numpy()
+        members = self.link(outputs).unbind()
+        if network.member_weights is None:
+            return (sum(members) / network.runs).cpu().numpy()
+        weighted = zip(network.member_weights, members, strict=True)
+        return sum(weight * own for weight, own in weighted).cpu().numpy()
 
     def _in_units(self, averaged: NDArray[np.floating]) -> NDArray[np.floating]:
         if self.scaling is not None:
@@ -103,7 +106,12 @@ class Ensemble:
         with own_modes(self.network.dtype):
             network = copy.deepcopy(self.network).cpu()
             members = [self._member(network, run) for run in range(network.runs)]
-            predictor = Predictor(members, flat=self.flat, widen=network.widen)
+            predictor = Predictor(
+                members,
+                network.member_weights,
+                flat=self.flat,
+                widen=network.widen,
+            )
             return predictor.eval().requires_grad_(False)
 
     def _member(self, network: Network, run: int) -> Member:
@@ -148,6 +156,8 @@ class Predictor(nn.Module):
     ----------
     members : iterable of Member
         Their predictions are averaged.
+    weights : sequence of float or None, default=None
+        Weights of the members, of sum 1; None weighs them alike.
     flat : bool, default=False
         Return the only output as a vector.
     widen : Widen, default=None
@@ -159,9 +169,12 @@ class Predictor(nn.Module):
     - output: ``(rows, outputs)``, or ``(rows,)`` if flat
     """
 
+    weights: Tensor
+
     def __init__(
         self,
-        members: Iterable[Member],
+        members: Sequence[Member],
+        weights: Sequence[float] | None = None,
         *,
         flat: bool = False,
         widen: Widen | None = None,
@@ -170,12 +183,16 @@ class Predictor(nn.Module):
         self.flat = flat
         self.widen = widen
         self.members = nn.ModuleList(members)
+        alike = [1 / len(members)] * len(members)
+        dtype = torch.get_default_dtype()
+        self.register_buffer("weights", torch.tensor(weights or alike, dtype=dtype))
 
     def forward(self, x: Tensor) -> Tensor:
         if self.widen is not None:
             x = self.widen(x)
         # Clones, since a user's module may work in place.
-        outputs = torch.stack([member(x.clone()) for member in self.members]).mean(0)
+        outputs = torch.stack([member(x.clone()) for member in self.members], -1)
+        outputs = outputs @ self.weights
         return outputs.squeeze(-1) if self.flat else outputs
 
 

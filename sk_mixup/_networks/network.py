@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from sk_mixup._data.moments import Moments
+from sk_mixup._networks.bins import Bins
 from sk_mixup._networks.stacked_mlp import StackedMLP
 from sk_mixup._networks.stacked_modules import StackedCopies
 from sk_mixup._networks.storage import ArrayModule
@@ -94,6 +95,11 @@ class Standardize(ArrayModule):
         )
         return Standardize(shift, scale, clip)
 
+    @property
+    def width(self) -> int:
+        """How many numbers a row becomes."""
+        return math.prod(self.shift.shape[2:])
+
     def member(self, run: int) -> Standardize:
         """Return one run's statistics, of rows without the run axis."""
         # Copies, because torch.export.save warns of parts of larger tensors.
@@ -118,12 +124,52 @@ class Standardize(ArrayModule):
         )
 
 
+class EncodedInputs(Standardize):
+    """Standardised features and, side by side with them, bins of what they were.
+
+    Shape
+    -----
+    - input: ``(..., runs or 1, rows, features)``
+    - output: ``(..., runs, rows, features + bins)``
+    """
+
+    def __init__(self, standardize: Standardize, bins: Bins) -> None:
+        super().__init__(
+            standardize.shift,
+            standardize.scale,
+            standardize.clip,
+            idle=standardize.idle,
+        )
+        self.bins = bins
+
+    def forward(self, x: Tensor) -> Tensor:
+        values, units = super().forward(x), self.bins(x)
+        values = values.expand(*units.shape[:-1], values.shape[-1])
+        return torch.cat([values, units], -1)
+
+    @property
+    def width(self) -> int:
+        return super().width + self.bins.width
+
+    def member(self, run: int) -> EncodedInputs:
+        return EncodedInputs(super().member(run), self.bins.member(run))
+
+    def select(self, runs: Sequence[int]) -> EncodedInputs:
+        return EncodedInputs(super().select(runs), self.bins.select(runs))
+
+    @staticmethod
+    def concatenate(parts: Sequence[Standardize]) -> Standardize:
+        bins = [part.bins for part in parts if isinstance(part, EncodedInputs)]
+        return EncodedInputs(Standardize.concatenate(parts), Bins.concatenate(bins))
+
+
 class Network(ArrayModule):
-    """Standardisation and body: what :class:`MixupNet` trains.
+    """Input layer and body: what :class:`MixupNet` trains.
 
     ``temperature`` divides the outputs; it is 1 while the network is trained. ``widen``
-    turns the matrix of a table with gaps or categories into what is standardised; it is
-    None where that is the table itself.
+    turns the matrix of a table with gaps or categories into what the input layer takes;
+    it is None where that is the table itself. ``member_weights`` are those of the runs
+    in predictions; None weighs them alike.
 
     Shape
     -----
@@ -139,6 +185,7 @@ class Network(ArrayModule):
         self.inputs = inputs
         self.body = body
         self.temperature = 1.0
+        self.member_weights: tuple[float, ...] | None = None
 
     @property
     def runs(self) -> int:
@@ -154,7 +201,7 @@ class Network(ArrayModule):
         return self.inputs.shift.device
 
     @property
-    def width(self) -> tuple[int, ...]:
+    def inputs_shape(self) -> tuple[int, ...]:
         """The shape of one row of what is standardised."""
         return tuple(self.inputs.shift.shape[2:])
 
@@ -163,12 +210,12 @@ class Network(ArrayModule):
         """The shape of one row of a table."""
         if self.widen is not None:
             return (self.widen.n_features,)
-        return self.width
+        return self.inputs_shape
 
     @property
     def largest_width(self) -> int:
         """The most numbers that a row has in any layer, inputs included."""
-        return max(math.prod(self.width), self.body.largest_width)
+        return max(self.inputs.width, self.body.largest_width)
 
     @property
     def is_perceptron(self) -> bool:
@@ -210,7 +257,7 @@ class Network(ArrayModule):
     @staticmethod
     def concatenate(networks: Sequence[Network]) -> Network:
         """Return one network of all runs of ``networks``."""
-        inputs = Standardize.concatenate([n.inputs for n in networks])
+        inputs = networks[0].inputs.concatenate([n.inputs for n in networks])
         bodies: list[Any] = [n.body for n in networks]
         body = bodies[0].concatenate(bodies)
         return Network(inputs, body, networks[0].widen)

@@ -143,13 +143,14 @@ class StackedMLP(ArrayModule):
         by ``limit`` at most. A weight on what did not vary, before or after, stays.
         """
         layer = self.layers(self.theta.detach())[0]
+        weight = layer.weight[run, : len(before.mean)]  # bins follow by themselves
         growth = np.minimum(after.divisor / before.divisor, limit)
         growth[(before.deviation == 0) | (after.deviation == 0)] = 1.0
         moved = np.where(
             after.deviation == 0, 0.0, (after.mean - before.mean) / after.divisor
         )
-        layer.weight[run] *= _like(growth, layer.weight)[:, None]
-        layer.bias[run] += _like(moved, layer.weight) @ layer.weight[run]
+        weight *= _like(growth, weight)[:, None]
+        layer.bias[run] += _like(moved, weight) @ weight
 
     def follow_targets(self, before: Moments, after: Moments) -> None:
         """Let the last layers make up for another mean and deviation of the targets.

@@ -122,7 +122,7 @@ class Minibatches:
         self.own_standardize = [standardize.select([n]) for n in range(len(runs))]
         self.device = standardize.shift.device
         self.dtype = standardize.shift.dtype
-        self.n_features = int(np.prod(standardize.shift.shape[2:]))
+        self.n_features = standardize.width
         self.largest = max(len(run.training) for run in runs)
         self.step_rows = self._step_rows()
 

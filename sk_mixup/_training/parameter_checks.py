@@ -25,7 +25,8 @@ from torch import nn
 from sk_mixup._data.features import holds_codes
 from sk_mixup._sklearn import Interval
 from sk_mixup._training.log import QuietLog
-from sk_mixup._training.settings import Settings
+from sk_mixup._training.settings import ENCODINGS, Settings
+from sk_mixup.encodings import Encoding
 from sk_mixup.vicinity import Pairing
 
 LARGEST_SIZE = 2**31 - 1
@@ -62,6 +63,8 @@ def check_parameters(settings: Settings, constraints: dict[str, list[Any]]) -> N
     _check_numbers(settings, constraints)
     for check in (
         _check_keys,
+        _check_alphas,
+        _check_encodings,
         _check_pairing,
         _check_layers,
         _check_epochs,
@@ -95,6 +98,30 @@ def _check_keys(settings: Settings) -> None:
             raise TypeError(
                 f"the keys of {name} must be names of arguments, got {odd[0]!r}."
             )
+
+
+def _check_alphas(settings: Settings) -> None:
+    alphas = settings.alphas
+    if not alphas or not all(map(_is_alpha, alphas)):
+        raise ValueError(
+            "alpha must be a number from 0 to infinity, or a sequence of such numbers "
+            f"over which the networks take turns, got {settings.alpha!r}."
+        )
+
+
+def _is_alpha(number: Any) -> bool:
+    real = isinstance(number, Real) and not isinstance(number, bool)
+    return real and float(number) >= 0
+
+
+def _check_encodings(settings: Settings) -> None:
+    encodings = settings.encodings
+    if not encodings or not all(isinstance(each, Encoding) for each in encodings):
+        raise ValueError(
+            f"encoding={settings.encoding!r} is unknown; it is one of "
+            f"{list(ENCODINGS)}, an object of sk_mixup.encodings, or a sequence of "
+            "those over which the networks take turns."
+        )
 
 
 def _check_pairing(settings: Settings) -> None:
@@ -318,7 +345,7 @@ def check_codes(X: Any, settings: Settings) -> None:
     """Check that whole numbers, which a module may take for codes, stay whole."""
     if settings.module is None or not holds_codes(X):
         return
-    mixes_inputs = settings.alpha > 0 and settings.mixing_layer is None
+    mixes_inputs = any(settings.alphas) and settings.mixing_layer is None
     changed_by = {
         "standardize=True": settings.standardize,
         f"noise_std={settings.noise_std}": settings.noise_std > 0,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import torch
-
 from sk_mixup._networks.architecture import (
     Architecture,
     MLPArchitecture,
     ModuleArchitecture,
 )
+from sk_mixup._networks.network import Standardize
 from sk_mixup._training.minibatches import Plan
 from sk_mixup._training.optimizers import (
     optimizer_arguments,
@@ -25,7 +24,7 @@ def recipe_of(
     settings: Settings,
     spec: TargetSpec,
     run: Run,
-    device: torch.device,
+    inputs: Standardize,
     one_epoch: bool,
 ) -> Recipe:
     """Return the recipe of runs, of which one stands for all.
@@ -33,6 +32,7 @@ def recipe_of(
     A single epoch has no schedule: nothing is averaged over the epochs to come, and
     none of them stops the training.
     """
+    device = inputs.shift.device
     optimizer = resolve_optimizer(settings.optimizer)
     arguments = optimizer_arguments(
         optimizer, settings.weight_decay, settings.optimizer_params, device
@@ -42,7 +42,7 @@ def recipe_of(
     patience = settings.n_iter_no_change if settings.early_stopping else None
     return Recipe(
         plan=_plan(settings, run, one_epoch),
-        architecture=_architecture(settings, spec, run),
+        architecture=_architecture(settings, spec, inputs),
         steps=-(-len(run.training) // settings.batch_size),
         loss=spec.loss,
         optimizer=optimizer,
@@ -74,14 +74,15 @@ def _plan(settings: Settings, run: Run, one_epoch: bool) -> Plan:
     )
 
 
-def _architecture(settings: Settings, spec: TargetSpec, run: Run) -> Architecture:
-    shape = run.training.table.shape[1:]
+def _architecture(
+    settings: Settings, spec: TargetSpec, inputs: Standardize
+) -> Architecture:
     if settings.module is None:
-        sizes = (*shape, *settings.hidden_sizes, spec.n_outputs)
+        sizes = (inputs.width, *settings.hidden_sizes, spec.n_outputs)
         return MLPArchitecture(sizes, settings.bias_init)
     return ModuleArchitecture(
         settings.module,
-        shape,
+        tuple(inputs.shift.shape[2:]),
         spec.n_outputs,
         settings.mix_layer,
         settings.module_params or {},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from numbers import Integral
 from types import SimpleNamespace
 from typing import Any
@@ -11,11 +13,18 @@ import numpy as np
 from sk_mixup._data.frames import CategoryRules
 from sk_mixup._training.equality import same_value, snapshot
 from sk_mixup._training.optimizers import resolve_optimizer
+from sk_mixup.encodings import Encoding, QuantileBins, Standardized, TargetBins
 from sk_mixup.vicinity import Pairing
 
 #: Steps that mix with ``clean_epochs="auto"``, within a fifth and a half of all epochs
 #: (docs/results/defaults.md, "Mixing by steps").
 MIXED_STEPS = 500
+
+ENCODINGS: dict[str, Encoding] = {
+    "standardized": Standardized(),
+    "bins": QuantileBins(),
+    "target_bins": TargetBins(),
+}
 
 
 class Settings(SimpleNamespace):
@@ -38,9 +47,34 @@ class Settings(SimpleNamespace):
         return (int(sizes),) if isinstance(sizes, Integral) else tuple(sizes)
 
     @property
+    def alphas(self) -> tuple[float, ...]:
+        """What the members take turns with as their alpha."""
+        return tuple(self.alpha) if _is_several(self.alpha) else (self.alpha,)
+
+    @property
+    def encodings(self) -> tuple[Encoding, ...]:
+        """What the members take turns with as their encoding."""
+        given = self.encoding if _is_several(self.encoding) else (self.encoding,)
+        return tuple(map(_encoding, given))
+
+    def alpha_of(self, member: int) -> float:
+        """Return a member's alpha."""
+        return float(self.alphas[member % len(self.alphas)])
+
+    def encoding_of(self, member: int) -> Encoding:
+        """Return a member's encoding.
+
+        It moves on by one more after each common round with the alphas, so that every
+        pair is met even if there are as many of the one as of the other.
+        """
+        n_encodings = len(self.encodings)
+        turn = member + member // math.lcm(len(self.alphas), n_encodings)
+        return self.encodings[turn % n_encodings]
+
+    @property
     def mixing_layer(self) -> int | str | None:
         """Where rows are mixed, None for the input and where nothing is mixed."""
-        at_input = self.mix_layer in ("input", 0) or self.alpha == 0
+        at_input = self.mix_layer in ("input", 0) or not any(self.alphas)
         return None if at_input else self.mix_layer
 
     def epochs(self, number: float) -> int:
@@ -76,6 +110,7 @@ class Settings(SimpleNamespace):
             "hidden_layer_sizes": None if self.module else sizes,
             "module": self.module,
             "module_params": snapshot(self.module_params or {}),
+            "encoding": self.encodings,
             "loss": vars(self).get("loss"),
             "categorical_features": self.categories.features,
             "max_categories": int(self.max_categories),
@@ -95,3 +130,13 @@ class Settings(SimpleNamespace):
                     f"{name} cannot change from {before[name]} to {wanted} in a "
                     "continued training; fit a new estimator."
                 )
+
+
+def _is_several(value: Any) -> bool:
+    listed = isinstance(value, Sequence) and not isinstance(value, str)
+    return listed or getattr(value, "ndim", 0) > 0
+
+
+def _encoding(given: Any) -> Any:
+    """Return the encoding of a name, and anything else as it is."""
+    return ENCODINGS.get(given, given) if isinstance(given, str) else given

@@ -171,7 +171,7 @@ def _train_task(task: Task, threads: int, progress: Progress) -> MixupNet:
     with torch_threads(threads), without_denormals():
         net = task.net
         if net is None:
-            network = task.recipe.architecture.build(task.standardize, task.runs)
+            network = task.recipe.architecture.build(task.inputs, task.runs)
             network.widen = task.widen
             net = _new_net(task, network)
         else:

@@ -102,7 +102,7 @@ class Task:
         What the runs have in common.
     runs : list of Run
         The networks.
-    standardize : Standardize
+    inputs : Standardize
         The input layer of all runs.
     moments : list of Moments or None
         Those of each run's features, if they are standardised.
@@ -123,7 +123,7 @@ class Task:
 
     recipe: Recipe
     runs: list[Run]
-    standardize: Standardize
+    inputs: Standardize
     moments: list[Moments | None] = field(default_factory=list)
     lasting: dict[str, Any] = field(default_factory=dict)
     net_params: dict[str, Any] = field(default_factory=dict)
@@ -171,17 +171,18 @@ class Task:
         return replace(
             self,
             runs=self.runs[runs.start : runs.stop],
-            standardize=self.standardize.select(runs),
+            inputs=self.inputs.select(runs),
         )
 
     @staticmethod
     def stack(tasks: Sequence[Task]) -> Task:
         """Return one task of the runs of several, which share a recipe."""
         sizes = [len(task.runs) for task in tasks]
+        first = tasks[0].inputs
         return replace(
             tasks[0],
             runs=[run for task in tasks for run in task.runs],
-            standardize=Standardize.concatenate([task.standardize for task in tasks]),
+            inputs=first.concatenate([task.inputs for task in tasks]),
             widen=None,
             owners=np.repeat(np.arange(len(tasks)), sizes),
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from itertools import chain
 from typing import Any, cast
@@ -93,7 +92,8 @@ class TorchClassifier:
             proba = self.module(x)
             return proba.clamp_min(torch.finfo(proba.dtype).tiny).log()
         logs = [F.log_softmax(member.logits(x), -1) for member in self.members]
-        return torch.stack(logs).logsumexp(0) - math.log(len(logs))
+        weights = cast(Predictor, self.module).weights.log()
+        return torch.logsumexp(torch.stack(logs, -1) + weights, -1)
 
     def loss_gradient(
         self, rows: NDArray[np.float64], codes: NDArray[np.int64]

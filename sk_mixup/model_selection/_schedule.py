@@ -12,7 +12,7 @@ import joblib
 
 from sk_mixup._fit_many import FitRequest, fit_requests
 from sk_mixup._training.progress import Progress
-from sk_mixup.model_selection._tasks import Task, fits_suspend_tasks
+from sk_mixup.model_selection._tasks import Task
 
 # As many networks as a GPU trains side by side. Each task is a thread: more of them
 # would meet the limits of containers.
@@ -46,9 +46,8 @@ class Schedule:
         """Run the tasks until all have ended, or one has raised an error."""
         self.fresh.extend(tasks)
         try:
-            with fits_suspend_tasks():
-                while self.fresh or self.ready or self.fitting:
-                    self._step()
+            while self.fresh or self.ready or self.fitting:
+                self._step()
         except BaseException:
             living = [*self.running, *self.ready, *self.fitting, *self.waiting]
             for task in living:

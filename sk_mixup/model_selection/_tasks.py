@@ -22,12 +22,22 @@ from sklearn import config_context, get_config
 from sk_mixup._base import BaseMixup
 from sk_mixup._fit_many import FitRequest
 
+_fit = BaseMixup.fit
+_lock = threading.Lock()
+_n_uses = 0
+_here = threading.local()
+
+
+def current_task() -> Task | None:
+    """Return the task that this thread is of, if any."""
+    return getattr(_here, "task", None)
+
 
 class Abandoned(BaseException):
     """Ends a task whose result is not wanted any more."""
 
 
-class Task(threading.Thread):
+class Task:
     """A call that runs, on a thread of its own, only while ``advance`` waits for it.
 
     Parameters
@@ -50,22 +60,26 @@ class Task(threading.Thread):
         cost of its children.
     cost : float
         Seconds of its own work and its credit, when it has ended.
+    error : BaseException or None
+        What the call has raised.
     """
 
     def __init__(self, call: Callable[[], list[Any]]) -> None:
-        super().__init__(daemon=True)  # after an interrupt nobody waits for its end
         self._call: Callable[[], list[Any]] | None = call
-        self._config, self._context = get_config(), copy_context()
+        self._settings = get_config()
+        # After an interrupt nobody waits for the thread to end.
+        run = copy_context().run
+        self._thread = threading.Thread(target=run, args=(self._run,), daemon=True)
         self._go, self._stopped = threading.Semaphore(0), threading.Semaphore(0)
         self._results: list[Any] = []
         self._abandoned = False
         self._suspended = 0.0
-        self.error: BaseException | None = None
         self.request: FitRequest | None = None
         self.fit_error: Exception | None = None
         self.children: Sequence[Task] = ()
         self.parent: Task | None = None
         self.credit = self.cost = 0.0
+        self.error: BaseException | None = None
         self.ended = False
 
     # For the thread that runs the tasks.
@@ -73,14 +87,14 @@ class Task(threading.Thread):
     def advance(self) -> None:
         """Let the task run until it is suspended or ends."""
         with warnings.catch_warnings():  # it may have set filters of its own
-            if self.ident is None:
-                self.start()
+            if self._thread.ident is None:
+                self._thread.start()
             else:
                 self._go.release()
             self._stopped.acquire()
 
     def abandon(self) -> None:
-        """End the task: at once if it is suspended, else where it would be."""
+        """End the task: at once if it is suspended, else at its next fit."""
         self._abandoned = True
         if self.request or self.children:
             self.advance()
@@ -93,24 +107,23 @@ class Task(threading.Thread):
 
     # For the task's own thread.
 
-    def run(self) -> None:
-        """Make the call."""
+    def _run(self) -> None:
         start = time.perf_counter()
+        _here.task = self
         try:
-            self._context.run(self._run)
+            with fits_suspend_tasks(), config_context(**self._settings):
+                self._results = self._call()  # type: ignore[misc]
         except BaseException as error:  # raised again by `get`
             self.error = error
-        self.cost = time.perf_counter() - start - self._suspended + self.credit
         # joblib keeps the task until the last one ends: let rows and networks go.
         self._call = None
-        del self._context
+        self.cost = time.perf_counter() - start - self._suspended + self.credit
+        self._correct_times()
         self.ended = True
         self._stopped.release()
 
-    def _run(self) -> None:
-        assert self._call is not None
-        with config_context(**self._config):
-            self._results = self._call()
+    def _correct_times(self) -> None:
+        """Replace, in results of scikit-learn's, the wait by the share of the work."""
         for result in self._results:
             if isinstance(result, dict) and "fit_time" in result:
                 seconds = result["fit_time"] - self._suspended + self.credit
@@ -146,15 +159,10 @@ class Task(threading.Thread):
             raise Abandoned
 
 
-_fit = BaseMixup.fit
-_lock = threading.Lock()
-_uses = 0
-
-
 @wraps(_fit)
 def _fit_with_others(self: Any, X: Any, y: Any, sample_weight: Any = None) -> Any:
-    task = threading.current_thread()
-    if not isinstance(task, Task):
+    task = current_task()
+    if task is None:
         return _fit(self, X, y, sample_weight)
     self._validate_params()  # a bad candidate may end a search before it trains
     task.wait_for_fit(FitRequest(self, X, y, sample_weight))
@@ -168,14 +176,14 @@ def fits_suspend_tasks() -> Iterator[None]:
     The class's method is replaced, not an instance's: tasks clone the estimators that
     they fit, and subclasses call ``super().fit``.
     """
-    global _uses
+    global _n_uses
     with _lock:
-        _uses += 1
+        _n_uses += 1
         BaseMixup.fit = _fit_with_others  # type: ignore[method-assign]
     try:
         yield
     finally:
         with _lock:
-            _uses -= 1
-            if not _uses:
+            _n_uses -= 1
+            if not _n_uses:
                 BaseMixup.fit = _fit  # type: ignore[method-assign]

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from benchmarks.console import make_console, print_table, say, watching
+from benchmarks.console import follow, make_console, print_table, say
 from benchmarks.tables import Table, plain_table
 from tests.benchmarks.test_jobs import folds_of
 
@@ -103,10 +103,7 @@ def jobs():
 
 def test_lines_tell_of_finished_sets(jobs):
     out = console()
-    with watching(out, jobs) as watcher:
-        watcher.settled(jobs[:4])
-        watcher.settled(jobs[4:5])
-        watcher.settled(jobs[5:], 2)
+    follow(out, jobs, iter([(jobs[:4], 0), (jobs[4:5], 0), (jobs[5:], 2)]))
     first, second = out.file.getvalue().splitlines()
     assert first == "iris: done before"
     assert second.startswith("wine: finished after")
@@ -116,9 +113,7 @@ def test_lines_tell_of_finished_sets(jobs):
 
 def test_a_bar_counts_all_jobs_on_a_terminal(jobs):
     out = console(terminal=True)
-    with watching(out, jobs) as watcher:
-        watcher.settled(jobs[:4])
-        watcher.settled(jobs[4:])
+    follow(out, jobs, iter([(jobs[:4], 0), (jobs[4:], 0)]))
     text = out.file.getvalue()
     assert "8/8" in text
     assert "remaining" in text

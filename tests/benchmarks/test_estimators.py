@@ -8,7 +8,6 @@ from sklearn.datasets import load_iris
 
 from benchmarks import estimators
 from benchmarks.estimators import (
-    PAPER,
     PROTOCOLS,
     build,
     fingerprint,
@@ -25,7 +24,7 @@ def test_the_paper_protocol_is_that_of_section_3_6():
     paper = MixupClassifier.paper(alpha=0.4, random_state=0).get_params()
     assert params == paper
     assert params["hidden_layer_sizes"] == (128, 128)
-    assert params["max_epochs"] == PAPER.epochs == 10
+    assert params["max_epochs"] == PROTOCOLS["paper"].epochs == 10
     assert (params["batch_size"], params["lr"]) == (16, 1e-3)
     assert (params["standardize"], params["lr_schedule"]) == (False, "constant")
     assert params["weights_per"] == "batch"

@@ -69,7 +69,9 @@ def test_settings_are_never_mixed(folders, tmp_path, known):
     demo(folders, "iris", "--alphas", "0", "1")
     demo(folders, "iris", "--alphas", "0", "1", "--epochs", "2")
     demo(folders, "iris", "--alphas", "0", "1", "--repeats", "2")
-    titles = [each.title for each in sections(known, Store(tmp_path / "store"))]
+    store = Store(tmp_path / "store")
+    asked = {name: look_up(each, store) for name, each in known.items()}
+    titles = [each.title for each in sections(known, asked, store)]
     assert titles == [
         "How this was made",
         "demo: paper protocol, 1 epoch, 2 folds x 2 repeats",

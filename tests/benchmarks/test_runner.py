@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -19,20 +18,9 @@ from tests.benchmarks.processes import start
 from tests.benchmarks.test_jobs import folds_of, job
 
 
-@dataclass
-class Heard:
-    """Remembers what it was told."""
-
-    jobs: list = field(default_factory=list)
-
-    def settled(self, jobs, failed=0):
-        self.jobs += jobs
-
-
 def do(jobs, work, root, workers=Workers()):  # noqa: B008 - a frozen value
-    heard = Heard()
-    run(jobs, work, Store(Path(root)), Runtime(), workers, heard)
-    return heard.jobs
+    steps = run(jobs, work, Store(Path(root)), Runtime(), workers)
+    return [job for settled, _ in steps for job in settled]
 
 
 def logged(log, pause, job, runtime):

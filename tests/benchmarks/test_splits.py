@@ -85,7 +85,3 @@ def test_gaps_are_filled_from_the_training_rows(monkeypatch):
             filled = part.X_train.sum() + part.X_test.sum() - x[1:].sum()
             known = part.X_train[part.X_train != np.float32(filled)]
             assert filled == pytest.approx(known.mean(), rel=1e-5)
-
-
-def test_bytes_are_those_of_the_matrices(iris):
-    assert splits.bytes_of(splits.split(iris[0])) == 150 * 4 * 4

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.checked_json import Unusable
+from benchmarks.files import Unusable
 from benchmarks.jobs import alpha_methods, items
 from benchmarks.store import Store, StoreError, read_note
 from tests.benchmarks.test_jobs import job

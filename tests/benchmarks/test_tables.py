@@ -129,7 +129,7 @@ def test_grid_table_sets_figures_beside_by_rows_of_two_names():
             "se": np.nan,
         }
     )
-    figures = paper.as_frame(paper.TABLE_2)[["last_error"]]
+    figures = paper.TABLE_2[["last_error"]]
     table = tables.grid_table(means, ["noise", "method"], ["when"], paper=figures)
     assert table.cells["paper: last_error"].tolist() == ["16.6", "6.4"]
 

@@ -99,7 +99,9 @@ def test_what_prepare_returns_is_what_is_learnt():
 
 
 def beside(one):
-    return (one.with_method(Method.mixup("source", alpha=0.0), seed=one.seed + 100),)
+    return (
+        replace(one, method=Method.mixup("source", alpha=0.0), seed=one.seed + 100),
+    )
 
 
 def test_models_beside_are_trained_once_for_all(monkeypatch):
@@ -124,7 +126,7 @@ def test_models_beside_are_trained_once_for_all(monkeypatch):
 
 def test_a_job_fails_with_the_model_that_it_needs():
     def bad_beside(one):
-        return (one.with_method(Method.mixup("bad", alpha=-1.0)),)
+        return (replace(one, method=Method.mixup("bad", alpha=-1.0)),)
 
     results = done(Training(beside=bad_beside), iris_jobs(alpha_methods([0])))
     assert all(isinstance(result, Failure) for result in results.values())

@@ -196,10 +196,10 @@ CASES = {
     ),
     "BaggingClassifier": (
         probabilities(BaggingClassifier(network(), 6, random_state=0)),
-        [6],
+        [2, 2, 2],
     ),
     "BaggingClassifier of many": (
-        probabilities(BaggingClassifier(network(), 70, random_state=0)),
+        probabilities(BaggingClassifier(network(), 70, random_state=0, n_jobs=-1)),
         [64, 6],
     ),
     "MultiOutputClassifier": (multioutput, [3]),

@@ -1,6 +1,7 @@
 """The context leaves everything but the training as it would be without it."""
 
-import _thread
+import os
+import signal
 import threading
 import time
 import warnings
@@ -107,8 +108,9 @@ class Interrupting(MixupClassifier):
     def fit(self, X, y, sample_weight=None):
         super().fit(X, y, sample_weight)
         if self.alpha == 1:
-            _thread.interrupt_main()
-            time.sleep(0.1)
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.1)  # nobody waits for this task any more
+            super().fit(X, y, sample_weight)
         return self
 
 
@@ -120,12 +122,13 @@ def test_an_interrupt_ends_all_tasks(blobs):
 
 def test_an_error_while_tasks_are_handed_over_leaves_none_of_them(blobs):
     def tasks():
-        yield delayed(network().fit)(*blobs)
+        for _ in range(100):
+            yield delayed(network().fit)(*blobs)
         raise RuntimeError("no more")
 
     with together() as trained:
         with pytest.raises(RuntimeError, match="no more"):
-            Parallel()(tasks())
+            Parallel(n_jobs=-1)(tasks())  # of which 64 have been handed over
         ms.cross_val_score(network(), *blobs, cv=3)
     assert trained == [3]
 
@@ -177,6 +180,20 @@ def test_only_tasks_are_suspended(blobs):
     with together() as trained:
         assert network().fit(*blobs).score(*blobs) > 0
     assert trained == []
+
+
+def test_tasks_of_the_users_own_are_trained_together(blobs):
+    with together() as trained:
+        fitted = Parallel()(
+            delayed(network(alpha=alpha).fit)(*blobs) for alpha in (0, 0.4, 1)
+        )
+    assert trained == [3]
+    assert [model.alpha for model in fitted] == [0, 0.4, 1]
+    for model in fitted:
+        alone = clone(model).fit(*blobs)
+        np.testing.assert_allclose(
+            model.predict_proba(blobs[0]), alone.predict_proba(blobs[0]), atol=1e-5
+        )
 
 
 def refit(estimator, alpha, X, y):
@@ -288,7 +305,7 @@ def test_candidates_share_what_is_prepared_for_a_fold(blobs):
     pairing = Observed()
     steps = Pipeline([("scale", StandardScaler()), ("net", network(pairing=pairing))])
     with together():
-        ms.GridSearchCV(steps, {"net__alpha": [0, 1]}, cv=3, refit=False).fit(*blobs)
+        ms.GridSearchCV(steps, {"net__alpha": [1, 2]}, cv=3, refit=False).fit(*blobs)
     assert len(pairing.seen) == 3
 
 

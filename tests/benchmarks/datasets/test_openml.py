@@ -41,7 +41,7 @@ def test_what_is_served_is_loaded_and_cached(server, cache):
     assert again.X.equals(data.X)
     assert server.asked == asked  # nobody was asked again
     assert photograph(cache) == after
-    assert np.isfinite(datasets.paper_preprocessing().fit_transform(data.X)).all()
+    assert np.isfinite(datasets.preprocessing().fit_transform(data.X)).all()
 
 
 def test_the_clients_own_cache_is_read_and_left_alone(server, tmp_path, monkeypatch):

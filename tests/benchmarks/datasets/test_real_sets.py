@@ -70,7 +70,7 @@ def test_the_sets_of_openml(name, real_cache, tmp_path):
     assert len(np.unique(data.y)) == classes
     assert data.n_duplicates == repeated
     assert photograph(tmp_path) == before
-    matrix = datasets.paper_preprocessing().fit_transform(data.X)
+    matrix = datasets.preprocessing().fit_transform(data.X)
     assert matrix.dtype == np.float32
     assert np.isfinite(matrix).all()
 

@@ -18,7 +18,7 @@ from benchmarks.runner import Workers, run
 from benchmarks.store import Store
 from benchmarks.work import Runtime
 from sk_mixup import MixupClassifier
-from tests.benchmarks.experiments.toys import TINY, Silent
+from tests.benchmarks.experiments.toys import TINY
 
 KNOWN = experiments.load_all()
 
@@ -99,7 +99,8 @@ def assert_fits_80_columns(tables):
 def test_a_tiny_run_ends_in_tables_and_a_section(experiment, toys, tmp_path):
     jobs = experiment.jobs(experiment.options(**TINY.get(experiment.name, {})))
     store = Store(tmp_path / "store")
-    run(jobs, experiment.work, store, Runtime(), Workers(), Silent())
+    steps = run(jobs, experiment.work, store, Runtime(), Workers())
+    assert [failed for _, failed in steps if failed] == []
     assert store.failures(jobs) == {}
     frame = store.frame(jobs)
     tables = experiment.show(frame)

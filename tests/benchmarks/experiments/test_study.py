@@ -56,7 +56,10 @@ def test_every_recipe_is_compared_with_the_choice():
         for name in "abcdefg"
         for fold, noise in enumerate(rng.normal(scale=0.01, size=5))
     ).assign(repeat=0, n_train=80, n_test=20, fit_seconds=1.0)
-    tables = {table.title: table.cells for table in study.report(frame).tables}
+    tables = {
+        table.title: table.cells
+        for table in study.experiment("a", "b").report(frame).tables
+    }
     for metric in ("error (%)", "log loss"):
         compared = tables[f"Against 'choice', by {metric}"]
         assert list(compared.index) == ["start", "another"]

@@ -26,13 +26,6 @@ TINY = {
 }
 
 
-class Silent:
-    """Hears how far a run has come and says nothing."""
-
-    def settled(self, jobs, failed=0):
-        pass
-
-
 def load(name, cache=None):
     """Make a small set that is the same for each name; two features, for pictures."""
     seed = zlib.crc32(name.encode())

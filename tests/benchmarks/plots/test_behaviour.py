@@ -20,14 +20,13 @@ def test_reliability_draws_the_bins_that_have_predictions():
     confidence = np.array([np.nan, 0.3, 0.6, 0.9])
     accuracy = np.array([np.nan, 0.2, 0.5, 0.8])
     count = np.array([0, 10, 30, 60])
-    figure = plots.reliability({"ERM": (confidence, accuracy, count)}, "iris")
+    figure = plots.reliability({"ERM": (confidence, accuracy, count)})
     upper, lower = figure.axes
     assert labels(figure) == ["perfect", "ERM"]
     assert list(line_of(upper, "perfect")[1]) == [0, 1]
     assert line_of(upper, "ERM")[0].tolist() == [0.3, 0.6, 0.9]
     assert line_of(upper, "ERM")[1].tolist() == [0.2, 0.5, 0.8]
     assert line_of(lower, "ERM")[1].tolist() == pytest.approx([10, 30, 60])
-    assert upper.get_title(loc="left") == "iris"
 
 
 def test_learning_curves_draw_the_mean_of_the_runs_in_a_band():
@@ -51,8 +50,9 @@ def test_learning_curves_draw_the_mean_of_the_runs_in_a_band():
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("epoch", "log loss")
 
 
-def test_learning_curves_of_one_run_without_a_set():
+def test_learning_curves_of_one_run():
     frame = pd.DataFrame({"method": "ERM", "epoch": [1, 2], "error": [0.3, 0.2]})
+    frame["dataset"] = "iris"
     figure = plots.learning_curves(frame)
     figure.draw_without_rendering()
     assert list(line_of(figure.axes[0], "ERM")[1]) == pytest.approx([30, 20])
@@ -85,11 +85,6 @@ def test_between_draws_misses_left_and_gradients_right(segments):
     assert list(line_of(left, "ERM")[1]) == pytest.approx([5, 7.5, 5])
     assert list(line_of(right, "mixup 1")[1]) == pytest.approx([0.5, 0.75, 0.5])
     assert left.get_ylim()[0] == 0
-
-
-def test_between_of_one_nameless_set(segments):
-    figure = plots.between(segments.drop(columns="dataset"))
-    assert [ax.get_title(loc="left") for ax in figure.axes] == ["", ""]
 
 
 def test_between_of_a_method_that_one_set_lacks(segments):
@@ -132,7 +127,7 @@ def test_gan_samples_draw_a_grid_and_the_distances():
             "distance": [0.1, 0.9, 0.2, 0.05],
         }
     )
-    figure = plots.gan_samples(samples, data, distances, "ring")
+    figure = plots.gan_samples(samples, data, distances)
     *grid, curve = figure.axes
     headings = [ax.get_title() for ax in grid]
     assert headings == ["iteration 10", "100", "1,000", "", "", ""]
@@ -142,7 +137,6 @@ def test_gan_samples_draw_a_grid_and_the_distances():
     assert np.array_equal(drawn[1].get_offsets(), samples["mixup GAN", 100])
     assert list(line_of(curve, "GAN")[1]) == [0.2]
     assert (curve.get_xscale(), curve.get_yscale()) == ("log", "log")
-    assert figure.get_suptitle() == "ring"
 
 
 def test_gan_samples_share_the_frame_of_the_data():

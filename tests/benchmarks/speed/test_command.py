@@ -1,17 +1,28 @@
 """``python -m benchmarks speed``, on sizes that say nothing."""
 
-import io
-
 import pandas as pd
 import pytest
 import torch
-from rich.console import Console
 
 from benchmarks.command_line import main
-from benchmarks.speed import command, report
+from benchmarks.speed import command
 from benchmarks.speed.cases import GROUPS
-from benchmarks.speed.command import Request, groups_on, run
-from benchmarks.speed.measure import Case, Comparison, Reading, Subject
+from benchmarks.speed.command import groups_on
+
+RATIOS = pd.DataFrame(
+    {
+        "case": ["fit", "fit", "memory"],
+        "subject": "ours",
+        "peer": ["theirs", "others", "table"],
+        "target": [0.5, None, 2.0],
+        "ratio": [0.4, 1.2, 2.5],
+        "low": [0.3, 1.0, 2.5],
+        "high": [0.6, 1.5, 2.5],
+        "cpu_ratio": [0.35, 1.1, None],
+        "value": [0.012345, 0.012345, 1000.0],
+        "unit": ["s", "s", "MB"],
+    }
+)
 
 
 def quick(arguments, folder):
@@ -21,13 +32,13 @@ def quick(arguments, folder):
 
 def test_command_prints_ratios_and_writes_files(tmp_path, capsys):
     assert quick(["--cases", "fit", "ensemble"], tmp_path) == 0
-    readings = pd.read_csv(tmp_path / report.READINGS)
+    readings = pd.read_csv(tmp_path / command.READINGS)
     assert len(readings) == 4 * 4 + 2
     assert (readings["value"] > 0).all()
-    ratios = pd.read_csv(tmp_path / report.RATIOS)
+    ratios = pd.read_csv(tmp_path / command.RATIOS)
     assert len(ratios) == 4 * 3 + 1
     assert ratios["ratio"].between(ratios["low"], ratios["high"]).all()
-    assert (tmp_path / report.FIGURE).stat().st_size
+    assert (tmp_path / command.FIGURE).stat().st_size
     printed = capsys.readouterr().out
     assert "MLPClassifier" in printed
     assert "ensemble of 2" in printed
@@ -36,23 +47,9 @@ def test_command_prints_ratios_and_writes_files(tmp_path, capsys):
 @pytest.mark.slow
 def test_everything_runs(tmp_path):
     assert quick([], tmp_path) == 0
-    ratios = pd.read_csv(tmp_path / report.RATIOS)
+    ratios = pd.read_csv(tmp_path / command.RATIOS)
     assert {"peak memory", "import", "grid of 4"} <= set(ratios["case"])
     assert (ratios["ratio"] > 0).all()
-
-
-def test_what_is_missing_is_named(tmp_path, monkeypatch):
-    subjects = [
-        Subject(name, lambda: Reading(1.0), package)
-        for name, package in [("a", "torch"), ("b", "torch"), ("c", "no_such_package")]
-    ]
-    comparisons = tuple(Comparison("a case", "a", peer) for peer in "bc")
-    case = Case("a case", tuple(subjects), comparisons)
-    monkeypatch.setattr(command, "GROUPS", {"some": lambda scale: iter([case])})
-    console = Console(file=io.StringIO(), width=200)
-    ratios = run(Request(("some",), quick=True, repeats=1), tmp_path, console)
-    assert ratios["peer"].tolist() == ["b"]
-    assert "c left out, no_such_package is not installed" in console.file.getvalue()
 
 
 def test_gpu_is_measured_where_it_is_asked_for():
@@ -77,3 +74,40 @@ def test_wrong_usage_has_status_2(arguments, tmp_path):
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_gpu_that_is_not_there_is_wrong_usage(tmp_path):
     assert quick(["--device", "cuda"], tmp_path) == 2
+
+
+def test_table_sets_ratios_beside_targets():
+    cells = command.table(RATIOS, 5).cells.reset_index()
+    first, second, third = cells.to_dict("records")
+    assert first["Ratio"] == "0.40"
+    assert first["Range"] == "0.30 to 0.60"
+    assert (first["Target"], first["Reached"]) == ("0.5", "yes")
+    assert (second["Target"], second["Reached"]) == ("", "")
+    assert (third["Reached"], third["CPU time"]) == ("no", "")
+    assert first["Measured"] == "ours / theirs"
+    assert first["Reading"] == "0.0123 s"
+
+
+def test_figure_names_rivals_in_its_legend_and_the_rest_at_the_case(
+    tmp_path, monkeypatch
+):
+    drawn = []
+    draw_ratios = command.speed_ratios
+    monkeypatch.setattr(
+        command,
+        "speed_ratios",
+        lambda *given: drawn.append(given) or draw_ratios(*given),
+    )
+    ratios = RATIOS.assign(peer=["MLPClassifier", "ERM", "table"])
+    command.draw(ratios, tmp_path, "2 cores")
+    frame, title = drawn[0]
+    assert frame["case"].tolist() == ["fit", "fit / ERM"]
+    assert frame["peer"].tolist() == ["MLPClassifier", "what is named on the left"]
+    assert title == "2 cores"
+
+
+@pytest.mark.parametrize("shown", [RATIOS, RATIOS[RATIOS["unit"] == "MB"]])
+def test_the_figure_is_of_times(tmp_path, shown):
+    command.draw(shown, tmp_path, "2 cores")
+    figure = tmp_path / command.FIGURE
+    assert figure.exists() == (shown["unit"] == "s").any()  # memory is no time

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from benchmarks.speed.cases import make_table
 from benchmarks.speed.peers import (
+    ALPHAS,
     LOOP,
     MLP,
     OURS,
@@ -34,7 +35,7 @@ def training_loss(name, recipe, table):
     torch.manual_seed(0)
     np.random.seed(0)  # noqa: NPY002 - the plain skorch net draws from it
     X, y = table
-    return log_loss(y, PEERS[name].make(recipe).fit(X, y).predict_proba(X))
+    return log_loss(y, PEERS[name](recipe).fit(X, y).predict_proba(X))
 
 
 @pytest.mark.parametrize("name", [SKORCH, MLP, LOOP])
@@ -50,18 +51,18 @@ def test_those_that_mix_reach_the_same_loss(name, table):
     assert training_loss(name, STRONG, table) == pytest.approx(strong, rel=0.25)
 
 
-@pytest.mark.parametrize("name", [name for name, peer in PEERS.items() if peer.alpha])
+@pytest.mark.parametrize("name", ALPHAS)
 def test_strength_of_mixing_can_be_searched(name):
-    model = clone(PEERS[name].make(Recipe(alpha=0.3)))
-    assert model.get_params()[PEERS[name].alpha] == 0.3
-    model.set_params(**{PEERS[name].alpha: 0.7})
-    assert clone(model).get_params()[PEERS[name].alpha] == 0.7
+    model = clone(PEERS[name](Recipe(alpha=0.3)))
+    assert model.get_params()[ALPHAS[name]] == 0.3
+    model.set_params(**{ALPHAS[name]: 0.7})
+    assert clone(model).get_params()[ALPHAS[name]] == 0.7
 
 
 @pytest.mark.parametrize("name", [OURS, SKORCH, MLP])
 def test_recipe_is_handed_over(name, table):
     recipe = Recipe(epochs=3, batch_size=50, hidden=(5, 6))
-    model = PEERS[name].make(recipe).fit(*table)
+    model = PEERS[name](recipe).fit(*table)
     weights = {
         OURS: lambda: model.to_torch().parameters(),
         SKORCH: lambda: model.module_.parameters(),

@@ -67,6 +67,10 @@ def by_set(table, metric="error", methods=None):
     return by_fold(scores).rename(columns={"error": metric})
 
 
+def average_ranks(frame, metric="error"):
+    return stats.friedman_nemenyi(frame, metric).ranks
+
+
 def test_ranks_and_critical_difference_of_demsars_example():
     ranking = stats.friedman_nemenyi(by_set(DEMSAR, "auc", VARIANTS), "auc")
     ranks = ranking.ranks[VARIANTS].round(3)
@@ -77,7 +81,7 @@ def test_ranks_and_critical_difference_of_demsars_example():
     # Demsar's 9.28 knows no ties: 3 sets tie two methods, one ties all four.
     ties = 1 - (3 * (2**3 - 2) + (4**3 - 4)) / (14 * (4**3 - 4))
     assert round(ranking.statistic * ties, 2) == 9.28
-    assert (ranking.n_sets, ranking.left_out) == (14, {})
+    assert ranking.n_sets == 14
 
 
 @pytest.mark.parametrize(("level", "table"), [(0.05, Q_005), (0.1, Q_010)])
@@ -93,8 +97,8 @@ def test_critical_differences_of_demsars_table(level, table):
 def test_wilcoxon_of_demsars_example():
     table = stats.wilcoxon_over_sets(by_set(DEMSAR, "auc", VARIANTS), "C4.5", "auc")
     row = table.set_index("method").loc["C4.5+m"]
-    assert (row["statistic"], row["n_sets"]) == (12, 14)
-    assert row["p"] < 0.05
+    assert row["n_sets"] == 14
+    assert row["p"] < 0.05  # the smaller sum of ranks is 12
     assert row["median_difference"] == pytest.approx(0.008)
     holm = multipletests(table["p"], method="holm")[1]
     assert table["p_holm"].to_numpy() == pytest.approx(holm)
@@ -105,7 +109,7 @@ def test_friedman_agrees_with_scipy(table):
     ranking = stats.friedman_nemenyi(by_set(table))
     ranks = st.rankdata(table, axis=1)
     if (ranks == ranks[0, 0]).all():
-        assert (ranking.statistic, ranking.p, ranking.f_p) == (0, 1, 1)
+        assert (ranking.statistic, ranking.p) == (0, 1)
     elif table.shape[1] > 2:
         reference = st.friedmanchisquare(*table.T)
         assert ranking.statistic == pytest.approx(reference.statistic)
@@ -120,21 +124,6 @@ def test_friedman_of_two_methods_is_the_sign_test(table):
     expected = (wins - losses) ** 2 / (wins + losses) if wins + losses else 0
     assert ranking.statistic == pytest.approx(expected)
     assert ranking.p == pytest.approx(st.chi2.sf(expected, 1))
-
-
-@given(TABLES)
-def test_iman_davenport_is_the_analysis_of_variance_of_ranks(table):
-    ranking = stats.friedman_nemenyi(by_set(table))
-    ranks = st.rankdata(table, axis=1)
-    n, k = ranks.shape
-    between = n * ((ranks.mean(axis=0) - ranks.mean()) ** 2).sum()
-    within = ((ranks - ranks.mean()) ** 2).sum() - between
-    if within > 1e-9:
-        f = between / within * (n - 1)
-        assert ranking.f_statistic == pytest.approx(f)
-        assert ranking.f_p == pytest.approx(st.f.sf(f, k - 1, (k - 1) * (n - 1)))
-    elif between > 0:
-        assert (ranking.f_statistic, ranking.f_p) == (np.inf, 0)
 
 
 @given(TABLES)
@@ -169,14 +158,14 @@ def test_rankings_do_not_depend_on_order_or_on_monotone_changes(table, random):
 
 @given(TABLES)
 def test_turning_the_metric_round_turns_the_ranks_round(table):
-    errors = stats.average_ranks(by_set(table))
-    gains = stats.average_ranks(by_set(table, "auc"), "auc")
+    errors = average_ranks(by_set(table))
+    gains = average_ranks(by_set(table, "auc"), "auc")
     total = errors + gains
     assert total.to_numpy() == pytest.approx(table.shape[1] + 1)
 
 
 def test_ties_that_rounding_broke_stay_ties():
-    ranks = stats.average_ranks(by_set([[0.1 + 0.2, 0.3], [0.1 * 3, 0.3]]))
+    ranks = average_ranks(by_set([[0.1 + 0.2, 0.3], [0.1 * 3, 0.3]]))
     assert list(ranks) == [1.5, 1.5]
     table = stats.wilcoxon_over_sets(by_set([[0.1 + 0.2, 0.3], [0.1 * 3, 0.3]]), "m0")
     assert table.loc[0, ["median_difference", "p", "p_holm"]].tolist() == [0, 1, 1]
@@ -187,7 +176,6 @@ def test_wilcoxon_is_exact_where_all_signs_agree(n_sets):
     table = np.column_stack([np.zeros(n_sets), -np.arange(1.0, n_sets + 1)])
     result = stats.wilcoxon_over_sets(by_set(table), "m0")
     assert result.loc[0, "p"] == pytest.approx(2 / 2**n_sets)
-    assert result.loc[0, "statistic"] == 0
 
 
 @given(
@@ -221,17 +209,16 @@ def test_means_over_folds_are_what_is_ranked():
             "wine": {"a": [0.1, 0.1], "b": [0.2, 0.3]},
         }
     )
-    means, left_out = stats.set_means(frame, "error")
+    means = stats.set_means(frame, "error")
     assert means.loc["iris"].to_dict() == pytest.approx({"a": 0.3, "b": 0.2})
-    assert dict(stats.average_ranks(frame)) == {"a": 1.5, "b": 1.5}
-    assert left_out == {}
+    assert dict(average_ranks(frame)) == {"a": 1.5, "b": 1.5}
 
 
-def test_incomplete_sets_are_named_and_left_out():
+def test_incomplete_sets_are_left_out():
     table = [[1, 2, 3], [2, 1, np.nan], [3, 1, 2], [np.nan, np.nan, 1]]
     ranking = stats.friedman_nemenyi(by_set(table))
     complete = stats.friedman_nemenyi(by_set([table[0], table[2]]))
-    assert ranking.left_out == {"s1": ("m2",), "s3": ("m0", "m1")}
+    assert list(stats.set_means(by_set(table), "error").index) == ["s0", "s2"]
     assert ranking.n_sets == 2
     assert dict(ranking.ranks) == dict(complete.ranks)
     assert ranking.p == complete.p
@@ -240,14 +227,13 @@ def test_incomplete_sets_are_named_and_left_out():
 def test_a_metric_that_is_undefined_on_a_set_leaves_it_out():
     frame = by_set([[1, 2], [2, 1], [3, 3]])
     frame.loc[frame["dataset"] == "s1", "error"] = np.nan
-    assert stats.set_means(frame, "error")[1] == {"s1": ("m0", "m1")}
+    assert list(stats.set_means(frame, "error").index) == ["s0", "s2"]
 
 
 def test_wilcoxon_pairs_each_method_on_the_sets_it_shares():
     table = np.array([[1, 2, 3], [2, 4, np.nan], [3, 5, 2], [np.nan, 1, 1]])
     result = stats.wilcoxon_over_sets(by_set(table), "m0").set_index("method")
     assert result["n_sets"].to_dict() == {"m1": 3, "m2": 2}
-    assert result["left_out"].to_dict() == {"m1": "s3", "m2": "s1, s3"}
     assert result.loc["m1", "p"] == pytest.approx(2 / 2**3)
 
 
@@ -266,10 +252,9 @@ def test_wilcoxon_of_a_method_on_one_shared_set_is_missing():
         ([[1, np.nan], [2, 1]], "got 1 .s0 lacks m1."),
     ],
 )
-@pytest.mark.parametrize("rank", [stats.friedman_nemenyi, stats.average_ranks])
-def test_too_few_sets_or_methods_is_one_clear_sentence(rank, table, message):
+def test_too_few_sets_or_methods_is_one_clear_sentence(table, message):
     with pytest.raises(ValueError, match=message):
-        rank(by_set(table))
+        stats.friedman_nemenyi(by_set(table))
 
 
 def test_wilcoxon_of_too_few_sets_is_one_clear_sentence():
@@ -291,7 +276,6 @@ def test_mean_over_sets_of_a_hand_calculation():
     expected = np.hypot(each["iris", "a"], each["wine", "a"]) / 2
     assert table.loc["a", "se"] == pytest.approx(expected)
     assert set(table["n_sets"]) == {2}
-    assert set(table["left_out"]) == {"vowel"}
 
 
 def test_mean_over_sets_of_one_value_each_has_no_error():
@@ -320,7 +304,6 @@ def test_wilcoxon_needs_a_baseline_and_a_rival(methods, message):
     [
         lambda frame: stats.wilcoxon_over_sets(frame, "m0"),
         stats.friedman_nemenyi,
-        stats.average_ranks,
     ],
 )
 def test_a_fold_with_several_rows_of_one_method_is_named(compare):
@@ -331,6 +314,6 @@ def test_a_fold_with_several_rows_of_one_method_is_named(compare):
 
 def test_rankings_take_categories():
     frame = by_set(DEMSAR, methods=VARIANTS)
-    ranks = stats.average_ranks(frame)
+    ranks = average_ranks(frame)
     frame = frame.astype({"dataset": "category", "method": "category"})
-    pd.testing.assert_series_equal(stats.average_ranks(frame), ranks)
+    pd.testing.assert_series_equal(average_ranks(frame), ranks)

@@ -1,8 +1,9 @@
-"""Scores of probabilities of classes, some of which may never have been seen."""
+"""What is recorded of every classifier: scores on the test rows, and seconds."""
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +14,37 @@ from sklearn.metrics import (
     zero_one_loss,
 )
 
+from benchmarks.splits import Split
 from sk_mixup.inspection import calibration_error, reliability_curve
 
 Scores = dict[str, Any]
+
+
+class Fitted(NamedTuple):
+    """A fitted classifier and the seconds of wall time that it took.
+
+    Networks that were trained together share theirs by their numbers and epochs.
+    """
+
+    model: Any
+    seconds: float
+
+
+def scores(fitted: Fitted, split: Split) -> Scores:
+    """Score a classifier on the test rows of its split.
+
+    Returns
+    -------
+    dict
+        The split's facts, what `probability_scores` gives, ``fit_seconds`` and
+        ``predict_seconds`` (of all test rows, torch on one thread).
+    """
+    start = time.perf_counter()
+    proba = fitted.model.predict_proba(split.X_test)
+    seconds = time.perf_counter() - start
+    measured = probability_scores(split.y_test, proba, fitted.model.classes_)
+    times = {"fit_seconds": fitted.seconds, "predict_seconds": seconds}
+    return {**split.facts, **measured, **times}
 
 
 def probability_scores(

@@ -18,7 +18,9 @@ from sk_mixup._data.statistics import FEWEST_ROWS, feature_moments
 from sk_mixup._data.streams import Streams
 from sk_mixup._data.subsets import RowSubset
 from sk_mixup._data.tables import WidenedTable
-from sk_mixup._networks.network import Standardize
+from sk_mixup._networks.bins import Bins
+from sk_mixup._networks.network import EncodedInputs, Standardize
+from sk_mixup._training.binning import bins_of_members
 from sk_mixup._training.duration import takes_long, warn_of_width
 from sk_mixup._training.mixing import Vicinity
 from sk_mixup._training.net import MixupNet
@@ -49,15 +51,15 @@ def prepare_task(
         )
     ]
     _warn_of_width(settings, spec, start, rows, len(runs[0].training), memo)
-    standardize = Standardize.concatenate(layers)
+    inputs = _with_bins(settings, start, rows, [t for t, _ in subsets], layers, memo)
     return Task(
-        recipe=recipe_of(settings, spec, runs[0], rows.device, start.one_epoch),
+        recipe=recipe_of(settings, spec, runs[0], inputs, start.one_epoch),
         runs=runs,
-        standardize=standardize,
+        inputs=inputs,
         moments=moments,
         lasting=settings.lasting,
         net_params=_net_params(settings),
-        net=_net_to_go_on_with(start, rows, standardize, moments),
+        net=_net_to_go_on_with(start, rows, inputs, moments),
         alone=not start.is_fresh or _is_watched(settings),
         widen=rows.table.widen if isinstance(rows.table, WidenedTable) else None,
     )
@@ -79,7 +81,6 @@ class _Members:
     ) -> None:
         self.rows, self.spec, self.settings = rows, spec, settings
         self.start, self.memo = start, memo
-        self.vicinity = _vicinity(settings, spec)
 
     def split(self, streams: Streams) -> tuple[RowSubset, RowSubset | None]:
         """Return a member's training rows and, if needed, its validation rows."""
@@ -131,13 +132,14 @@ class _Members:
         streams: Streams,
     ) -> Run:
         """Return a member as it is trained."""
-        pairing = self.vicinity.pairing
+        vicinity = _vicinity(self.settings, self.spec, streams.member)
+        pairing = vicinity.pairing
         draw = self.memo.get(
             ("partners", pairing),
             (training, layer),
             partial(_draw_of, pairing, training, layer),
         )
-        return Run(training, self.vicinity, draw, streams, validation)
+        return Run(training, vicinity, draw, streams, validation)
 
 
 def _draw_of(pairing: Pairing, training: RowSubset, layer: Standardize) -> Draw:
@@ -152,10 +154,37 @@ def _draw_of(pairing: Pairing, training: RowSubset, layer: Standardize) -> Draw:
     )
 
 
-def _vicinity(settings: Settings, spec: TargetSpec) -> Vicinity:
+def _with_bins(
+    settings: Settings,
+    start: Start,
+    rows: RowSubset,
+    trainings: list[RowSubset],
+    layers: list[Standardize],
+    memo: Memo,
+) -> Standardize:
+    """Return the input layer of all members.
+
+    Bins of an earlier call stay, since the weights of their units could not follow.
+    """
+    standardize = Standardize.concatenate(layers)
+    if start.net is not None:
+        before = start.net.module_.inputs
+        kept = before.bins if isinstance(before, EncodedInputs) else None
+        return standardize if kept is None else EncodedInputs(standardize, kept)
+    if settings.module is not None:
+        return standardize
+    encodings = [settings.encoding_of(member) for member in range(len(layers))]
+    bins = bins_of_members(rows, trainings, encodings, memo)
+    if bins is None:
+        return standardize
+    return EncodedInputs(standardize, Bins.concatenate(bins))
+
+
+def _vicinity(settings: Settings, spec: TargetSpec, member: int) -> Vicinity:
+    alpha = settings.alpha_of(member)
     return Vicinity(
-        pairing=_pairing(settings) if settings.alpha > 0 else RandomPairs(),
-        alpha=float(settings.alpha),
+        pairing=_pairing(settings) if alpha > 0 else RandomPairs(),
+        alpha=alpha,
         n_mixed=settings.n_mixed,
         weights_per=settings.weights_per,
         mix_target=spec.mix_target,
@@ -187,7 +216,7 @@ def _streams(settings: Settings, start: Start) -> list[Streams]:
 def _net_to_go_on_with(
     start: Start,
     rows: RowSubset,
-    standardize: Standardize,
+    inputs: Standardize,
     moments: list[Moments | None],
 ) -> MixupNet | None:
     """Return a copy of the earlier net that goes by the new mean and deviation."""
@@ -197,7 +226,7 @@ def _net_to_go_on_with(
     before, after = start.fitted.target_moments, rows.targets.moments
     if before is not None and after is not None:
         net.module_.body.follow_targets(before, after)
-    net.module_.follow_inputs(start.fitted.moments, moments, standardize)
+    net.module_.follow_inputs(start.fitted.moments, moments, inputs)
     return net
 
 

@@ -13,8 +13,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from benchmarks.measures import Fitted, scores
-from benchmarks.probabilities import probability_scores
+from benchmarks.scores import Fitted, probability_scores, scores
 from benchmarks.splits import Split
 
 

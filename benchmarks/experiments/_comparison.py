@@ -1,0 +1,147 @@
+"""Tables and figures that several experiments share: methods compared over sets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from benchmarks import plots, stats, tables
+from benchmarks.experiment import Experiment
+from benchmarks.paper import TABLE_4, set_name
+from benchmarks.quantities import quantity
+from benchmarks.tables import Table
+
+SCORES = ("error", "log_loss", "brier", "ece", "auc")
+SECONDS = ("fit_seconds", "predict_seconds")
+PAPER_TITLE = "The paper's errors (%), by its own recipe: ten epochs on raw inputs"
+#: Reliability curves that can be told apart in one plot.
+MOST_CURVES = 4
+
+Curve = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]
+
+
+def means(frame: pd.DataFrame, metrics: Sequence[str] = SCORES + SECONDS) -> Table:
+    """Average each metric over the sets."""
+    title = "Mean over the sets"
+    return tables.metrics_table(frame, ["method"], metrics, over_sets=True, title=title)
+
+
+def merits_table(
+    frame: pd.DataFrame, metrics: Sequence[str] = SCORES[:2], also: str = ""
+) -> Table:
+    """Show each metric's mean and average rank over the sets."""
+    merits = stats.merits(frame, metrics)
+    return tables.plain_table(merits, f"Means and average ranks{also}")
+
+
+def differences(frame: pd.DataFrame, metric: str) -> Table:
+    """Compare each method with ERM on each set."""
+    return tables.comparison_table(stats.compare_to_baseline(frame, "ERM", metric))
+
+
+def over_sets(
+    frame: pd.DataFrame, metric: str, baseline: str = "ERM", title: str | None = None
+) -> Table:
+    """Compare methods with a baseline over the sets, by verdicts, signs and ranks."""
+    counts = stats.win_tie_loss(stats.compare_to_baseline(frame, baseline, metric))
+    ranks = stats.wilcoxon_over_sets(frame, baseline, metric)
+    title = (
+        f"{title or f'Against {baseline} over the sets'}, by {quantity(metric).label}"
+    )
+    return tables.plain_table(counts.merge(ranks, on="method"), title)
+
+
+def ranks(frame: pd.DataFrame, metric: str = "error") -> Figure:
+    """Draw average ranks over the sets."""
+    ranking = stats.friedman_nemenyi(frame, metric)
+    return plots.critical_difference_diagram(ranking)
+
+
+def _show(frame: pd.DataFrame) -> list[Table]:
+    """Tabulate each method on each set, and the paper's errors on those it has.
+
+    They stand beside where the paper has all the sets, else in a table of their own.
+    """
+    metrics = ["error", "log_loss", "fit_seconds"]
+    keys = ["dataset", "method"]
+    sets = frame["dataset"].drop_duplicates()
+    known = [str(name) for name in sets if set_name(str(name)) in TABLE_4.index]
+    beside = _paper(frame) if len(known) == len(sets) else None
+    shown = [tables.metrics_table(frame, keys, metrics, paper=beside)]
+    if known and beside is None:
+        figures = TABLE_4.loc[list(map(set_name, known))].set_axis(known)
+        shown.append(tables.paper_table(figures, PAPER_TITLE, ["Data set"]))
+    return shown
+
+
+def _paper(frame: pd.DataFrame) -> pd.DataFrame:
+    """Look the paper's errors up; its mixup is of an alpha that it does not state."""
+    pairs = frame[["dataset", "method"]].drop_duplicates()
+    index = pd.MultiIndex.from_frame(pairs)
+    figures = [
+        TABLE_4.loc[set_name(name), "ERM" if method == "ERM" else "mixup"]
+        for name, method in index
+    ]
+    return pd.DataFrame({"error (%)": figures}, index=index)
+
+
+def _figures(frame: pd.DataFrame) -> dict[str, Callable[[], Figure]]:
+    by_log_loss = partial(plots.error_against_alpha, frame, "log_loss")
+    return {
+        "Error against alpha": partial(plots.error_against_alpha, frame),
+        "Log loss against alpha": by_log_loss,
+        "Average ranks by error": partial(ranks, frame),
+        "Average ranks by log loss": partial(ranks, frame, "log_loss"),
+        "Calibration, all sets pooled": lambda: plots.reliability(pooled(frame)),
+    }
+
+
+def pooled(frame: pd.DataFrame) -> dict[str, Curve]:
+    """Pool the reliability curves of all folds and sets, method by method.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The long frame with its column ``reliability``.
+
+    Returns
+    -------
+    dict of str to (confidence, accuracy, count)
+        For a few methods: all of them could not be told apart in a plot.
+    """
+    shown = list(dict.fromkeys(frame["method"]))
+    shown = shown[:: -(-len(shown) // MOST_CURVES)]
+    curves = {}
+    for method in shown:
+        folds = pd.DataFrame(list(frame.loc[frame["method"] == method, "reliability"]))
+        count = np.array(folds["count"].tolist())
+        total = count.sum(axis=0)
+        means = (
+            np.nan_to_num(np.array(folds[name].tolist(), dtype=float))
+            for name in ("confidence", "accuracy")
+        )
+        sums = [(mean * count).sum(axis=0) / np.maximum(total, 1) for mean in means]
+        curves[str(method)] = (sums[0], sums[1], total)
+    return curves
+
+
+#: ERM against mixup at several alphas: levels, differences from ERM, ranks and curves.
+of_alphas = partial(
+    Experiment,
+    show=_show,
+    tables=(
+        partial(tables.error_table, paper=TABLE_4),
+        partial(differences, metric="error"),
+        partial(tables.error_table, metric="log_loss"),
+        partial(differences, metric="log_loss"),
+        means,
+        partial(over_sets, metric="error"),
+        partial(over_sets, metric="log_loss"),
+    ),
+    figures=_figures,
+)

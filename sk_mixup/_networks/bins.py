@@ -1,0 +1,117 @@
+"""Bins as piecewise-linear units of their features."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from sk_mixup._networks.storage import ArrayModule
+
+#: Smallest deviation by which a unit is divided: units of rare values stay within 10.
+LEAST_DEVIATION = 0.1
+
+
+class Bins(ArrayModule):
+    """Units that rise from 0 to 1 within a bin, standardised, with each run's edges.
+
+    Parameters
+    ----------
+    columns : Tensor of shape (n_binned,)
+        Numbers of the features that have bins.
+    low, slope : Tensor of shape (runs, 1, n_binned, n_bins)
+        Where each bin begins, and one over its width; a slope of 0 is an unused bin.
+    mean, scale : Tensor of shape (runs, 1, n_binned, n_bins)
+        The mean of each unit, and what it is multiplied with then.
+
+    Shape
+    -----
+    - input: ``(..., runs or 1, rows, features)``
+    - output: ``(..., runs, rows, n_binned * n_bins)``
+
+    Examples
+    --------
+    >>> import torch
+    >>> edges = torch.tensor([[0.0, 1.0, 3.0]])
+    >>> bins = Bins.between(torch.tensor([0]), edges)
+    >>> bins(torch.tensor([[[0.5], [2.0]]]))
+    tensor([[[0.5000, 0.0000],
+             [1.0000, 0.5000]]])
+    """
+
+    BUFFERS = ("low", "slope", "mean", "scale")
+
+    columns: Tensor
+    low: Tensor
+    slope: Tensor
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(
+        self, columns: Tensor, low: Tensor, slope: Tensor, mean: Tensor, scale: Tensor
+    ) -> None:
+        super().__init__()
+        self.register_buffer("columns", columns)
+        self.register_buffer("low", low)
+        self.register_buffer("slope", slope)
+        self.register_buffer("mean", mean)
+        self.register_buffer("scale", scale)
+
+    @staticmethod
+    def between(columns: Tensor, edges: Tensor) -> Bins:
+        """Return the bins of one run between edges, ``(n_binned, n_bins + 1)``.
+
+        The units are not standardised yet.
+        """
+        width = edges.diff(dim=-1)
+        slope = torch.where(width > 0, 1 / width, 0.0)
+        slope[~slope.isfinite()] = 0.0  # of bins too narrow for their precision
+        low, slope = edges[None, None, :, :-1], slope[None, None]
+        return Bins(columns, low, slope, torch.zeros_like(low), torch.ones_like(low))
+
+    def standardized(self, rows: Tensor, weights: Tensor) -> Bins:
+        """Return the bins of one run with the mean and the deviation of its rows.
+
+        ``rows`` is ``(n_rows, features)``.
+        """
+        units = self(rows[None]).view(len(rows), *self.low.shape[2:])
+        share = (weights / weights.sum()).to(units.dtype)
+        mean = torch.einsum("r,rct->ct", share, units)
+        variance = torch.einsum("r,rct->ct", share, (units - mean).square())
+        scale = 1 / variance.sqrt().clamp(min=LEAST_DEVIATION)
+        return Bins(
+            self.columns, self.low, self.slope, mean[None, None], scale[None, None]
+        )
+
+    @property
+    def width(self) -> int:
+        """Columns of the output."""
+        return int(self.low.shape[2] * self.low.shape[3])
+
+    def forward(self, x: Tensor) -> Tensor:
+        values = x.index_select(-1, self.columns).unsqueeze(-1)
+        units = ((values - self.low) * self.slope).clamp_(0, 1)
+        return units.sub_(self.mean).mul_(self.scale).flatten(-2)
+
+    def _of_each(self, take: Callable[[Tensor], Tensor]) -> Bins:
+        return Bins(
+            self.columns.clone(), *(take(getattr(self, name)) for name in self.BUFFERS)
+        )
+
+    def member(self, run: int) -> Bins:
+        """Return one run's bins, of rows without the run axis."""
+        return self._of_each(lambda tensor: tensor[run].clone())
+
+    def select(self, runs: Sequence[int]) -> Bins:
+        """Return the bins of the given runs alone."""
+        chosen = list(runs)
+        return self._of_each(lambda tensor: tensor[chosen])
+
+    @staticmethod
+    def concatenate(parts: Sequence[Bins]) -> Bins:
+        """Return the bins of all runs of ``parts``, which have the same columns."""
+        joined = (
+            torch.cat([getattr(part, name) for part in parts]) for name in Bins.BUFFERS
+        )
+        return Bins(parts[0].columns, *joined)

@@ -1,0 +1,39 @@
+"""How much each member of an ensemble counts in the average."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from sk_mixup._networks.losses import Loss
+from sk_mixup._networks.network import Network
+from sk_mixup._training.minibatches import ValidationRows
+from sk_mixup._training.run import Run
+
+#: How much a validation row says of its member: members lose a factor of e for every 20
+#: rows and unit of loss. (Measured with four alphas and two encodings on 34 tables; at
+#: 1, the likelihood itself, the best member alone would decide.)
+RATE = 0.05
+
+
+@torch.inference_mode()
+def weights_by_loss(
+    network: Network, loss: Loss, runs: Sequence[Run]
+) -> tuple[float, ...] | None:
+    """Return weights of sum 1 that fall exponentially with the validation losses.
+
+    Each member is judged by its own validation rows, at the temperature that the
+    network has. None if there are no validation rows, or a single member.
+    """
+    rows = ValidationRows(runs)
+    if not len(rows) or len(runs) == 1:
+        return None
+    losses = torch.stack(
+        [
+            loss(network.outputs(batch.inputs), batch.targets, batch.weight)
+            for batch in rows.batches()
+        ]
+    ).sum(0)
+    weights = torch.softmax(-RATE * len(rows) * losses.double(), 0)
+    return tuple(weights.tolist())

@@ -1,0 +1,169 @@
+"""Encodings: what the networks see of a numeric feature besides its value.
+
+An encoding is a small frozen value that places the edges of bins. Each network sees the
+standardised features and, side by side with them, the bins of its encoding as
+piecewise-linear units (arXiv 2203.05556, section 3.2): a unit rises from 0 to 1 within
+its bin and is constant outside. Rows are mixed after they have been encoded.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+__all__ = ["Encoding", "QuantileBins", "Standardized", "TargetBins"]
+
+Matrix = NDArray[np.float64]
+
+MOST_BINS = 1000
+
+
+class Encoding(ABC):
+    """How the edges of bins are placed.
+
+    Subclass it, as a frozen dataclass, to write an encoding: the one required method is
+    :meth:`edges`.
+
+    Examples
+    --------
+    Two bins that meet at zero:
+
+    >>> from dataclasses import dataclass
+    >>> import numpy as np
+    >>> from sk_mixup import MixupClassifier
+    >>> from sk_mixup.encodings import Encoding
+    >>> @dataclass(frozen=True)
+    ... class Signs(Encoding):
+    ...     def edges(self, X, y, sample_weight):
+    ...         return np.stack([X.min(axis=0), 0 * X[0], X.max(axis=0)], axis=1)
+    >>> model = MixupClassifier(encoding=Signs())
+    """
+
+    @abstractmethod
+    def edges(self, X: Matrix, y: NDArray[Any], sample_weight: Matrix) -> Matrix:
+        """Return the edges of each feature's bins.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_rows, n_features)
+            Some of the training rows of a network, as they are: not standardised.
+        y : ndarray of shape (n_rows,) or (n_rows, n_outputs)
+            Class numbers of a classifier (for multilabel targets each distinct set of
+            labels counts as one class), standardised targets of a regressor.
+        sample_weight : ndarray of shape (n_rows,)
+            Weights of the rows.
+
+        Returns
+        -------
+        edges : ndarray of shape (n_features, n_bins + 1)
+            In ascending order; equal edges are a bin that is never used. All features
+            have the same number of edges.
+        """
+
+
+@dataclass(frozen=True)
+class Standardized(Encoding):
+    """No bins: the standardised features alone.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_mixup.encodings import Standardized
+    >>> Standardized().edges(np.zeros((5, 2)), np.zeros(5), np.ones(5)).shape
+    (2, 1)
+    """
+
+    def edges(self, X: Matrix, y: NDArray[Any], sample_weight: Matrix) -> Matrix:
+        return np.zeros((X.shape[1], 1))
+
+
+@dataclass(frozen=True)
+class QuantileBins(Encoding):
+    """Bins between quantiles: as many rows in each as in the others.
+
+    Parameters
+    ----------
+    n_bins : int, default=8
+        Bins of each feature. Of 8, 16 and 32 bins none was best on all tables, and 8
+        are the fastest.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_mixup.encodings import QuantileBins
+    >>> X = np.arange(101.0)[:, None]
+    >>> QuantileBins(n_bins=4).edges(X, np.zeros(101), np.ones(101))
+    array([[  0.,  25.,  50.,  75., 100.]])
+    """
+
+    n_bins: int = 8
+
+    def __post_init__(self) -> None:
+        _check_n_bins(self.n_bins)
+
+    def edges(self, X: Matrix, y: NDArray[Any], sample_weight: Matrix) -> Matrix:
+        alike = bool((sample_weight == sample_weight[0]).all())
+        weights = None if alike else np.broadcast_to(sample_weight, X.T.shape)
+        return np.quantile(
+            np.ascontiguousarray(X.T),
+            np.linspace(0, 1, self.n_bins + 1),
+            axis=1,
+            weights=weights,
+            method="inverted_cdf",
+        ).T
+
+
+@dataclass(frozen=True)
+class TargetBins(Encoding):
+    """Bins that separate the targets: the leaves of a small tree for each feature.
+
+    Section 3.2.2 of arXiv 2203.05556.
+
+    Parameters
+    ----------
+    n_bins : int, default=8
+        Largest number of bins of a feature, and so of leaves.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_mixup.encodings import TargetBins
+    >>> X = np.arange(10.0)[:, None]
+    >>> TargetBins(n_bins=2).edges(X, (X[:, 0] > 6).astype(int), np.ones(10))
+    array([[0. , 6.5, 9. ]])
+    """
+
+    n_bins: int = 8
+
+    def __post_init__(self) -> None:
+        _check_n_bins(self.n_bins)
+
+    def edges(self, X: Matrix, y: NDArray[Any], sample_weight: Matrix) -> Matrix:
+        kind = DecisionTreeRegressor if y.dtype.kind == "f" else DecisionTreeClassifier
+        least = max(1, len(X) // 100)  # rows of a leaf, or bins would learn single rows
+        tree = kind(max_leaf_nodes=self.n_bins, min_samples_leaf=least, random_state=0)
+        return np.array(list(self._of_features(tree, X, y, sample_weight)))
+
+    def _of_features(
+        self, tree: Any, X: Matrix, y: NDArray[Any], sample_weight: Matrix
+    ) -> Iterator[Matrix]:
+        for column in X.T:
+            nodes = tree.fit(column[:, None], y, sample_weight).tree_
+            inner = np.sort(nodes.threshold[nodes.feature >= 0])
+            unused = np.full(self.n_bins - 1 - len(inner), column.max())
+            yield np.concatenate([[column.min()], inner, unused, [column.max()]])
+
+
+def _check_n_bins(number: Any) -> None:
+    whole = isinstance(number, Integral) and not isinstance(number, bool)
+    if not whole or not 2 <= number <= MOST_BINS:
+        raise ValueError(
+            f"n_bins must be a whole number from 2 to {MOST_BINS}, got {number!r}."
+        )

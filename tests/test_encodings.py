@@ -1,0 +1,310 @@
+"""Encodings, and members that differ in them and in alpha."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from scipy import sparse
+from sklearn.base import clone
+from torch import nn
+
+from sk_mixup import MixupClassifier, MixupRegressor, fit_many
+from sk_mixup._networks.bins import Bins
+from sk_mixup.encodings import Encoding, QuantileBins, Standardized, TargetBins
+from tests.twins import CONSTANT, SMALL, TWINS, all_rows, perceptron, predicted
+
+both = pytest.mark.parametrize("make", TWINS)
+
+FOUR = {**SMALL, "n_estimators": 4, "early_stopping": False}
+DIFFERING = {"alpha": (0, 1), "encoding": ("standardized", "bins")}
+EDGES = torch.tensor([[0.0, 1.0, 3.0], [-1.0, 0.0, 0.0]])
+
+
+def outputs_of(model, X):
+    """Return the outputs of each network, (n_rows, n_networks, n_outputs)."""
+    return model.net_.forward(X.astype(np.float32)).numpy()
+
+
+# Bins.
+
+
+def test_a_unit_rises_from_0_to_1_within_its_bin():
+    bins = Bins.between(torch.tensor([2, 0]), EDGES)
+    x = torch.tensor([[-1.0, 9.0, 0.5], [-0.5, 9.0, 2.0], [5.0, 9.0, -4.0]])
+    expected = [[0.5, 0, 0, 0], [1, 0.5, 0.5, 0], [0, 0, 1, 0]]
+    assert bins(x[None])[0].tolist() == expected
+
+
+def test_units_of_all_bins_sum_to_the_place_among_the_edges(rng):
+    edges = np.sort(rng.normal(size=(3, 6)), axis=1)
+    bins = Bins.between(torch.arange(3), torch.from_numpy(edges))
+    X = rng.normal(size=(50, 3))
+    total = bins(torch.from_numpy(X)[None])[0].view(50, 3, 5).sum(-1).numpy()
+    for column in range(3):
+        place = np.interp(X[:, column], edges[column], np.arange(6))
+        np.testing.assert_allclose(total[:, column], place)
+
+
+def test_runs_can_be_selected_and_joined():
+    parts = [Bins.between(torch.tensor([0, 1]), EDGES + shift) for shift in (0, 1)]
+    joined = Bins.concatenate(parts)
+    x = torch.randn(2, 5, 2)
+    for run, part in enumerate(parts):
+        alone = part(x[run, None])[0]
+        for other in (joined.select([run])(x[run, None])[0], joined(x)[run]):
+            torch.testing.assert_close(other, alone, rtol=0, atol=0)
+        torch.testing.assert_close(joined.member(run)(x[run]), alone, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1, 1e30])
+def test_bins_of_any_width_give_numbers_from_0_to_1(scale):
+    edges = torch.tensor([[0.0, 1.0, 1.0, 2.0]]) * scale
+    units = Bins.between(torch.tensor([0]), edges)(torch.tensor([[[-1.0], [3.0]]]))
+    assert ((units >= 0) & (units <= 1)).all()
+
+
+# Edges.
+
+
+def test_quantile_bins_hold_equally_many_rows(rng):
+    X = rng.normal(size=(800, 2)) ** 3
+    edges = QuantileBins(n_bins=8).edges(X, X[:, 0], np.ones(800))
+    for column, own in zip(X.T, edges, strict=True):
+        counts = np.histogram(column, own)[0]
+        assert (abs(counts - 100) <= 1).all()
+
+
+@pytest.mark.parametrize("encoding", [QuantileBins(4), TargetBins(4)])
+def test_weights_place_edges_as_repeated_rows(encoding, rng):
+    X, y, weights = rng.normal(size=(60, 2)), rng.integers(2, size=60), np.arange(60)
+    weighted = encoding.edges(X[1:], y[1:], weights[1:].astype(float))
+    repeated = encoding.edges(X.repeat(weights, 0), y.repeat(weights), np.ones(1770))
+    if isinstance(encoding, QuantileBins):
+        np.testing.assert_array_equal(weighted, repeated)
+    else:  # leaves are at least a hundredth of the rows, repeated or not
+        assert weighted.shape == repeated.shape
+
+
+def test_target_bins_find_a_step(rng):
+    X = rng.random((500, 2))
+    edges = TargetBins(n_bins=4).edges(X, (X[:, 1] > 0.37).astype(int), np.ones(500))
+    assert abs(edges[1] - 0.37).min() < 0.01
+
+
+@pytest.mark.parametrize("n_bins", [1, 0, 2.0, True, 1001])
+@pytest.mark.parametrize("kind", [QuantileBins, TargetBins])
+def test_the_number_of_bins_is_checked(kind, n_bins):
+    with pytest.raises(ValueError, match="n_bins must be a whole number from 2"):
+        kind(n_bins)
+
+
+# What members see.
+
+
+@both
+def test_encodings_matter_and_standardized_has_no_bins(make, data):
+    X, y = data
+    plain, binned = (
+        make(1, encoding=e, **SMALL).fit(X, y) for e in ("standardized", "bins")
+    )
+    assert plain.net_.module_.body.sizes[0] == 4
+    assert binned.net_.module_.body.sizes[0] == 4 + 4 * 8
+    assert abs(predicted(plain, X) - predicted(binned, X)).max() > 1e-3
+    same = make(1, encoding=Standardized(), **SMALL).fit(X, y)
+    np.testing.assert_array_equal(predicted(plain, X), predicted(same, X))
+
+
+@both
+def test_columns_of_two_values_have_no_bins(make, data):
+    X, y = data
+    X = np.column_stack([X, X[:, 0] > 0, np.ones(90)])
+    model = make(1, encoding="bins", **SMALL).fit(X, y)
+    assert model.net_.module_.body.sizes[0] == 6 + 4 * 8
+
+
+@both
+@pytest.mark.parametrize("kind", ["sparse", "module", "wide"])
+def test_some_tables_have_no_bins(make, kind, data):
+    X, y = data
+    params = {}
+    if kind == "sparse":
+        X = sparse.csr_matrix(X)
+    elif kind == "module":
+        n_outputs = 3 if make is MixupClassifier else 1
+        params = {"module": perceptron, "module_params": {"n_outputs": n_outputs}}
+    else:
+        X = np.tile(X, 76)
+    plain, binned = (
+        make(1, encoding=e, **SMALL | params).fit(X, y)
+        for e in ("standardized", "bins")
+    )
+    np.testing.assert_array_equal(predicted(plain, X), predicted(binned, X))
+
+
+@both
+def test_members_take_turns_with_alphas(make, data):
+    X, y = data
+    several = make((0, 1), encoding="bins", **FOUR | all_rows(make)).fit(X, y)
+    for alpha in (0, 1):
+        alone = make(alpha, encoding="bins", **FOUR | all_rows(make)).fit(X, y)
+        members = slice(alpha, None, 2)
+        np.testing.assert_allclose(
+            outputs_of(several, X)[:, members],
+            outputs_of(alone, X)[:, members],
+            atol=1e-6,
+        )
+
+
+@both
+def test_members_take_turns_with_encodings(make, data):
+    X, y = data
+    params = FOUR | all_rows(make)
+    several = make(1, encoding=("standardized", "bins"), **params).fit(X, y)
+    slopes = several.net_.module_.inputs.bins.slope.abs().sum((1, 2, 3))
+    assert (slopes > 0).tolist() == [False, True, True, False]
+    alone = make(1, encoding="bins", **params).fit(X, y)
+    with_bins = [1, 2]
+    np.testing.assert_allclose(
+        outputs_of(several, X)[:, with_bins],
+        outputs_of(alone, X)[:, with_bins],
+        atol=1e-6,
+    )
+
+
+def test_eight_members_meet_every_pair_of_alpha_and_encoding():
+    model = MixupClassifier()
+    settings = model._settings
+    pairs = {(settings.alpha_of(n), settings.encoding_of(n)) for n in range(8)}
+    assert len(pairs) == 8
+    assert len({settings.encoding_of(n) for n in range(4)}) == 2
+
+
+@both
+@pytest.mark.parametrize("params", [{}, {"mix_layer": 1, "dropout": 0.2}])
+def test_members_that_differ_train_beside_others_as_alone(make, params, data):
+    X, y = data
+    model = make(**DIFFERING, **FOUR | params)
+    models = [model, clone(model).set_params(alpha=0.4), clone(model)]
+    together = fit_many(models, [X] * 3, [y] * 3)
+    alone = [clone(each).fit(X, y) for each in models]
+    for one, other in zip(together, alone, strict=True):
+        np.testing.assert_allclose(predicted(one, X), predicted(other, X), atol=1e-5)
+
+
+@both
+def test_further_epochs_keep_the_bins(make, data):
+    X, y = data
+    params = CONSTANT | all_rows(make) | {"encoding": "bins"}
+    parts = make(1, **params)
+    for _ in range(3):
+        parts.partial_fit(X, y)
+    whole = make(1, **params).fit(X, y)
+    np.testing.assert_allclose(predicted(parts, X), predicted(whole, X), atol=1e-6)
+    before = parts.net_.module_.inputs.bins
+    parts.partial_fit(X * 3 + 1, y)
+    torch.testing.assert_close(parts.net_.module_.inputs.bins.low, before.low)
+
+
+@both
+def test_the_encoding_cannot_change_in_a_warm_start(make, data):
+    X, y = data
+    model = make(1, encoding="bins", warm_start=True, **SMALL).fit(X, y)
+    with pytest.raises(ValueError, match="encoding cannot change"):
+        model.set_params(encoding="standardized").fit(X, y)
+
+
+@both
+def test_exports_have_the_bins_and_the_weights(make, data):
+    X, y = data
+    model = make(**DIFFERING, member_weights="validation", **FOUR)
+    model.set_params(early_stopping=True).fit(X, y)
+    rows = torch.from_numpy(X).float()
+    exported = torch.export.export(model.to_torch(), (rows,)).module()
+    expected = model.predict_proba(X) if make is MixupClassifier else model.predict(X)
+    for module in (model.to_torch(), exported):
+        np.testing.assert_allclose(module(rows).numpy(), expected, atol=1e-5)
+
+
+# Own encodings, and bad ones.
+
+
+@dataclass(frozen=True)
+class Placed(Encoding):
+    """Places the same edges for each feature."""
+
+    own: tuple[float, ...]
+
+    def edges(self, X, y, sample_weight):
+        return np.tile(self.own, (X.shape[1], 1))
+
+
+@both
+def test_own_encodings_take_part(make, data):
+    X, y = data
+    model = make(1, encoding=(Placed((-1.0, 0.0, 1.0)), "bins"), **FOUR).fit(X, y)
+    assert model.net_.module_.body.sizes[0] == 4 + 4 * 8
+    assert model.net_.module_.inputs.bins.low[0, 0, 0, :2].tolist() == [-1, 0]
+
+
+@both
+@pytest.mark.parametrize(
+    ("edges", "message"),
+    [((1.0, 0.0), "in ascending order"), ((0.0, np.nan), "finite edges")],
+)
+def test_edges_are_checked(make, edges, message, data):
+    with pytest.raises(ValueError, match=message):
+        make(1, encoding=Placed(edges), **SMALL).fit(*data)
+
+
+@both
+@pytest.mark.parametrize("encoding", ["bin", (), ("bins", 3), [["bins"]]])
+def test_unknown_encodings_are_refused(make, encoding, data):
+    with pytest.raises(ValueError, match="encoding"):
+        make(1, encoding=encoding, **SMALL).fit(*data)
+
+
+@both
+@pytest.mark.parametrize("alpha", [(), (0.4, -1), (0.4, np.nan), ("0.4",), (True,)])
+def test_bad_alphas_are_refused(make, alpha, data):
+    with pytest.raises(ValueError, match="alpha must be a number from 0"):
+        make(alpha, **SMALL).fit(*data)
+
+
+# Weights of members.
+
+
+@both
+def test_members_are_weighed_by_their_validation_losses(make, data):
+    X, y = data
+    params = FOUR | {"early_stopping": True, "member_weights": "validation"}
+    model = make(**DIFFERING, **params).fit(X, y)
+    weights = model.member_weights_
+    assert weights.sum() == pytest.approx(1)
+    assert len(set(weights)) == 4
+    link = nn.Softmax(-1) if make is MixupClassifier else nn.Identity()
+    members = link(torch.from_numpy(outputs_of(model, X))).numpy()
+    mean = np.einsum("nmo,m->no", members, weights)
+    got = predicted(model, X)
+    if make is MixupRegressor:
+        got = (got - model._scaling[0] / model._scaling[1])[:, None]
+    np.testing.assert_allclose(got, mean, atol=1e-5)
+
+
+@both
+def test_without_validation_rows_all_members_count_alike(make, data):
+    params = FOUR | all_rows(make) | {"member_weights": "validation"}
+    model = make(**DIFFERING, **params).fit(*data)
+    np.testing.assert_array_equal(model.member_weights_, 0.25)
+    assert make(1, **SMALL).fit(*data).member_weights_.tolist() == [1.0]
+
+
+@both
+def test_a_further_epoch_keeps_the_weights(make, data):
+    params = FOUR | {"early_stopping": True, "member_weights": "validation"}
+    model = make(**DIFFERING, **params).fit(*data)
+    before = model.member_weights_
+    model.partial_fit(*data)
+    np.testing.assert_array_equal(model.member_weights_, before)
+    model.set_params(member_weights="uniform").partial_fit(*data)
+    np.testing.assert_array_equal(model.member_weights_, 0.25)
