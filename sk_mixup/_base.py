@@ -7,19 +7,13 @@ from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from scipy import sparse
-from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from sk_mixup._data.columns import check_container, is_table
-from sk_mixup._data.features import all_finite
-from sk_mixup._data.frames import Schema
 from sk_mixup._data.memo import Memo
 from sk_mixup._data.subsets import weighted_rows
-from sk_mixup._data.tables import Table, numpy_dtype
+from sk_mixup._inputs import TakesTables
 from sk_mixup._networks.ensemble import Ensemble, Scaling
 from sk_mixup._networks.torch_modes import memory_errors, own_modes, resolve_device
 from sk_mixup._networks.torch_threads import one_thread
@@ -36,7 +30,6 @@ from sk_mixup._training.parameter_checks import (
     check_parameters,
 )
 from sk_mixup._training.prepare import prepare_task
-from sk_mixup._training.reading import Reader
 from sk_mixup._training.settings import Settings
 from sk_mixup._training.stacks import train
 from sk_mixup._training.target_spec import TargetSpec
@@ -49,7 +42,7 @@ FEWER_ROWS = "give fewer rows at once"
 LARGEST_LEVELS = 2**24  # whose numbers are whole in single precision
 
 
-class BaseMixup(BaseEstimator, metaclass=ABCMeta):
+class BaseMixup(TakesTables, metaclass=ABCMeta):
     """What :class:`MixupClassifier` and :class:`MixupRegressor` share.
 
     It never asks which of the two it is: pairings, loss, encoding of the targets and
@@ -139,7 +132,6 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         "weights_per": "batch",
     }
     _pairings: ClassVar[dict[str, type[Pairing]]]
-    _schema: Schema | None
     _flat = False  # whether the only column of predictions comes as a vector
 
     @classmethod
@@ -256,7 +248,7 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         """Check the data and return what is to be trained."""
         settings = self._settings
         device = resolve_device(self.device)
-        table = self._table(X, sample_weight, start, device, memo)
+        table = self._table(X, sample_weight, start, settings, memo)
         check_codes(X, settings)
         spec = self._target_spec(y, start)
         if table.shape[0] != len(spec.encoded):
@@ -271,40 +263,6 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
             lambda: weighted_rows(table, spec, sample_weight, unit, device),
         )
         return prepare_task(rows, spec, settings, start, memo)
-
-    def _table(
-        self,
-        X: Any,
-        sample_weight: Any,
-        start: Start,
-        device: torch.device,
-        memo: Memo,
-    ) -> Table:
-        """Check X, learn its features if fresh, and put it on the device once."""
-        dtype = numpy_dtype(torch.get_default_dtype())
-        reader = Reader(type(self).__name__, dtype, self.module is not None)
-        if start.net is not None:
-            self._check_features(X)
-            table = reader.known(X, self._schema, device, memo)
-            self._check_shape(table.shape[1:], start.net.module_.inputs_shape)
-            return table
-        rules, warns = self._settings.categories, bool(self.standardize)
-        self._schema, table = reader.learn(X, sample_weight, rules, device, memo, warns)
-        validate_data(self, X, reset=True, skip_check_array=True)
-        return table
-
-    def _check_features(self, X: Any) -> None:
-        """Check names, order and number of the columns of further rows."""
-        check_container(X, "X")
-        if sparse.issparse(X) or is_table(X):
-            validate_data(self, X, reset=False, skip_check_array=True)
-
-    def _check_shape(self, shape: tuple[int, ...], trained: tuple[int, ...]) -> None:
-        if shape != trained:
-            raise ValueError(
-                f"X has rows of shape {shape}, but {type(self).__name__} was "
-                f"trained on rows of shape {trained}."
-            )
 
     @one_thread()
     def _adopt(self, net: MixupNet, task: Task) -> None:
@@ -365,32 +323,6 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
 
     # Prediction.
 
-    def _rows_to_predict(self, X: Any, dtype: type[np.floating]) -> Any:
-        """Return rows as an array or CSR matrix of ``dtype``, none infinite."""
-        if self._is_in_form(X):
-            with np.errstate(over="ignore"):  # what overflows is refused below
-                rows = X.astype(dtype, order="C", copy=False)
-            if all_finite(rows):
-                return rows
-        else:
-            self._check_features(X)
-        for_module = self._fitted.lasting["module"] is not None
-        rows = Reader(type(self).__name__, dtype, for_module).rows(X, self._schema)
-        self._check_shape(rows.shape[1:], self.net_.module_.row_shape)
-        return rows
-
-    def _is_in_form(self, X: Any) -> bool:
-        """Whether rows are an array that validation would return as it is."""
-        # scikit-learn's validation takes as long as the networks for a single row.
-        return (
-            type(X) is np.ndarray
-            and X.dtype.kind == "f"
-            and X.shape[1:] == self.net_.module_.row_shape
-            and not (self._schema and self._schema.levels)
-            and len(X) > 0
-            and not hasattr(self, "feature_names_in_")  # it would warn
-        )
-
     @property
     def _scaling(self) -> Scaling | None:
         """Mean and deviation by which the targets were standardised, if they were."""
@@ -422,38 +354,3 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         """
         check_is_fitted(self)
         return self._ensemble().export()
-
-    def to_numeric(self, X: Any) -> NDArray[np.floating]:
-        """Return rows as the matrix of numbers that ``to_torch()`` takes.
-
-        Parameters
-        ----------
-        X : array-like, frame or sparse matrix of shape (n_samples, n_features)
-            Rows as those given to ``fit``.
-
-        Returns
-        -------
-        numbers : ndarray of shape (n_samples, n_features)
-            A column for each column of X, in the precision of the networks (float32 by
-            default): the numbers themselves, and the level of a category as a whole
-            number, -1 for an unseen level that counts as none. Missing numbers are NaN
-            where training rows had missing values, else the mean of the training rows.
-
-        Raises
-        ------
-        ValueError
-            If a column is not of the kind that it was in ``fit``.
-        """
-        check_is_fitted(self)
-        rows = self._rows_to_predict(X, numpy_dtype(self.net_.module_.dtype))
-        return rows.toarray() if sparse.issparse(rows) else np.array(rows)
-
-    def __sklearn_tags__(self) -> Any:
-        """Return what scikit-learn may expect of the estimator."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        numbers_only = self.module is not None
-        tags.input_tags.allow_nan = not numbers_only
-        tags.input_tags.categorical = not numbers_only
-        tags.input_tags.string = not numbers_only
-        return tags

@@ -42,6 +42,7 @@ REMEDIES = {
     "intervals": "turn them into numbers first, such as their middles",
     "times of day": "turn them into numbers first, such as minutes since midnight",
 }
+COULD_BE_LEVELS = ("text", "numbers as text", "categories")
 REMEDIES_OF_TARGETS = {
     **REMEDIES,
     "text": "MixupRegressor predicts numbers; use MixupClassifier for classes",
@@ -105,9 +106,8 @@ def refuse(faults: Faults, called: str, taker: str, reason: str = "") -> None:
     subject = _subject(called, names, "holds", "hold")
     if kind == "object":
         raise TypeError(f"{subject} objects, not numbers: {_words(example)}.")
-    raise ValueError(
-        f"{subject} {_described(kind, example)}{reason}: {remedies[kind]}."
-    )
+    why = reason if kind in COULD_BE_LEVELS else ""
+    raise ValueError(f"{subject} {_described(kind, example)}{why}: {remedies[kind]}.")
 
 
 def check_container(table: Any, called: str) -> None:

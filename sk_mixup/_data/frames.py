@@ -25,6 +25,7 @@ from sk_mixup._data.columns import (
 )
 from sk_mixup._data.features import refuse_infinite
 
+HELD_NUMBERS = ", but held numbers in fit"
 CHUNK_NUMBERS = 1_000_000  # averaged at a time, so that copies stay small
 Mask = NDArray[np.bool_]
 Codes = NDArray[np.float64]
@@ -171,14 +172,11 @@ class Schema:
         Columns of numbers with gaps in training rows.
     levels : dict of Levels
         Those of the columns that are categories, by number.
-    reason : str
-        Why text is refused in other columns.
     """
 
     fill: Codes
     gaps: tuple[int, ...] = ()
     levels: dict[int, Levels] | None = None
-    reason: str = ""
 
     @property
     def is_plain(self) -> bool:
@@ -222,7 +220,7 @@ class Schema:
                     fill[place] = np.average(numbers[present], weights=weights[present])
             if present.sum() < kept.sum():
                 gaps.append(place)
-        return Schema(fill, tuple(gaps), levels, reason)
+        return Schema(fill, tuple(gaps), levels)
 
     def matrix(
         self, X: Any, dtype: type[np.floating], taker: str
@@ -236,7 +234,7 @@ class Schema:
             )
         levels = self.levels or {}
         marks = [place in levels for place in range(len(columns))]
-        _check(columns, marks, taker, self.reason)
+        _check(columns, marks, taker, HELD_NUMBERS)
         rows = np.empty((len(columns[0].values), len(columns)), dtype=dtype)
         infinite = []
         for place, column in enumerate(columns):
@@ -289,8 +287,7 @@ def _says_levels(values: Any) -> bool:
 
 def _is_of_numbers(values: Any) -> bool:
     """Tell whether the type says that a column holds numbers."""
-    dtype = getattr(values, "dtype", None)
-    return bool(pd.api.types.is_numeric_dtype(dtype))
+    return hasattr(values, "dtype") and pd.api.types.is_numeric_dtype(values.dtype)
 
 
 def _check(
@@ -305,8 +302,6 @@ def _check(
             fault = None if real else fault_of_numbers(column.values)
         if fault is not None:
             faults.append((column.name, fault))
-    if faults and faults[0][1].kind not in ("text", "numbers as text", "categories"):
-        reason = ""
     refuse(faults, "X", taker, reason)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -67,7 +66,7 @@ class WidenedTable(DenseTable):
         Numbers, gaps as NaN, and codes of categories.
     device : torch.device
         Where the table is.
-    widen : callable
+    widen : torch.nn.Module
         Maps such rows to ``width`` numbers each.
     width : int
         Columns of the rows taken.
@@ -77,7 +76,7 @@ class WidenedTable(DenseTable):
         self,
         X: NDArray[np.floating],
         device: torch.device,
-        widen: Callable[[Tensor], Tensor],
+        widen: Any,
         width: int,
     ) -> None:
         super().__init__(X, device)
