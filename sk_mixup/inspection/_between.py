@@ -103,7 +103,7 @@ def between_examples(
     labels = column_or_1d(y)
     check_consistent_length(X, labels)
     model, seen = take_apart(estimator, X)
-    rows = as_rows(seen, finite=hasattr(model, "to_torch"))
+    rows = as_rows(model, seen, finite=hasattr(model, "to_torch"))
     i, j = _draw_pairs(len(rows), n_pairs, private_generator(random_state))
     gradient_norm = _mean_gradient_norm(model, gradient_of, scale)
     found = []
