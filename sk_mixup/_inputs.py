@@ -54,7 +54,8 @@ class TakesTables(BaseEstimator):
 
     def _check_features(self, X: Any) -> None:
         """Check names, order and number of the columns of further rows."""
-        check_container(X, "X")
+        if not sparse.issparse(X):
+            check_container(X, "X")
         if sparse.issparse(X) or is_table(X):
             validate_data(self, X, reset=False, skip_check_array=True)
 
