@@ -33,7 +33,7 @@ def weights_by_loss(
     # Weights are fractions of all validation rows: sums over batches are means.
     losses = torch.stack(
         [
-            loss(network(batch.inputs), batch.targets, batch.weight)
+            loss(network.outputs(batch.inputs), batch.targets, batch.weight)
             for batch in rows.batches()
         ]
     ).sum(0)

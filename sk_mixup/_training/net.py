@@ -224,11 +224,17 @@ class MixupNet(RecordingNet):
         session = self.session_
         session.average.hide()
         draw = minibatches.draw(session.epoch)
-        losses = [self._train_block(block, step_fn) for block in draw.blocks()]
+        # Not a list: small tensors that stay would part the memory of the blocks.
+        losses = minibatches.step_rows.new_empty(minibatches.step_rows.shape)
+        done = 0
+        for block in draw.blocks():
+            own = self._train_block(block, step_fn)
+            losses[:, done : done + own.shape[1]] = own
+            done += own.shape[1]
         session.average.show()
         self.history.record("train_batch_count", minibatches.steps)
         self.ran_.append(session.running.copy())
-        mean = draw.mean_loss(torch.cat(losses, 1))
+        mean = draw.mean_loss(losses)
         self.record_loss("train_loss", mean, session.running)
         session.finish_epoch()
         # As long as one run is finite, its estimator needs the epochs to come.
@@ -294,7 +300,7 @@ class MixupNet(RecordingNet):
     @torch.no_grad()
     def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Tensor]:
         """Return each run's loss and outputs on validation rows."""
-        outputs = self.module_(batch.inputs)
+        outputs = self.module_.outputs(batch.inputs)
         return {"loss": self._loss(outputs, batch), "y_pred": outputs}
 
     def _validate(self, rows: ValidationRows, step_fn: StepFunction) -> None:

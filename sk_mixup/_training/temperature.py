@@ -28,7 +28,7 @@ def fitted_temperature(network: Network, loss: Loss, runs: list[Run]) -> float:
         judged = [
             (
                 # Near the minimum, sums differ in digits that single precision lacks.
-                network(batch.inputs).double(),
+                network.outputs(batch.inputs).double(),
                 batch.targets.double(),
                 batch.weight.double(),
             )

@@ -104,7 +104,7 @@ def between_examples(
     check_consistent_length(X, labels)
     model, seen = take_apart(estimator, X)
     # Some classifiers take missing values, but have no gradient there.
-    rows = as_rows(seen, finite=hasattr(model, "to_torch"))
+    rows = as_rows(model, seen, finite=hasattr(model, "to_torch"))
     i, j = _draw_pairs(len(rows), n_pairs, private_generator(random_state))
     gradient_norm = _mean_gradient_norm(model, gradient_of, scale)
     found = []
