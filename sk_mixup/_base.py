@@ -12,12 +12,12 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from sk_mixup._data.memo import Memo
+from sk_mixup._data.sklearn_private import Interval, RealNotInt, StrOptions
 from sk_mixup._data.subsets import weighted_rows
 from sk_mixup._inputs import TakesTables
 from sk_mixup._networks.ensemble import Ensemble, Scaling
 from sk_mixup._networks.torch_modes import memory_errors, own_modes, resolve_device
 from sk_mixup._networks.torch_threads import one_thread
-from sk_mixup._sklearn import Interval, RealNotInt, StrOptions
 from sk_mixup._training.member_weights import weights_by_loss
 from sk_mixup._training.net import LR_SCHEDULES, MixupNet
 from sk_mixup._training.optimizers import OPTIMIZERS

@@ -24,11 +24,11 @@ from sk_mixup._data.labels import (
     log_odds,
     warn_of_one_hot,
 )
+from sk_mixup._data.sklearn_private import Interval, StrOptions
 from sk_mixup._data.tables import numpy_dtype
 from sk_mixup._data.targets import Classes, Indicators, Weights
 from sk_mixup._networks.losses import BinaryCrossEntropy, SoftCrossEntropy
 from sk_mixup._networks.torch_threads import one_thread
-from sk_mixup._sklearn import Interval, StrOptions
 from sk_mixup._training.net import MixupNet
 from sk_mixup._training.target_spec import TargetSpec
 from sk_mixup._training.task import Start, Task

@@ -20,11 +20,11 @@ from torch import nn
 from sk_mixup._base import BaseMixup
 from sk_mixup._data.columns import check_quantities, missing
 from sk_mixup._data.moments import Moments
+from sk_mixup._data.sklearn_private import Interval, StrOptions, _check_y
 from sk_mixup._data.statistics import target_moments
 from sk_mixup._data.targets import RealTargets, Weights
 from sk_mixup._networks.losses import AbsoluteError, HuberLoss, Loss, SquaredError
 from sk_mixup._networks.torch_threads import one_thread
-from sk_mixup._sklearn import Interval, StrOptions, _check_y
 from sk_mixup._training.net import MixupNet
 from sk_mixup._training.parameter_checks import LARGEST_NUMBER
 from sk_mixup._training.target_spec import TargetSpec

@@ -23,7 +23,7 @@ from skorch.callbacks import (
 from torch import nn
 
 from sk_mixup._data.features import holds_codes
-from sk_mixup._sklearn import Interval
+from sk_mixup._data.sklearn_private import Interval
 from sk_mixup._training.log import QuietLog
 from sk_mixup._training.settings import ENCODINGS, Settings
 from sk_mixup.encodings import Encoding

@@ -19,9 +19,9 @@ from sk_mixup._data.features import (
 )
 from sk_mixup._data.frames import CategoryRules, Schema
 from sk_mixup._data.memo import Memo
+from sk_mixup._data.sklearn_private import _check_sample_weight, _safe_indexing
 from sk_mixup._data.tables import DenseTable, Table, WidenedTable, as_table
 from sk_mixup._networks.widen import Widen
-from sk_mixup._sklearn import _check_sample_weight, _safe_indexing
 
 
 @dataclass(frozen=True)

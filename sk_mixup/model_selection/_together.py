@@ -10,8 +10,7 @@ from typing import Any
 import torch
 from joblib import effective_n_jobs, parallel_config
 
-from sk_mixup._networks.torch_threads import torch_threads
-from sk_mixup._sklearn import (
+from sk_mixup._data.sklearn_private import (
     FallbackToBackend,
     Interval,
     ParallelBackendBase,
@@ -20,6 +19,7 @@ from sk_mixup._sklearn import (
     get_active_backend,
     validate_parameter_constraints,
 )
+from sk_mixup._networks.torch_threads import torch_threads
 from sk_mixup._training.progress import Progress
 from sk_mixup._training.stacks import MAX_MEMORY
 from sk_mixup.model_selection._schedule import Schedule
