@@ -12,7 +12,11 @@ from torch import nn
 from sk_mixup import MixupClassifier, MixupRegressor, fit_many
 from sk_mixup._networks.bins import Bins
 from sk_mixup.encodings import Encoding, QuantileBins, Standardized
-from tests.twins import CONSTANT, SMALL, TWINS, all_rows, perceptron, predicted
+from tests import twins
+from tests.twins import TWINS, all_rows, perceptron, predicted
+
+SMALL = {name: value for name, value in twins.SMALL.items() if name != "encoding"}
+CONSTANT = SMALL | {"lr_schedule": "constant"}
 
 both = pytest.mark.parametrize("make", TWINS)
 

@@ -12,6 +12,7 @@ PLAIN = {
     "n_estimators": 1,
     "dropout": 0.0,
     "clip": None,
+    "encoding": "standardized",
     "bias_init": "uniform",
     "ema_halflife": 0.0,
     "warmup_epochs": 0,
@@ -84,5 +85,6 @@ DRAWING = [
     {"dropout": 0.3, "noise_std": 0.2, "weights_per": "example"},
     {"mix_layer": "random", "n_mixed": 3},
     {"pairing": "neighbors", "early_stopping": True, "n_estimators": 2},
+    {"encoding": ("bins", "standardized"), "n_estimators": 2},
     {"module": perceptron},
 ]

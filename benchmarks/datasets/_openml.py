@@ -70,6 +70,8 @@ def fetch(
                     X, y = _read(data_id, target, shelf if held else None)
                 if not cached:
                     _publish(staged, shelf)
+        except Problem:  # which must not become its own cause
+            raise
         except Exception as error:
             raise explain(error, work) from error
     task = task or _task(y)

@@ -58,6 +58,10 @@ def complaint(
     assert len(message.splitlines()) == 1
     assert len(message) < 500
     assert str(pickle.loads(pickle.dumps(caught.value))) == message
+    causes = [caught.value]
+    while causes[-1].__cause__ is not None:
+        causes.append(causes[-1].__cause__)
+        assert causes[-1] not in causes[:-1]  # Dask stores them one in another
     return message
 
 
