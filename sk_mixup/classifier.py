@@ -27,6 +27,7 @@ from sk_mixup._data.labels import (
 from sk_mixup._data.tables import numpy_dtype
 from sk_mixup._data.targets import Classes, Indicators, Weights
 from sk_mixup._networks.losses import BinaryCrossEntropy, SoftCrossEntropy
+from sk_mixup._networks.torch_threads import one_thread
 from sk_mixup._sklearn import Interval, StrOptions
 from sk_mixup._training.net import MixupNet
 from sk_mixup._training.target_spec import TargetSpec
@@ -53,13 +54,13 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
 
     Parameters
     ----------
-    alpha : float or sequence of float, default=(0.2, 0.4, 0.0, 1.0)
+    alpha : float or sequence of float, default=0.2
         Concentration of the Beta distribution of the mixing weights. The larger
         ``alpha``, the stronger the regularisation: 0 is training without mixing
         (empirical risk minimisation), 1 draws weights uniformly between 0 and 1,
-        ``numpy.inf`` averages the rows. With a sequence the members of the ensemble
-        take turns: no one alpha is best on all tables. On ImageNet the paper found
-        gains for 0.1 to 0.4 (arXiv 1710.09412, section 3.1).
+        ``numpy.inf`` averages the rows. With a sequence the networks take turns, as in
+        ``alpha=(0, 0.2, 0.4, 1)``. On ImageNet the paper found gains for 0.1 to 0.4
+        (arXiv 1710.09412, section 3.1).
 
     pairing : {"random", "same_class", "neighbors", "same_class_neighbors"} or \
             Pairing, default="random"
@@ -168,16 +169,16 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         that bound, if they make up at most 4 % of the rows (20 % if all are one value,
         such as a code for missing values).
 
-    encoding : {"standardized", "bins", "target_bins"}, Encoding or sequence of those, \
+    encoding : {"standardized", "bins"}, Encoding or sequence of those, \
             default=("bins", "standardized")
         What a network sees of the numeric features. "standardized": their standardised
         values. "bins": beside them eight piecewise-linear units for each feature with
         more than two values, which rise from 0 to 1 between quantiles (arXiv
-        2203.05556, section 3.2), so that steps are learnt easily. "target_bins": the
-        same between the leaves of a small tree. Or an object of
-        :mod:`sk_mixup.encodings`. With a sequence the members take turns. Rows are
-        encoded before they are mixed; "standardized" is the mixing of the paper. Tables
-        of more than 300 features, sparse ones and those for a ``module`` have no bins.
+        2203.05556, section 3.2), so that steps are learnt easily. Or an object of
+        :mod:`sk_mixup.encodings`. With a sequence the networks take turns. Rows are
+        encoded before they are mixed; "standardized" is the mixing of the paper. Sparse
+        tables, those for a ``module`` and those with more than 300 such features have
+        no bins.
 
     clip : float or None, default=3.0
         Smooth bound on standardised features, in standard deviations: z becomes
@@ -244,7 +245,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         are averaged. Four networks instead of one lowered the mean error on the 22
         tables from 15.4 to 14.8 %.
 
-    member_weights : {"validation", "uniform"}, default="validation"
+    member_weights : {"uniform", "validation"}, default="uniform"
         Weights of the networks in the average. "uniform": all alike. "validation":
         proportional to ``exp(-0.05 * n * loss)``, where ``loss`` is a network's mean
         loss on its n validation rows; all alike if no rows are held out, and after
@@ -384,7 +385,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
 
     def __init__(
         self,
-        alpha: float | Sequence[float] = (0.2, 0.4, 0.0, 1.0),
+        alpha: float | Sequence[float] = 0.2,
         *,
         pairing: str | Pairing = "random",
         n_neighbors: int = 200,
@@ -419,7 +420,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 20,
         n_estimators: int = 8,
-        member_weights: Literal["validation", "uniform"] = "validation",
+        member_weights: Literal["uniform", "validation"] = "uniform",
         temperature: float | Literal["auto"] = "auto",
         class_weight: dict[Any, float] | str | None = None,
         device: str = "cpu",
@@ -629,6 +630,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
             calibrated=self.temperature == "auto",
         )
 
+    @one_thread()
     def _adopt(self, net: MixupNet, task: Task) -> None:
         super()._adopt(net, task)
         if self.temperature != "auto":

@@ -23,6 +23,7 @@ from sk_mixup._data.moments import Moments
 from sk_mixup._data.statistics import target_moments
 from sk_mixup._data.targets import RealTargets, Weights
 from sk_mixup._networks.losses import AbsoluteError, HuberLoss, Loss, SquaredError
+from sk_mixup._networks.torch_threads import one_thread
 from sk_mixup._sklearn import Interval, StrOptions, _check_y
 from sk_mixup._training.net import MixupNet
 from sk_mixup._training.parameter_checks import LARGEST_NUMBER
@@ -50,13 +51,13 @@ class MixupRegressor(RegressorMixin, BaseMixup):
 
     Parameters
     ----------
-    alpha : float or sequence of float, default=0.4
+    alpha : float or sequence of float, default=0.2
         Concentration of the Beta distribution of the mixing weights. The larger
         ``alpha``, the stronger the regularisation: 0 is training without mixing
         (empirical risk minimisation), 1 draws weights uniformly between 0 and 1,
-        ``numpy.inf`` averages the rows. With a sequence the members of the ensemble
-        take turns: no one alpha is best on all tables. On ImageNet the paper found
-        gains for 0.1 to 0.4 (arXiv 1710.09412, section 3.1).
+        ``numpy.inf`` averages the rows. With a sequence the networks take turns, as in
+        ``alpha=(0, 0.2, 0.4, 1)``. On ImageNet the paper found gains for 0.1 to 0.4
+        (arXiv 1710.09412, section 3.1).
 
     loss : {"squared_error", "absolute_error", "huber"}, default="squared_error"
         Training loss, on standardised targets. The Huber loss is quadratic up to one
@@ -165,16 +166,16 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         that bound, if they make up at most 4 % of the rows (20 % if all are one value,
         such as a code for missing values).
 
-    encoding : {"standardized", "bins", "target_bins"}, Encoding or sequence of those, \
+    encoding : {"standardized", "bins"}, Encoding or sequence of those, \
             default=("bins", "standardized")
         What a network sees of the numeric features. "standardized": their standardised
         values. "bins": beside them eight piecewise-linear units for each feature with
         more than two values, which rise from 0 to 1 between quantiles (arXiv
-        2203.05556, section 3.2), so that steps are learnt easily. "target_bins": the
-        same between the leaves of a small tree. Or an object of
-        :mod:`sk_mixup.encodings`. With a sequence the members take turns. Rows are
-        encoded before they are mixed; "standardized" is the mixing of the paper. Tables
-        of more than 300 features, sparse ones and those for a ``module`` have no bins.
+        2203.05556, section 3.2), so that steps are learnt easily. Or an object of
+        :mod:`sk_mixup.encodings`. With a sequence the networks take turns. Rows are
+        encoded before they are mixed; "standardized" is the mixing of the paper. Sparse
+        tables, those for a ``module`` and those with more than 300 such features have
+        no bins.
 
     clip : float or None, default=20.0
         Smooth bound on standardised features, in standard deviations: z becomes
@@ -238,7 +239,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         Number of networks in the ensemble, trained as one program; their predictions
         are averaged.
 
-    member_weights : {"validation", "uniform"}, default="uniform"
+    member_weights : {"uniform", "validation"}, default="uniform"
         Weights of the networks in the average. "uniform": all alike. "validation":
         proportional to ``exp(-0.05 * n * loss)``, where ``loss`` is a network's mean
         loss on its n validation rows; all alike if no rows are held out, and after
@@ -353,7 +354,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
 
     def __init__(
         self,
-        alpha: float | Sequence[float] = 0.4,
+        alpha: float | Sequence[float] = 0.2,
         *,
         loss: Literal["squared_error", "absolute_error", "huber"] = "squared_error",
         pairing: str | Pairing = "random",
@@ -388,7 +389,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 20,
         n_estimators: int = 8,
-        member_weights: Literal["validation", "uniform"] = "uniform",
+        member_weights: Literal["uniform", "validation"] = "uniform",
         device: str = "cpu",
         callbacks: list[Any] | None = None,
         net_params: dict[str, Any] | None = None,
@@ -500,6 +501,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
             n_outputs=self.n_outputs_,
         )
 
+    @one_thread()
     def _adopt(self, net: MixupNet, task: Task) -> None:
         super()._adopt(net, task)
         self._weigh_members(net, task)

@@ -52,7 +52,10 @@ NOT_NUMBERS = {
         r"Input X contains NaN in column 'odd'.*SimpleImputer\(\)",
     ),
     "NaN": ([np.nan, *range(89)], "contains NaN in column 'odd', but Mixup.* does not"),
-    "NA": (pd.array([None, *range(89)], dtype="Int64"), "contains NaN in column 'odd'"),
+    "NA": (
+        pd.array([None, *range(88), None], dtype="Int64"),
+        "contains NaN in column 'odd'",
+    ),
     "NA of booleans": (pd.array([None, *[True] * 89], dtype="boolean"), "contains NaN"),
     "objects and NA": (objects(pd.NA, *range(89)), "contains NaN"),
     "objects and None": (objects(None, *range(89)), "contains NaN"),
@@ -288,8 +291,8 @@ NO_TARGETS = {
     "words": (WORDS, "y holds text .* use MixupClassifier"),
     "categories": (pd.Categorical([1, 2] * 45), r"y holds categories: .*astype\(float"),
     "cut": (pd.cut(np.arange(90), 3), "y holds categories"),
-    "None": (np.array([None, *range(89)]), "Input y contains NaN.*for every row"),
-    "NA": (pd.array([None, *range(89)], dtype="Int64"), "Input y contains NaN"),
+    "None": (np.array([None, *range(88), None]), "Input y contains NaN.*for every row"),
+    "NA": (pd.array([None, *range(88), None], dtype="Int64"), "Input y contains NaN"),
 }
 
 
@@ -371,7 +374,7 @@ KINDS = {
 )
 def test_codes_are_not_changed_before_a_module_takes_them(make, kind, changed, named):
     params = SMALL | CODES | {"module_params": {"n_outputs": 2}} | changed
-    model = make(**params)
+    model = make(0.4, **params)
     remedies = r".*standardize=False, .*mix_layer .*alpha=0.*X.astype\(float\)"
     for train in (model.fit, model.partial_fit):
         with pytest.raises(ValueError, match=named + remedies):

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from sk_mixup._networks import ensemble as module
 from sk_mixup._networks.ensemble import Ensemble
 from sk_mixup._networks.network import Network, Standardize
 from sk_mixup._networks.stacked_mlp import StackedMLP
@@ -87,8 +88,8 @@ def test_chunks_together_are_the_whole(network, monkeypatch, rng):
     rows = rng.normal(size=(1000, 4)).astype(np.float32)
     ensemble = Ensemble(network, nn.Softmax(-1))
     whole = ensemble.predict(rows)
-    monkeypatch.setattr(ensemble, "PREDICT_BYTES", 0)
-    monkeypatch.setattr(ensemble, "FEWEST_ROWS", 7)
+    monkeypatch.setattr(module, "PREDICT_BYTES", 0)
+    monkeypatch.setattr(module, "FEWEST_ROWS", 7)
     np.testing.assert_allclose(ensemble.predict(rows), whole, rtol=1e-6)
 
 

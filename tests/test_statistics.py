@@ -333,7 +333,7 @@ def test_weights_of_any_size_may_come_in_parts(make, data):
         model.partial_fit(X, y, sample_weight=np.full(90, 1e306))
     alike = make(**CONSTANT).partial_fit(X, y).partial_fit(X, y)
     assert_allclose(predicted(model, X), predicted(alike, X), atol=1e-4)
-    with pytest.raises(ValueError, match=r"sample_weight is .* times what it was"):
+    with pytest.raises(ValueError, match=r"sample_weight is .* times as large as"):
         model.partial_fit(X, y, sample_weight=np.full(90, 1e-200))
 
 

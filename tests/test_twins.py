@@ -19,7 +19,7 @@ ONLY_ONE = {
     *("param_grid", "param_distributions", "n_iter", "random_state"),
     *("classes_", "temperature_", "n_outputs_"),
 }
-OTHER_DEFAULTS = {"alpha", "member_weights", "dropout", "clip"}
+OTHER_DEFAULTS = {"dropout", "clip"}
 OTHER_TEXTS = {
     *OTHER_DEFAULTS,
     "pairing",  # others are named

@@ -17,6 +17,7 @@ START_RECIPE: Final[dict[str, Any]] = {
     "alpha": 0.4,
     "clean_epochs": 0.5,
     "dropout": 0.2,
+    "encoding": "standardized",
     "clip": 3.0,
     "early_stopping": True,
     "n_iter_no_change": 20,

@@ -9,6 +9,9 @@ from torch import Tensor
 
 from sk_mixup._networks.storage import ArrayModule
 
+#: The outermost units go on beyond the edges, by so many widths of their bins: a trend
+#: continues, and a wild value has a bounded effect.
+BEYOND = 10.0
 #: Smallest deviation by which a unit is divided: units of rare values stay within 10.
 LEAST_DEVIATION = 0.1
 
@@ -16,12 +19,16 @@ LEAST_DEVIATION = 0.1
 class Bins(ArrayModule):
     """Units that rise from 0 to 1 within a bin, standardised, with each run's edges.
 
+    The first and the last unit of a feature go on beyond its edges.
+
     Parameters
     ----------
     columns : Tensor of shape (n_binned,)
         Numbers of the features that have bins.
     low, slope : Tensor of shape (runs, 1, n_binned, n_bins)
         Where each bin begins, and one over its width; a slope of 0 is an unused bin.
+    least, most : Tensor of shape (runs, 1, n_binned, n_bins)
+        Between what each unit is kept: 0 and 1, or farther for the outermost.
     mean, scale : Tensor of shape (runs, 1, n_binned, n_bins)
         The mean of each unit, and what it is multiplied with then.
 
@@ -40,23 +47,21 @@ class Bins(ArrayModule):
              [1.0000, 0.5000]]])
     """
 
-    BUFFERS = ("low", "slope", "mean", "scale")
+    BUFFERS = ("low", "slope", "least", "most", "mean", "scale")
 
     columns: Tensor
     low: Tensor
     slope: Tensor
+    least: Tensor
+    most: Tensor
     mean: Tensor
     scale: Tensor
 
-    def __init__(
-        self, columns: Tensor, low: Tensor, slope: Tensor, mean: Tensor, scale: Tensor
-    ) -> None:
+    def __init__(self, columns: Tensor, *buffers: Tensor) -> None:
         super().__init__()
         self.register_buffer("columns", columns)
-        self.register_buffer("low", low)
-        self.register_buffer("slope", slope)
-        self.register_buffer("mean", mean)
-        self.register_buffer("scale", scale)
+        for name, buffer in zip(self.BUFFERS, buffers, strict=True):
+            self.register_buffer(name, buffer)
 
     @staticmethod
     def between(columns: Tensor, edges: Tensor) -> Bins:
@@ -67,22 +72,28 @@ class Bins(ArrayModule):
         width = edges.diff(dim=-1)
         slope = torch.where(width > 0, 1 / width, 0.0)
         slope[~slope.isfinite()] = 0.0  # of bins too narrow for their precision
-        low, slope = edges[None, None, :, :-1], slope[None, None]
-        return Bins(columns, low, slope, torch.zeros_like(low), torch.ones_like(low))
+        used = slope > 0
+        first, last = used.cumsum(-1) == 1, used.flip(-1).cumsum(-1).flip(-1) == 1
+        least, most = torch.zeros_like(slope), torch.ones_like(slope)
+        least[first & used] = -BEYOND
+        most[last & used] = 1 + BEYOND
+        parts = edges[:, :-1], slope, least, most, 0 * slope, torch.ones_like(slope)
+        return Bins(columns, *(part[None, None] for part in parts))
 
     def standardized(self, rows: Tensor, weights: Tensor) -> Bins:
         """Return the bins of one run with the mean and the deviation of its rows.
 
         ``rows`` is ``(n_rows, features)``.
         """
+        # Beside standardised features, and with weights drawn for inputs of one scale,
+        # units need that scale too.
         units = self(rows[None]).view(len(rows), *self.low.shape[2:])
         share = (weights / weights.sum()).to(units.dtype)
         mean = torch.einsum("r,rct->ct", share, units)
         variance = torch.einsum("r,rct->ct", share, (units - mean).square())
         scale = 1 / variance.sqrt().clamp(min=LEAST_DEVIATION)
-        return Bins(
-            self.columns, self.low, self.slope, mean[None, None], scale[None, None]
-        )
+        before = (getattr(self, name) for name in self.BUFFERS[:-2])
+        return Bins(self.columns, *before, mean[None, None], scale[None, None])
 
     @property
     def width(self) -> int:
@@ -91,7 +102,7 @@ class Bins(ArrayModule):
 
     def forward(self, x: Tensor) -> Tensor:
         values = x.index_select(-1, self.columns).unsqueeze(-1)
-        units = ((values - self.low) * self.slope).clamp_(0, 1)
+        units = ((values - self.low) * self.slope).clamp_(self.least, self.most)
         return units.sub_(self.mean).mul_(self.scale).flatten(-2)
 
     def _of_each(self, take: Callable[[Tensor], Tensor]) -> Bins:

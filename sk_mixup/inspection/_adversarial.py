@@ -162,7 +162,9 @@ def iterated_fgsm(
     low, high = start - epsilon * unit, start + epsilon * unit
     rows = start
     for _ in range(n_iter):
+        # By the log-odds: the loss's gradient rounds to 0 where a classifier is sure.
         direction = np.sign(torch_model.odds_gradient(rows, codes))
+        # A step_size of the user's may lead farther than epsilon.
         rows = np.clip(rows + step_size * unit * direction, low, high)
     return in_form_of(seen, rows)
 

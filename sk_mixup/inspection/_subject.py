@@ -97,6 +97,7 @@ def _training_flags_kept(estimator: Any) -> Iterator[None]:
     inner, _ = innermost(estimator)
     module = getattr(getattr(inner, "net_", inner), "module_", None)
     modules = list(module.modules()) if isinstance(module, nn.Module) else []
+    # skorch's predict puts modules into evaluation mode and leaves them there.
     flags = [module.training for module in modules]
     try:
         yield

@@ -111,7 +111,7 @@ def test_a_suite_is_asked_for_by_its_number(monkeypatch):
         suite.EXPERIMENT.options(suite=99, datasets=("iris",))
 
 
-NETWORKS = ["ERM", "mixup 0.4", "ERM, 1 network", "mixup 0.4, 1 network"]
+NETWORKS = ["ERM", "mixup 0.2", "ERM, 1 network", "mixup 0.2, 1 network"]
 
 
 def test_rivals_are_those_that_are_installed_or_asked_for():
