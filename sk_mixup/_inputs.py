@@ -49,6 +49,7 @@ class TakesTables(BaseEstimator):
             return table
         rules, warns = settings.categories, bool(settings.standardize)
         self._schema, table = reader.learn(X, sample_weight, rules, device, memo, warns)
+        # Names and number of features only: values have been checked, once for each X.
         validate_data(self, X, reset=True, skip_check_array=True)
         return table
 
