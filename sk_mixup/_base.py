@@ -318,10 +318,7 @@ class BaseMixup(TakesTables, metaclass=ABCMeta):
     @property
     def member_weights_(self) -> NDArray[np.float64]:
         """Return the weight of each member in predictions."""
-        network = self.net_.module_
-        alike = np.full(network.runs, 1 / network.runs)
-        given = network.member_weights
-        return alike if given is None else np.array(given)
+        return self.net_.module_.weights_of_members.numpy()
 
     # Prediction.
 

@@ -416,7 +416,7 @@ def test_validation_rows_are_weighted_and_padded(chunk):
     weights = np.arange(1.0, 8.0)
     portions = [make_portion(7, weights), make_portion(5)]
     runs = [replace(make_run(9), validation=portion) for portion in portions]
-    batches = list(ValidationRows(runs).batches(chunk))
+    batches = list(ValidationRows(runs, 4).batches(chunk))
     inputs, targets, weight = (
         torch.cat([getattr(batch, name) for batch in batches], 1)
         for name in ("inputs", "targets", "weight")
@@ -430,7 +430,7 @@ def test_validation_rows_are_weighted_and_padded(chunk):
 
 
 def test_runs_without_validation_have_no_rows_to_judge():
-    assert len(ValidationRows([make_run(9)])) == 0
+    assert len(ValidationRows([make_run(9)], 4)) == 0
 
 
 # Portions and targets.

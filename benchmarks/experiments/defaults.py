@@ -24,6 +24,7 @@ START_RECIPE: Final[dict[str, Any]] = {
     "validation_fraction": 0.1,
     "temperature": "auto",
     "n_estimators": MEMBERS,
+    "member_weights": "uniform",
     "batch_size": 64,
     "lr": 2e-3,
     "max_epochs": 100,

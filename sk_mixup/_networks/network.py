@@ -203,6 +203,12 @@ class Network(ArrayModule):
         return self.inputs.shift.device
 
     @property
+    def weights_of_members(self) -> Tensor:
+        """The weight of each run in predictions, of sum 1."""
+        alike = [1 / self.runs] * self.runs
+        return torch.tensor(self.member_weights or alike, dtype=torch.float64)
+
+    @property
     def inputs_shape(self) -> tuple[int, ...]:
         """The shape of one row of what is standardised."""
         return tuple(self.inputs.shift.shape[2:])

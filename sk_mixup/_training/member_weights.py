@@ -27,7 +27,7 @@ def weights_by_loss(
     Each member is judged by its own validation rows, at the temperature that the
     network has. None if there are no validation rows, or a single member.
     """
-    rows = ValidationRows(runs)
+    rows = ValidationRows(runs, network.inputs.width)
     if not len(rows) or len(runs) == 1:
         return None
     # Weights are fractions of all validation rows: sums over batches are means.

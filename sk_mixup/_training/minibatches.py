@@ -336,10 +336,19 @@ class EpochDraw:
 
 
 class ValidationRows:
-    """The clean validation rows of several runs."""
+    """The clean validation rows of several runs.
 
-    def __init__(self, runs: Sequence[Run]) -> None:
+    Parameters
+    ----------
+    runs : sequence of Run
+        The runs.
+    width : int
+        How many numbers a row becomes in the input layer, which bounds the batches.
+    """
+
+    def __init__(self, runs: Sequence[Run], width: int) -> None:
         self.portions = [run.validation for run in runs if run.validation is not None]
+        self.width = width
         self._kept: list[Batch] | None = None
 
     def __len__(self) -> int:
@@ -361,8 +370,7 @@ class ValidationRows:
     def _n_bytes(self) -> int:
         if not self.portions:
             return 0
-        table, targets = self.portions[0].table, self.portions[0].targets
-        width = int(np.prod(table.shape[1:])) + targets.width
+        width = self.width + self.portions[0].targets.width
         return 4 * width * len(self) * len(self.portions)
 
     def _gathered(self, chunk: int) -> Iterator[Batch]:

@@ -196,7 +196,7 @@ class MixupNet(RecordingNet):
         self, X: Minibatches, y: None = None, **fit_params: Any
     ) -> tuple[Minibatches, ValidationRows | None]:
         """Return the minibatches and, if training may stop early, validation rows."""
-        validation = ValidationRows(X.runs)
+        validation = ValidationRows(X.runs, X.n_features)
         stops_early = best_epoch(self.callbacks_) is not None
         return X, validation if stops_early and len(validation) else None
 
@@ -354,13 +354,16 @@ class MixupNet(RecordingNet):
             return outputs
 
     def predict_proba(self, X: Any) -> NDArray[np.floating]:
-        """Return the mean of the networks' predictions, ``(n_rows, n_outputs)``.
+        """Return the average of the networks' predictions, ``(n_rows, n_outputs)``.
 
         Those are probabilities of a classifier and standardised targets of a regressor,
         whose estimator brings them back to the scale of its targets.
         """
-        link = self.criterion_.link()
-        means = [link(outputs).mean(1) for outputs in self.forward_iter(X)]
+        link, weights = self.criterion_.link(), self.module_.weights_of_members
+        means = [
+            torch.einsum("nmo,m->no", link(outputs), weights.to(outputs))
+            for outputs in self.forward_iter(X)
+        ]
         return torch.cat(means).numpy()
 
 

@@ -22,7 +22,8 @@ MOST_ROWS = 20_000
 
 def fitted_temperature(network: Network, loss: Loss, runs: list[Run]) -> float:
     """Return the temperature of the least loss on the rows that each run left out."""
-    rows = ValidationRows([_thinned(run, MOST_ROWS // len(runs)) for run in runs])
+    thinned = [_thinned(run, MOST_ROWS // len(runs)) for run in runs]
+    rows = ValidationRows(thinned, network.inputs.width)
     n_rows = sum(len(portion) for portion in rows.portions)
     with torch.inference_mode():
         judged = [
