@@ -7,18 +7,14 @@ from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from sk_mixup._data.features import check_finite, check_rows, warn_of_lost_digits
 from sk_mixup._data.memo import Memo
 from sk_mixup._data.subsets import weighted_rows
-from sk_mixup._data.tables import Table, as_table, numpy_dtype
+from sk_mixup._inputs import TakesTables
 from sk_mixup._networks.ensemble import Ensemble, Scaling
-from sk_mixup._networks.network import Network
 from sk_mixup._networks.torch_modes import memory_errors, own_modes, resolve_device
 from sk_mixup._networks.torch_threads import one_thread
 from sk_mixup._sklearn import Interval, RealNotInt, StrOptions
@@ -43,9 +39,10 @@ from sk_mixup.encodings import Encoding
 from sk_mixup.vicinity import Pairing
 
 FEWER_ROWS = "give fewer rows at once"
+LARGEST_LEVELS = 2**24  # whose numbers are whole in single precision
 
 
-class BaseMixup(BaseEstimator, metaclass=ABCMeta):
+class BaseMixup(TakesTables, metaclass=ABCMeta):
     """What :class:`MixupClassifier` and :class:`MixupRegressor` share.
 
     It never asks which of the two it is: pairings, loss, encoding of the targets and
@@ -78,6 +75,12 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "module": [callable, None],
         "module_params": [dict, None],
+        "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
+        "max_categories": [Interval(Integral, 1, LARGEST_LEVELS, closed="both")],
+        "min_frequency": [
+            Interval(Integral, 1, None, closed="left"),
+            Interval(RealNotInt, 0, 1, closed="neither"),
+        ],
         "standardize": ["boolean"],
         "clip": [
             Interval(Real, 1 / LARGEST_NUMBER, LARGEST_NUMBER, closed="both"),
@@ -173,10 +176,13 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Rows of real numbers or booleans without missing values. Encode text,
-            categories and dates first. With ``module``, of any shape (n_samples, ...).
-            Sparse rows are converted to dense rows one minibatch at a time.
+        X : array-like, frame or sparse matrix of shape (n_samples, n_features)
+            Rows: an array, or a frame of pandas or polars, with columns of numbers,
+            booleans (0 and 1), categories and text, missing values included
+            (``categorical_features`` says how they are used). Encode dates and free
+            text first. Sparse rows must be numbers without missing values; they are
+            converted to dense rows one minibatch at a time. With ``module``, numbers
+            of any shape (n_samples, ...) without missing values.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Regressor: real targets. Classifier: one class per row, or one column of 0
             and 1 per label (multilabel). One-hot columns count as multilabel targets,
@@ -242,7 +248,7 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         """Check the data and return what is to be trained."""
         settings = self._settings
         device = resolve_device(self.device)
-        table = self._table(X, start, device, memo)
+        table = self._table(X, sample_weight, start, settings, memo)
         check_codes(X, settings)
         spec = self._target_spec(y, start)
         if table.shape[0] != len(spec.encoded):
@@ -253,35 +259,10 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         unit = None if start.earlier is None else start.earlier.weight_unit
         rows = memo.get(
             ("rows", spec.loss, device, spec.class_weight),
-            (X, y, sample_weight, start.net),
+            (table, y, sample_weight, start.net),
             lambda: weighted_rows(table, spec, sample_weight, unit, device),
         )
         return prepare_task(rows, spec, settings, start, memo)
-
-    def _table(self, X: Any, start: Start, device: torch.device, memo: Memo) -> Table:
-        """Check X, learn its features if fresh, and put it on the device once."""
-        name, dtype = type(self).__name__, numpy_dtype(torch.get_default_dtype())
-        allow_nd = self.module is not None
-
-        def compute() -> Table:
-            rows = check_rows(X, dtype, name, allow_nd)
-            if start.is_fresh and self.standardize:
-                warn_of_lost_digits(X, dtype)
-            return as_table(rows, device)
-
-        table = memo.get(("table", device, allow_nd), (X,), compute)
-        validate_data(self, X, reset=start.is_fresh, skip_check_array=True)
-        if start.net is not None:
-            self._check_shape(table.shape[1:], start.net.module_)
-        return table
-
-    def _check_shape(self, shape: tuple[int, ...], network: Network) -> None:
-        trained = network.row_shape
-        if shape != trained:
-            raise ValueError(
-                f"X has rows of shape {shape}, but {type(self).__name__} was "
-                f"trained on rows of shape {trained}."
-            )
 
     @one_thread()
     def _adopt(self, net: MixupNet, task: Task) -> None:
@@ -342,31 +323,6 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
 
     # Prediction.
 
-    def _rows_to_predict(self, X: Any, dtype: type[np.floating]) -> Any:
-        """Return rows as an array or CSR matrix of ``dtype``, all values finite."""
-        name = type(self).__name__
-        if self._is_in_form(X):
-            with np.errstate(over="ignore"):  # check_finite refuses what overflows
-                rows = X.astype(dtype, order="C", copy=False)
-            check_finite(rows, None, name)
-        else:
-            allow_nd = self._fitted.lasting["module"] is not None
-            rows = check_rows(X, dtype, name, allow_nd)
-            validate_data(self, X, reset=False, skip_check_array=True)
-        self._check_shape(rows.shape[1:], self.net_.module_)
-        return rows
-
-    def _is_in_form(self, X: Any) -> bool:
-        """Whether rows are an array that validation would return as it is."""
-        # scikit-learn's validation takes as long as the networks for a single row.
-        return (
-            type(X) is np.ndarray
-            and X.dtype.kind == "f"
-            and X.shape[1:] == self.net_.module_.row_shape
-            and len(X) > 0
-            and not hasattr(self, "feature_names_in_")  # it would warn
-        )
-
     @property
     def _scaling(self) -> Scaling | None:
         """Mean and deviation by which the targets were standardised, if they were."""
@@ -389,11 +345,12 @@ class BaseMixup(BaseEstimator, metaclass=ABCMeta):
         Returns
         -------
         module : torch.nn.Module
-            Maps float32 rows of shape (n, n_features) to the output of
-            ``predict_proba`` (classifier) or ``predict`` (regressor), in float32 and in
-            the same shape. It includes the standardisation and the average over the
-            networks, is on the CPU and in evaluation mode, and can be exported by
-            :func:`torch.export.export`.
+            Maps float32 rows of shape (n, n_features), as ``to_numeric`` returns them,
+            to the output of ``predict_proba`` (classifier) or ``predict`` (regressor),
+            in float32 and in the same shape. It includes the one-hot columns of
+            categories, the mean for missing values, the standardisation and the average
+            over the networks, is on the CPU and in evaluation mode, and can be exported
+            by :func:`torch.export.export`.
         """
         check_is_fitted(self)
         return self._ensemble().export()

@@ -141,6 +141,27 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
     module_params : dict, default=None
         Keyword arguments of ``module``.
 
+    categorical_features : "from_dtype", array-like or None, default="from_dtype"
+        Columns that are categories: names, positions, or a boolean mask. "from_dtype":
+        columns of category dtype and of text; None: no column, and text is refused.
+        Each level becomes a one-hot column, missing values count as a level. All other
+        columns are numbers, booleans 0 and 1; missing numbers are replaced by the mean
+        of the training rows (weighted by ``sample_weight``), and mark a column of their
+        own. Columns that had missing values in ``fit`` have such a column. Dates,
+        durations and intervals are refused. Not used with ``module`` or sparse rows,
+        which hold numbers only.
+
+    max_categories : int, default=255
+        Number of levels that a category may have: a column with more is refused before
+        the training. 255 is the limit of scikit-learn's gradient boosting.
+
+    min_frequency : int or float, default=2
+        Number of rows that a level needs for a column of its own, or their fraction, as
+        in :class:`sklearn.preprocessing.OneHotEncoder`. Rarer levels share a column,
+        which unseen levels use, too; without rare levels, unseen levels have 0 in all
+        columns. 2 because the column of a level in one row tells that row from all
+        others and nothing else. Rows of weight 0 do not count.
+
     standardize : bool, default=True
         Centre and scale each feature inside the network, with the mean and the standard
         deviation of its training rows. A few outliers do not inflate these statistics:
@@ -381,6 +402,9 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         dropout: float = 0.2,
         module: Callable[..., nn.Module] | None = None,
         module_params: dict[str, Any] | None = None,
+        categorical_features: ArrayLike | Literal["from_dtype"] | None = "from_dtype",
+        max_categories: int = 255,
+        min_frequency: float = 2,
         standardize: bool = True,
         encoding: str | Encoding | Sequence[str | Encoding] = ("bins", "standardized"),
         clip: float | None = 3.0,
@@ -422,6 +446,9 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         self.dropout = dropout
         self.module = module
         self.module_params = module_params
+        self.categorical_features = categorical_features
+        self.max_categories = max_categories
+        self.min_frequency = min_frequency
         self.standardize = standardize
         self.encoding = encoding
         self.clip = clip
@@ -579,7 +606,6 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
     def __sklearn_tags__(self) -> Any:
         """Return what scikit-learn may expect of the estimator."""
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
         tags.classifier_tags.multi_label = True
         return tags
 

@@ -19,12 +19,12 @@ from torch import nn
 from sk_mixup import (
     MixupClassifier,
     MixupRegressor,
-    _base,
     _fit_many,
     fit_many,
 )
-from sk_mixup._data.features import check_rows
+from sk_mixup._data.features import plain_rows
 from sk_mixup._networks.torch_threads import rounds_denormals, torch_threads
+from sk_mixup._training import reading
 from sk_mixup._training.progress import Progress
 from sk_mixup._training.stacks import MAX_MEMORY
 from sk_mixup.vicinity import Pairing, RandomPairs
@@ -250,9 +250,9 @@ def test_an_array_given_often_is_checked_once(blobs, monkeypatch):
 
     def count(X, *args):
         checked.append(X)
-        return check_rows(X, *args)
+        return plain_rows(X, *args)
 
-    monkeypatch.setattr(_base, "check_rows", count)
+    monkeypatch.setattr(reading, "plain_rows", count)
     X, y = blobs
     models = fit_many(candidates(MixupClassifier), [X] * 10, [y] * 10)
     assert len(checked) == 1

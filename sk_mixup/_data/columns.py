@@ -7,6 +7,7 @@ from decimal import Decimal
 from numbers import Real
 from typing import Any, NamedTuple
 
+import narwhals as nw
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -41,6 +42,7 @@ REMEDIES = {
     "intervals": "turn them into numbers first, such as their middles",
     "times of day": "turn them into numbers first, such as minutes since midnight",
 }
+COULD_BE_LEVELS = ("text", "numbers as text", "categories")
 REMEDIES_OF_TARGETS = {
     **REMEDIES,
     "text": "MixupRegressor predicts numbers; use MixupClassifier for classes",
@@ -64,7 +66,12 @@ class Fault(NamedTuple):
     example: Any
 
 
-def check_quantities(table: Any, called: str, taker: str) -> None:
+Faults = Sequence[tuple[str, Fault]]
+NOT_NAMED = ", but categorical_features does not name it"
+OF_MODULE = ", but a module takes numbers only"
+
+
+def check_quantities(table: Any, called: str, taker: str, reason: str = "") -> None:
     """Refuse columns that hold no numbers, by name and with the remedy.
 
     Types are looked at first, and values of only those columns whose type does not say
@@ -78,26 +85,33 @@ def check_quantities(table: Any, called: str, taker: str) -> None:
         What the user calls it.
     taker : str
         The class that would take it.
+    reason : str, default=""
+        Why it takes numbers only.
     """
-    _check_container(table, called)
-    faults: dict[str, list[tuple[Column, Fault]]] = {}
-    for column in _doubtful(table):
-        fault = _fault(column.values)
-        if fault is not None:
-            faults.setdefault(fault.kind, []).append((column, fault))
-    for kind, found in faults.items():
-        names = [column.name for column, _ in found]
-        if kind == "missing":
-            raise ValueError(missing(called, names, taker))
-        remedies = REMEDIES if called == "X" else REMEDIES_OF_TARGETS
-        subject = _subject(called, names, "holds", "hold")
-        example = found[0][1].example
-        if kind == "object":
-            raise TypeError(f"{subject} objects, not numbers: {_words(example)}.")
-        raise ValueError(f"{subject} {_described(kind, example)}: {remedies[kind]}.")
+    check_container(table, called)
+    found = ((column.name, _fault(column.values)) for column in _doubtful(table))
+    faults = [(name, fault) for name, fault in found if fault is not None]
+    refuse(faults, called, taker, reason)
 
 
-def _check_container(table: Any, called: str) -> None:
+def refuse(faults: Faults, called: str, taker: str, reason: str = "") -> None:
+    """Raise what is wrong with columns, those of the first kind together."""
+    if not faults:
+        return
+    kind, example = faults[0][1]
+    names = [name for name, fault in faults if fault.kind == kind]
+    if kind == "missing":
+        raise ValueError(missing(called, names, taker, reason))
+    remedies = REMEDIES if called == "X" else REMEDIES_OF_TARGETS
+    subject = _subject(called, names, "holds", "hold")
+    if kind == "object":
+        raise TypeError(f"{subject} objects, not numbers: {_words(example)}.")
+    why = reason if kind in COULD_BE_LEVELS else ""
+    raise ValueError(f"{subject} {_described(kind, example)}{why}: {remedies[kind]}.")
+
+
+def check_container(table: Any, called: str) -> None:
+    """Refuse what is neither an array nor a frame with usable names."""
     if isinstance(table, dict | set | str):
         raise TypeError(
             f"{called} must be an array or a frame, got a {type(table).__name__}."
@@ -141,6 +155,52 @@ def _check_fill(table: pd.DataFrame) -> None:
             )
 
 
+def is_table(table: Any) -> bool:
+    """Tell whether rows and columns can be told apart, of a frame or an array."""
+    if _frame(table) is not None:
+        return True
+    return np.ndim(_array_of_objects(table) if _is_nested(table) else table) == 2
+
+
+def says_numbers(table: Any) -> bool:
+    """Tell whether the types alone say that all columns hold numbers."""
+    known = isinstance(table, pd.DataFrame) or hasattr(table, "get_columns")
+    if not known and _frame(table) is not None:
+        return False
+    return next(_doubtful(table), None) is None
+
+
+def columns_of(table: Any) -> list[Column]:
+    """Return all columns: text is of a type that says so, other values are as given."""
+    if isinstance(table, pd.DataFrame):
+        each = enumerate(table.columns)
+        return [Column(repr(name), table.iloc[:, number]) for number, name in each]
+    frame = _frame(table)
+    if frame is not None:
+        return [Column(repr(c.name), _as_series(c)) for c in frame.iter_columns()]
+    array = _array_of_objects(table) if _is_nested(table) else np.asarray(table)
+    return [Column(str(number), column) for number, column in enumerate(array.T)]
+
+
+def _frame(table: Any) -> nw.DataFrame[Any] | None:
+    found = nw.from_native(table, eager_only=True, pass_through=True)
+    return found if isinstance(found, nw.DataFrame) else None
+
+
+def _is_nested(table: Any) -> bool:
+    return isinstance(table, list | tuple)
+
+
+def _as_series(column: nw.Series[Any]) -> Any:
+    """Return a column of another library than pandas as a series of pandas."""
+    dtype = column.dtype
+    if dtype.is_numeric() and not dtype.is_decimal():
+        return pd.Series(column.to_numpy())
+    if isinstance(dtype, nw.Categorical | nw.Enum | nw.String):
+        return pd.Series(column.cast(nw.String).to_list(), dtype="string")
+    return pd.Series(_as_objects(column.to_list()), dtype=object)
+
+
 def _doubtful(table: Any) -> Iterator[Column]:
     """Return the columns whose type does not say that they are numbers."""
     if isinstance(table, pd.DataFrame):
@@ -160,7 +220,7 @@ def _doubtful(table: Any) -> Iterator[Column]:
 
 
 def _doubtful_of_array(table: Any) -> Iterator[Column]:
-    if isinstance(table, list | tuple):
+    if _is_nested(table):
         table = _array_of_objects(table)
     if not isinstance(table, np.ndarray) or table.dtype.kind in NUMERIC_KINDS:
         return
@@ -205,9 +265,37 @@ def _as_objects(values: list[Any]) -> NDArray[np.object_]:
     return objects
 
 
+def known_values(values: Any) -> NDArray[np.object_]:
+    """Return the values that are no gaps, as objects."""
+    absent = np.asarray(pd.isna(values), dtype=bool)
+    known: NDArray[np.object_] = np.asarray(values, dtype=object)[~absent]
+    return known
+
+
+def is_text(values: Any) -> bool:
+    """Tell whether all values but gaps are strings, or would be if there were any."""
+    known = known_values(values)
+    if not len(known):
+        return isinstance(getattr(values, "dtype", None), pd.StringDtype)
+    return bool(pd.api.types.infer_dtype(known) == "string")
+
+
+def fault_of_numbers(values: Any) -> Fault | None:
+    """Return why values other than gaps are no numbers, if they are none."""
+    fault = _fault(values)
+    return None if fault is None or fault.kind == "missing" else fault
+
+
+def fault_of_levels(values: Any) -> Fault | None:
+    """Return why values other than gaps are no levels of a category, if so."""
+    categories = isinstance(getattr(values, "dtype", None), pd.CategoricalDtype)
+    levels = values if not categories else pd.Series(values.dtype.categories)
+    return None if is_text(levels) else fault_of_numbers(levels)
+
+
 def _fault(values: Any) -> Fault | None:
     """Return why the values are no numbers, if they are none."""
-    known = np.asarray(values, dtype=object)[~np.asarray(pd.isna(values), dtype=bool)]
+    known = known_values(values)
     if not len(known):
         return Fault("missing", None) if len(values) else None
     kind = _kind(values, known)
@@ -270,7 +358,7 @@ def listed(names: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(shown[:-1]), shown[-1]]))
 
 
-def missing(called: str, names: Sequence[str], taker: str) -> str:
+def missing(called: str, names: Sequence[str], taker: str, reason: str = "") -> str:
     """Return what to say of missing values."""
     where = "" if names in ([""], []) else f" in column {listed(names)}"
     if called != "X":
@@ -278,7 +366,8 @@ def missing(called: str, names: Sequence[str], taker: str) -> str:
             f"Input {called} contains NaN{where}, but {taker} needs a target for every "
             "row: leave out the rows that have none."
         )
+    reason = reason or f", but {taker} does not accept missing values"
     return (
-        f"Input X contains NaN{where}, but {taker} does not accept missing values: put "
-        f"an imputer in front, as in make_pipeline(SimpleImputer(), {taker}())."
+        f"Input X contains NaN{where}{reason}: put an imputer in front, as in "
+        f"make_pipeline(SimpleImputer(), {taker}())."
     )

@@ -13,7 +13,16 @@ from scipy import sparse
 from sklearn import get_config
 from sklearn.utils import check_array
 
-from sk_mixup._data.columns import check_quantities, listed, missing
+from sk_mixup._data.columns import (
+    OF_MODULE,
+    check_container,
+    check_quantities,
+    columns_of,
+    is_table,
+    listed,
+    missing,
+    says_numbers,
+)
 from sk_mixup._sklearn import _safe_indexing
 
 ROWS_LOOKED_AT, NUMBERS_LOOKED_AT = 10_000, 1_000_000
@@ -32,14 +41,51 @@ def check_rows(X: Any, dtype: type[np.floating], taker: str, allow_nd: bool) -> 
     taker : str
         The class that takes them.
     allow_nd : bool
-        Whether a row may have more than one dimension.
+        Whether a row may have more than one dimension, as a module takes it.
     """
+    reason = OF_MODULE if allow_nd else ""
     if sparse.issparse(X):
         check_structure(X, "X")
     else:
-        check_quantities(X, "X", taker)
+        check_quantities(X, "X", taker, reason)
+    rows = _as_array(X, dtype, taker, allow_nd)
+    check_finite(rows, _names(X), taker, reason)
+    return rows
+
+
+def plain_rows(X: Any, dtype: type[np.floating], taker: str) -> Any | None:
+    """Return rows as an array, or a CSR matrix, if all columns hold numbers only.
+
+    None stands for a table whose columns must be read one by one.
+    """
+    if sparse.issparse(X):
+        return check_rows(X, dtype, taker, allow_nd=False)
+    check_container(X, "X")
+    if not is_table(X):
+        return check_rows(X, dtype, taker, allow_nd=False)
+    if not says_numbers(X):
+        return None
+    rows = _as_array(X, dtype, taker, allow_nd=False)
+    if not sparse.issparse(rows) and not all_finite(rows) and np.isnan(rows).any():
+        return None
+    check_finite(rows, _names(X), taker)
+    return rows
+
+
+def check_size(X: Any, taker: str) -> None:
+    """Refuse a table without rows or columns."""
+    columns = columns_of(X)
+    n_rows = len(columns[0].values) if columns else 0
+    if not n_rows:
+        raise ValueError(
+            f"Found array with {n_rows} sample(s) and {len(columns)} feature(s), while "
+            f"a minimum of 1 is required by {taker}."
+        )
+
+
+def _as_array(X: Any, dtype: type[np.floating], taker: str, allow_nd: bool) -> Any:
     with np.errstate(over="ignore"):  # of what is infinite then
-        rows = check_array(
+        return check_array(
             X,
             accept_sparse="csr",
             dtype=dtype,
@@ -49,31 +95,44 @@ def check_rows(X: Any, dtype: type[np.floating], taker: str, allow_nd: bool) -> 
             estimator=taker,
             input_name="X",
         )
+
+
+def _names(X: Any) -> list[Any] | None:
     names = list(getattr(X, "columns", ()))
     named = names and all(isinstance(name, str) for name in names)
-    check_finite(rows, names if named else None, taker)
-    return rows
+    return names if named else None
 
 
-def check_finite(X: Any, names: Sequence[Any] | None, taker: str) -> None:
+def all_finite(values: Any) -> bool:
+    """Tell whether all values are finite, or are to be taken for that."""
+    if get_config()["assume_finite"]:
+        return True
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(values.sum()) or np.isfinite(values).all())
+
+
+def check_finite(
+    X: Any, names: Sequence[Any] | None, taker: str, reason: str = ""
+) -> None:
     """Refuse NaN and infinite values of checked rows, by the names of the columns."""
     values = X.data if sparse.issparse(X) else X
-    if get_config()["assume_finite"]:
+    if all_finite(values):
         return
-    with np.errstate(over="ignore", invalid="ignore"):
-        if np.isfinite(values.sum()):
-            return
     absent, infinite = np.isnan(values), np.isinf(values)
     if absent.any():
-        raise ValueError(missing("X", _marked(X, absent, names), taker))
+        raise ValueError(missing("X", _marked(X, absent, names), taker, reason))
     if infinite.any():
-        columns = _marked(X, infinite, names)
-        where = f" in column {listed(columns)}" if columns else ""
-        raise ValueError(
-            "Input X contains infinity or a value too large for "
-            f"dtype('{values.dtype}'){where}, which {taker} does not accept: replace "
-            "such values, or divide the column by a number."
-        )
+        refuse_infinite(_marked(X, infinite, names), values.dtype, taker)
+
+
+def refuse_infinite(columns: Sequence[str], dtype: Any, taker: str) -> None:
+    """Raise that columns hold infinite values."""
+    where = f" in column {listed(columns)}" if columns else ""
+    raise ValueError(
+        f"Input X contains infinity or a value too large for dtype('{dtype}'){where}, "
+        f"which {taker} does not accept: replace such values, or divide the column by "
+        "a number."
+    )
 
 
 def _marked(X: Any, marks: NDArray[np.bool_], names: Sequence[Any] | None) -> list[str]:

@@ -16,7 +16,7 @@ from sk_mixup._data.subsets import RowSubset
 Rows = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-CHUNK_ROWS = 10_000
+CHUNK_NUMBERS = 1_000_000
 
 
 def split_rows(
@@ -172,7 +172,8 @@ def equal_rows(subset: RowSubset) -> Rows | None:
 
 def _prints(subset: RowSubset) -> Iterator[int]:
     """Yield a hash of each row, which decides nothing but whether rows are equal."""
-    for chunk in gen_batches(len(subset), CHUNK_ROWS):
+    width = int(np.prod(subset.table.shape[1:]))
+    for chunk in gen_batches(len(subset), max(1, CHUNK_NUMBERS // width)):
         numbers = torch.arange(chunk.start, chunk.stop)
         yield from _prints_of(subset, numbers)
 

@@ -57,6 +57,36 @@ class DenseTable:
         return scaled.numpy()
 
 
+class WidenedTable(DenseTable):
+    """A dense table with gaps and codes, whose rows are widened when they are taken.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_rows, n_features)
+        Numbers, gaps as NaN, and codes of categories.
+    device : torch.device
+        Where the table is.
+    widen : torch.nn.Module
+        Maps such rows to ``width`` numbers each.
+    width : int
+        Columns of the rows taken.
+    """
+
+    def __init__(
+        self,
+        X: NDArray[np.floating],
+        device: torch.device,
+        widen: Any,
+        width: int,
+    ) -> None:
+        super().__init__(X, device)
+        self.shape = (len(X), width)
+        self.widen = widen
+
+    def take(self, row_numbers: Tensor) -> Tensor:
+        return self.widen(super().take(row_numbers))
+
+
 class SparseTable:
     """A sparse table, of which only the rows that are taken are made dense."""
 

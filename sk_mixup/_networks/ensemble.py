@@ -18,6 +18,7 @@ from sk_mixup._data.tables import numpy_dtype, without_warning
 from sk_mixup._networks.network import Network, Standardize
 from sk_mixup._networks.torch_modes import own_modes, plain_modes
 from sk_mixup._networks.torch_threads import torch_threads
+from sk_mixup._networks.widen import Widen
 
 PREDICT_BYTES = 4_000_000  # of the largest layer's activations
 FEWEST_ROWS = 256  # of a chunk
@@ -105,7 +106,12 @@ class Ensemble:
         with own_modes(self.network.dtype):
             network = copy.deepcopy(self.network).cpu()
             members = [self._member(network, run) for run in range(network.runs)]
-            predictor = Predictor(members, network.member_weights, flat=self.flat)
+            predictor = Predictor(
+                members,
+                network.member_weights,
+                flat=self.flat,
+                widen=network.widen,
+            )
             return predictor.eval().requires_grad_(False)
 
     def _member(self, network: Network, run: int) -> Member:
@@ -154,6 +160,8 @@ class Predictor(nn.Module):
         Weights of the members, of sum 1; None weighs them alike.
     flat : bool, default=False
         Return the only output as a vector.
+    widen : Widen, default=None
+        Applied to the rows first, where a table has gaps or categories.
 
     Shape
     -----
@@ -169,15 +177,19 @@ class Predictor(nn.Module):
         weights: Sequence[float] | None = None,
         *,
         flat: bool = False,
+        widen: Widen | None = None,
     ) -> None:
         super().__init__()
         self.flat = flat
+        self.widen = widen
         self.members = nn.ModuleList(members)
         alike = [1 / len(members)] * len(members)
         dtype = torch.get_default_dtype()
         self.register_buffer("weights", torch.tensor(weights or alike, dtype=dtype))
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.widen is not None:
+            x = self.widen(x)
         # Clones, since a user's module may work in place.
         outputs = torch.stack([member(x.clone()) for member in self.members], -1)
         outputs = outputs @ self.weights

@@ -15,6 +15,7 @@ from sk_mixup._networks.bins import Bins
 from sk_mixup._networks.stacked_mlp import StackedMLP
 from sk_mixup._networks.stacked_modules import StackedCopies
 from sk_mixup._networks.storage import ArrayModule
+from sk_mixup._networks.widen import Widen
 
 Body = StackedMLP | StackedCopies
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
@@ -165,8 +166,10 @@ class EncodedInputs(Standardize):
 class Network(ArrayModule):
     """Input layer and body: what :class:`MixupNet` trains.
 
-    ``temperature`` divides the outputs; it is 1 while the network is trained.
-    ``member_weights`` are those of the runs in predictions; None weighs them alike.
+    ``temperature`` divides the outputs; it is 1 while the network is trained. ``widen``
+    turns the matrix of a table with gaps or categories into what the input layer takes;
+    it is None where that is the table itself. ``member_weights`` are those of the runs
+    in predictions; None weighs them alike.
 
     Shape
     -----
@@ -174,8 +177,11 @@ class Network(ArrayModule):
     - output: ``(runs, rows, outputs)``
     """
 
-    def __init__(self, inputs: Standardize, body: Body) -> None:
+    def __init__(
+        self, inputs: Standardize, body: Body, widen: Widen | None = None
+    ) -> None:
         super().__init__()
+        self.widen = widen
         self.inputs = inputs
         self.body = body
         self.temperature = 1.0
@@ -195,9 +201,16 @@ class Network(ArrayModule):
         return self.inputs.shift.device
 
     @property
-    def row_shape(self) -> tuple[int, ...]:
-        """The shape of one row of inputs."""
+    def inputs_shape(self) -> tuple[int, ...]:
+        """The shape of one row of what is standardised."""
         return tuple(self.inputs.shift.shape[2:])
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """The shape of one row of a table."""
+        if self.widen is not None:
+            return (self.widen.n_features,)
+        return self.inputs_shape
 
     @property
     def largest_width(self) -> int:
@@ -210,6 +223,10 @@ class Network(ArrayModule):
         return isinstance(self.body, StackedMLP)
 
     def forward(self, x: Tensor) -> Tensor:
+        return self.outputs(x if self.widen is None else self.widen(x))
+
+    def outputs(self, x: Tensor) -> Tensor:
+        """Return the outputs of rows that are widened already."""
         outputs = self.body(self.inputs(x))
         return outputs if self.temperature == 1 else outputs / self.temperature
 
@@ -235,7 +252,7 @@ class Network(ArrayModule):
 
     def select(self, runs: Sequence[int]) -> Network:
         """Return a network of the given runs alone."""
-        return Network(self.inputs.select(runs), self.body.select(runs))
+        return Network(self.inputs.select(runs), self.body.select(runs), self.widen)
 
     @staticmethod
     def concatenate(networks: Sequence[Network]) -> Network:
@@ -243,7 +260,7 @@ class Network(ArrayModule):
         inputs = networks[0].inputs.concatenate([n.inputs for n in networks])
         bodies: list[Any] = [n.body for n in networks]
         body = bodies[0].concatenate(bodies)
-        return Network(inputs, body)
+        return Network(inputs, body, networks[0].widen)
 
 
 def _in_double(module: ModuleT) -> ModuleT:

@@ -31,7 +31,7 @@ def weights_by_loss(
         return None
     losses = torch.stack(
         [
-            loss(network(batch.inputs), batch.targets, batch.weight)
+            loss(network.outputs(batch.inputs), batch.targets, batch.weight)
             for batch in rows.batches()
         ]
     ).sum(0)

@@ -288,7 +288,7 @@ class MixupNet(RecordingNet):
     @torch.no_grad()
     def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Tensor]:
         """Return each run's loss and outputs on validation rows."""
-        outputs = self.module_(batch.inputs)
+        outputs = self.module_.outputs(batch.inputs)
         return {"loss": self._loss(outputs, batch), "y_pred": outputs}
 
     def _validate(self, rows: ValidationRows, step_fn: StepFunction) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
 from skorch.callbacks import (
     BatchScoring,
     Callback,
@@ -68,6 +69,7 @@ def check_parameters(settings: Settings, constraints: dict[str, list[Any]]) -> N
         _check_layers,
         _check_epochs,
         _check_module,
+        _check_categories,
         _check_class_weight,
         _check_callbacks,
         _check_net_params,
@@ -178,6 +180,28 @@ def _check_module(settings: Settings) -> None:
             "module must be a class or a function that makes a module for each "
             f"network, but is a {type(settings.module).__name__} itself."
         )
+
+
+def _check_categories(settings: Settings) -> None:
+    given = settings.categorical_features
+    if given is None or isinstance(given, str):
+        return  # "from_dtype", by its constraint
+    features = np.asarray(given, dtype=object)
+    kinds = {_kind_of_name(each) for each in features.ravel()}
+    if features.ndim != 1 or len(kinds) > 1 or None in kinds:
+        raise ValueError(
+            "categorical_features must be 'from_dtype', None or a sequence of names, "
+            f"of positions or of truth values for all columns, got {given!r}."
+        )
+
+
+def _kind_of_name(value: Any) -> type | None:
+    """Return how a value names a column, None if it does not."""
+    if isinstance(value, bool | np.bool_):
+        return bool
+    if isinstance(value, Integral):
+        return int
+    return str if isinstance(value, str) else None
 
 
 def _check_class_weight(settings: Settings) -> None:

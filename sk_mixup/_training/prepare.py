@@ -17,6 +17,7 @@ from sk_mixup._data.neighbors import Draw
 from sk_mixup._data.statistics import FEWEST_ROWS, feature_moments
 from sk_mixup._data.streams import Streams
 from sk_mixup._data.subsets import RowSubset
+from sk_mixup._data.tables import WidenedTable
 from sk_mixup._networks.bins import Bins
 from sk_mixup._networks.network import EncodedInputs, Standardize
 from sk_mixup._training.binning import bins_of_members
@@ -60,6 +61,7 @@ def prepare_task(
         net_params=_net_params(settings),
         net=_net_to_go_on_with(start, rows, inputs, moments),
         alone=not start.is_fresh or _is_watched(settings),
+        widen=rows.table.widen if isinstance(rows.table, WidenedTable) else None,
     )
 
 

@@ -8,6 +8,9 @@ from numbers import Integral
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+
+from sk_mixup._data.frames import CategoryRules
 from sk_mixup._training.equality import same_value, snapshot
 from sk_mixup._training.optimizers import resolve_optimizer
 from sk_mixup.encodings import Encoding, QuantileBins, Standardized, TargetBins
@@ -90,6 +93,14 @@ class Settings(SimpleNamespace):
         return max(0, self.max_epochs - self.epochs(self.warmup_epochs) - mixed)
 
     @property
+    def categories(self) -> CategoryRules:
+        """Which columns are categories, and which of their levels are rare."""
+        features = self.categorical_features
+        if features is not None and not isinstance(features, str):
+            features = tuple(np.asarray(features, dtype=object).tolist())
+        return CategoryRules(features, self.max_categories, self.min_frequency)
+
+    @property
     def lasting(self) -> dict[str, Any]:
         """The parameters that cannot change while training goes on, by name."""
         optimizer = resolve_optimizer(self.optimizer)
@@ -101,6 +112,9 @@ class Settings(SimpleNamespace):
             "module_params": snapshot(self.module_params or {}),
             "encoding": self.encodings,
             "loss": vars(self).get("loss"),
+            "categorical_features": self.categories.features,
+            "max_categories": int(self.max_categories),
+            "min_frequency": self.min_frequency,
             "standardize": bool(self.standardize),
             "clip": float(self.clip) if self.standardize and self.clip else None,
             "optimizer": f"{optimizer.__module__}.{optimizer.__qualname__}",

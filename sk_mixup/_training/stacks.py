@@ -174,6 +174,7 @@ def _train_task(task: Task, threads: int, progress: Progress) -> MixupNet:
         net = task.net
         if net is None:
             network = task.recipe.architecture.build(task.inputs, task.runs)
+            network.widen = task.widen
             net = _new_net(task, network)
         else:
             net.go_on_with(
@@ -223,6 +224,7 @@ def _assemble(task: Task, parts: list[tuple[MixupNet, range]]) -> MixupNet:
     network = Network.concatenate(
         [net.module_.select(columns) for net, columns in parts]
     )
+    network.widen = task.widen
     joined = _new_net(task, network)
     joined.take_training_from(parts)
     return joined

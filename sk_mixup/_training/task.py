@@ -16,6 +16,7 @@ from sk_mixup._networks.architecture import Architecture
 from sk_mixup._networks.losses import Loss
 from sk_mixup._networks.network import Standardize
 from sk_mixup._networks.torch_modes import precision
+from sk_mixup._networks.widen import Widen
 from sk_mixup._training.minibatches import Plan
 from sk_mixup._training.net import MixupNet
 from sk_mixup._training.run import Run
@@ -114,6 +115,8 @@ class Task:
     alone : bool
         Whether the runs share their program with no other task's: they have callbacks,
         print, or go on with an earlier training.
+    widen : Widen or None
+        The layer of a table with gaps or categories, None of a stack of several tasks.
     owners : ndarray of shape (n_runs,) or None
         The number of the estimator that each run belongs to; None if there is one.
     """
@@ -126,6 +129,7 @@ class Task:
     net_params: dict[str, Any] = field(default_factory=dict)
     net: MixupNet | None = None
     alone: bool = False
+    widen: Widen | None = None
     owners: NDArray[np.int64] | None = None
 
     @property
@@ -179,5 +183,6 @@ class Task:
             tasks[0],
             runs=[run for task in tasks for run in task.runs],
             inputs=first.concatenate([task.inputs for task in tasks]),
+            widen=None,
             owners=np.repeat(np.arange(len(tasks)), sizes),
         )

@@ -29,7 +29,7 @@ def fitted_temperature(network: Network, loss: Loss, runs: list[Run]) -> float:
     with torch.inference_mode():
         judged = [
             (
-                network(batch.inputs).double(),
+                network.outputs(batch.inputs).double(),
                 batch.targets.double(),
                 batch.weight.double(),
             )
