@@ -9,7 +9,8 @@ from typing import Any, Final
 import pandas as pd
 from matplotlib.figure import Figure
 
-from benchmarks import estimators
+from benchmarks.estimators import fingerprint as fingerprint_of_networks
+from benchmarks.estimators import names
 from benchmarks.experiment import Experiment, Options
 from benchmarks.experiments._comparison import (
     differences,
@@ -33,7 +34,7 @@ RIVALS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
 
 def installed_rivals() -> tuple[str, ...]:
     """Name the rivals that can be run here."""
-    return tuple(name for name in RIVALS if name in estimators.names())
+    return tuple(name for name in RIVALS if name in names())
 
 
 def methods(options: Options) -> list[Method]:
@@ -61,7 +62,7 @@ def methods(options: Options) -> list[Method]:
 
 def fingerprint(job: Job) -> str:
     """Tell rivals that are handed frames from those of matrices, of earlier stores."""
-    return estimators.fingerprint(job) or "frames"
+    return fingerprint_of_networks(job) or "frames"
 
 
 def show(frame: pd.DataFrame) -> list[Table]:
