@@ -106,6 +106,8 @@ class BaseMixup(TakesTables, metaclass=ABCMeta):
         "verbose": ["verbose"],
         "random_state": ["random_state"],
     }
+    # What section 3.6 of the paper does not name is left out: no clipping, no averages,
+    # no rows held out.
     _paper_recipe: ClassVar[dict[str, Any]] = {
         "batch_size": 16,
         "bias_init": "uniform",

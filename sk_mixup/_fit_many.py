@@ -131,6 +131,7 @@ def fit_requests(
     """Fit all estimators or none, unless errors are kept; return those by number."""
     with all_or_nothing([request.estimator for request in requests]):
         fits = Fits(requests, max_memory, progress, keep_errors)
+        # torch's default dtype is the process's: networks of one precision at a time.
         for dtype, numbers in fits.begin().items():
             with own_modes(dtype):
                 fits.run(numbers)
@@ -186,6 +187,7 @@ class Fits:
     def _run_alone(self, number: int, memo: Memo) -> None:
         self.before[number].restore()
         try:
+            # A bar would count the epochs twice.
             self._train({number: self._prepare(number, memo)}, Progress())
         except Exception as error:
             self._keep(number, error)

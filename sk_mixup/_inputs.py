@@ -49,12 +49,14 @@ class TakesTables(BaseEstimator):
             return table
         rules, warns = settings.categories, bool(settings.standardize)
         self._schema, table = reader.learn(X, sample_weight, rules, device, memo, warns)
+        # Names and number of features only: values have been checked, once for each X.
         validate_data(self, X, reset=True, skip_check_array=True)
         return table
 
     def _check_features(self, X: Any) -> None:
         """Check names, order and number of the columns of further rows."""
-        check_container(X, "X")
+        if not sparse.issparse(X):
+            check_container(X, "X")
         if sparse.issparse(X) or is_table(X):
             validate_data(self, X, reset=False, skip_check_array=True)
 

@@ -9,19 +9,18 @@ its bin and is constant outside. Rows are mixed after they have been encoded.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-__all__ = ["Encoding", "QuantileBins", "Standardized", "TargetBins"]
+__all__ = ["Encoding", "QuantileBins", "Standardized"]
 
 Matrix = NDArray[np.float64]
 
+#: Edges are learnt from 4,000 rows at most, which leaves four to a bin.
 MOST_BINS = 1000
 
 
@@ -116,49 +115,9 @@ class QuantileBins(Encoding):
             np.linspace(0, 1, self.n_bins + 1),
             axis=1,
             weights=weights,
+            # Edges are values that occur; and it is the one method with weights.
             method="inverted_cdf",
         ).T
-
-
-@dataclass(frozen=True)
-class TargetBins(Encoding):
-    """Bins that separate the targets: the leaves of a small tree for each feature.
-
-    Section 3.2.2 of arXiv 2203.05556.
-
-    Parameters
-    ----------
-    n_bins : int, default=8
-        Largest number of bins of a feature, and so of leaves.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sk_mixup.encodings import TargetBins
-    >>> X = np.arange(10.0)[:, None]
-    >>> TargetBins(n_bins=2).edges(X, (X[:, 0] > 6).astype(int), np.ones(10))
-    array([[0. , 6.5, 9. ]])
-    """
-
-    n_bins: int = 8
-
-    def __post_init__(self) -> None:
-        _check_n_bins(self.n_bins)
-
-    def edges(self, X: Matrix, y: NDArray[Any], sample_weight: Matrix) -> Matrix:
-        kind = DecisionTreeRegressor if y.dtype.kind == "f" else DecisionTreeClassifier
-        least = max(1, len(X) // 100)  # rows of a leaf, or bins would learn single rows
-        tree = kind(max_leaf_nodes=self.n_bins, min_samples_leaf=least, random_state=0)
-        return np.array(list(self._of_features(tree, X, y, sample_weight)))
-
-    def _of_features(
-        self, tree: Any, X: Matrix, y: NDArray[Any], sample_weight: Matrix
-    ) -> Iterator[Matrix]:
-        for column in X.T:
-            nodes = tree.fit(column[:, None], y, sample_weight).tree_
-            inner = np.sort(nodes.threshold[nodes.feature >= 0])
-            unused = np.full(self.n_bins - 1 - len(inner), column.max())
-            yield np.concatenate([[column.min()], inner, unused, [column.max()]])
 
 
 def _check_n_bins(number: Any) -> None:

@@ -166,16 +166,16 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         that bound, if they make up at most 4 % of the rows (20 % if all are one value,
         such as a code for missing values).
 
-    encoding : {"standardized", "bins", "target_bins"}, Encoding or sequence of those, \
+    encoding : {"standardized", "bins"}, Encoding or sequence of those, \
             default=("bins", "standardized")
         What a network sees of the numeric features. "standardized": their standardised
         values. "bins": beside them eight piecewise-linear units for each feature with
         more than two values, which rise from 0 to 1 between quantiles (arXiv
-        2203.05556, section 3.2), so that steps are learnt easily. "target_bins": the
-        same between the leaves of a small tree. Or an object of
-        :mod:`sk_mixup.encodings`. With a sequence the members take turns. Rows are
-        encoded before they are mixed; "standardized" is the mixing of the paper. Tables
-        of more than 300 features, sparse ones and those for a ``module`` have no bins.
+        2203.05556, section 3.2), so that steps are learnt easily. Or an object of
+        :mod:`sk_mixup.encodings`. With a sequence the networks take turns. Rows are
+        encoded before they are mixed; "standardized" is the mixing of the paper. Sparse
+        tables, those for a ``module`` and those with more than 300 such features have
+        no bins.
 
     clip : float or None, default=20.0
         Smooth bound on standardised features, in standard deviations: z becomes

@@ -142,6 +142,7 @@ def _permute_within_batches(
     order: Rows, batch_size: int, n_partners: int, generator: Generator
 ) -> Rows:
     whole = len(order) - len(order) % batch_size
+    # From the minibatch itself, as in the authors' code; the last may be smaller.
     batches = order[:whole].reshape(-1, batch_size)
     columns = [
         np.concatenate(
@@ -181,6 +182,7 @@ class SameClass(Pairing):
         ) -> Rows:
             partners = np.empty((len(y), n_partners), dtype=np.int64)
             for column in range(n_partners):
+                # Random keys within the classes: one sort permutes all of them.
                 shuffled = np.lexsort((generator.random(len(y)), y))
                 partners[by_class, column] = shuffled
             return partners[order]
@@ -226,6 +228,7 @@ class Neighbors(Pairing):
     array([1, 0, 3, 2])
     """
 
+    # The paper's number (section 3.8).
     n_neighbors: int = 200
 
     def __post_init__(self) -> None:
@@ -311,6 +314,7 @@ class Similar(Pairing):
 
     def __post_init__(self) -> None:
         known = isinstance(self.bandwidth, Real)
+        # Squares of it are still numbers in double precision.
         if not known or not 1e-30 <= self.bandwidth <= 1e30:
             raise ValueError(
                 "bandwidth must be a positive number from 1e-30 to 1e30, got "

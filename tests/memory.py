@@ -14,6 +14,7 @@ import torch
 import sk_mixup
 
 FEATURES = 50
+NUMBERS, CATEGORIES, LEVELS = 20, 10, 50  # of a mixed frame
 
 
 def now():
@@ -30,6 +31,17 @@ def peak_of(work):
     return int(peak) * 1024 - before
 
 
+def mixed(X, rng):
+    """Return a frame of numbers with gaps and categories, and its bytes as a matrix."""
+    frame = pd.DataFrame(np.where(X[:, :NUMBERS] > 1, np.nan, X[:, :NUMBERS]))
+    levels = [f"level {number}" for number in range(LEVELS)]
+    for number in range(CATEGORIES):
+        codes = rng.integers(0, LEVELS, len(X))
+        frame[f"category {number}"] = pd.Categorical.from_codes(codes, levels)
+    frame.columns = frame.columns.astype(str)
+    return frame, 4 * frame.size
+
+
 def main():
     """Measure an estimator: its name, rows, the form of the table and parameters."""
     name, n_rows, form, params = sys.argv[1:]
@@ -42,6 +54,8 @@ def main():
     y = X[:, 0] > 0 if name == "MixupClassifier" else X[:, 0].copy()
     if form == "frame":
         X = pd.DataFrame(X)
+    elif form == "mixed":
+        X, n_bytes = mixed(X, rng)
     model.fit(X[:300], y[:300]).predict(X[:300])  # for what a first use loads
     fitted, predicted = (
         peak_of(lambda: model.fit(X, y)),

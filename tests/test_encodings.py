@@ -11,7 +11,7 @@ from torch import nn
 
 from sk_mixup import MixupClassifier, MixupRegressor, fit_many
 from sk_mixup._networks.bins import Bins
-from sk_mixup.encodings import Encoding, QuantileBins, Standardized, TargetBins
+from sk_mixup.encodings import Encoding, QuantileBins, Standardized
 from tests.twins import CONSTANT, SMALL, TWINS, all_rows, perceptron, predicted
 
 both = pytest.mark.parametrize("make", TWINS)
@@ -78,28 +78,18 @@ def test_quantile_bins_hold_equally_many_rows(rng):
         assert (abs(counts - 100) <= 1).all()
 
 
-@pytest.mark.parametrize("encoding", [QuantileBins(4), TargetBins(4)])
-def test_weights_place_edges_as_repeated_rows(encoding, rng):
-    X, y, weights = rng.normal(size=(60, 2)), rng.integers(2, size=60), np.arange(60)
-    weighted = encoding.edges(X[1:], y[1:], weights[1:].astype(float))
-    repeated = encoding.edges(X.repeat(weights, 0), y.repeat(weights), np.ones(1770))
-    if isinstance(encoding, QuantileBins):
-        np.testing.assert_array_equal(weighted, repeated)
-    else:  # leaves are at least a hundredth of the rows, repeated or not
-        assert weighted.shape == repeated.shape
-
-
-def test_target_bins_find_a_step(rng):
-    X = rng.random((500, 2))
-    edges = TargetBins(n_bins=4).edges(X, (X[:, 1] > 0.37).astype(int), np.ones(500))
-    assert abs(edges[1] - 0.37).min() < 0.01
+def test_weights_place_edges_as_repeated_rows(rng):
+    X, weights = rng.normal(size=(60, 2)), np.arange(60)
+    encoding = QuantileBins(4)
+    weighted = encoding.edges(X[1:], X[1:, 0], weights[1:].astype(float))
+    repeated = encoding.edges(X.repeat(weights, 0), np.zeros(1770), np.ones(1770))
+    np.testing.assert_array_equal(weighted, repeated)
 
 
 @pytest.mark.parametrize("n_bins", [1, 0, 2.0, True, 1001])
-@pytest.mark.parametrize("kind", [QuantileBins, TargetBins])
-def test_the_number_of_bins_is_checked(kind, n_bins):
+def test_the_number_of_bins_is_checked(n_bins):
     with pytest.raises(ValueError, match="n_bins must be a whole number from 2"):
-        kind(n_bins)
+        QuantileBins(n_bins)
 
 
 # What members see.

@@ -47,3 +47,11 @@ def test_members_share_one_table(make, form):
 @pytest.mark.parametrize("params", [{}, {"dropout": 0.2, "noise_std": 0.1}])
 def test_a_fit_takes_less_than_two_tables(make, form, params):
     assert tables_taken(make, 300_000, form, **params)["fit"] < 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("make", TWINS)
+def test_categories_are_widened_a_minibatch_at_a_time(make):
+    taken = tables_taken(make, 200_000, "mixed", n_estimators=2)
+    assert taken["fit"] < 2
+    assert taken["predict"] < 2

@@ -159,7 +159,8 @@ def is_table(table: Any) -> bool:
     """Tell whether rows and columns can be told apart, of a frame or an array."""
     if _frame(table) is not None:
         return True
-    return np.ndim(_array_of_objects(table) if _is_nested(table) else table) == 2
+    array = _array_of_objects(table) if _is_nested(table) else np.asarray(table)
+    return array is not None and array.ndim == 2
 
 
 def says_numbers(table: Any) -> bool:

@@ -16,6 +16,7 @@ from sk_mixup._data.subsets import RowSubset
 Rows = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
+#: Rows from a GPU or a subset are copies, of which one chunk is held at a time.
 CHUNK_NUMBERS = 1_000_000
 
 
@@ -38,6 +39,7 @@ def split_rows(
     training, validation = np.flatnonzero(~mask), np.flatnonzero(mask)
     missing = n_rows - n_held_out(n_rows, fraction, strata) - len(training)
     if missing > 0:
+        # A generator of its own: copies must not move the streams of the training.
         generator = np.random.default_rng([entropy, member, missing])
         again = generator.choice(training, missing, replace=missing > len(training))
         training = np.sort(np.concatenate([training, again]))
@@ -88,6 +90,7 @@ def n_held_out(n_rows: int, fraction: float, strata: Rows | None) -> int:
     spare = n_rows - 1
     if strata is not None:
         spare = n_rows - len(np.unique(strata)) or spare
+    # In binary, 0.29 of 100 rows are a little less than 29.
     return min(max(1, int(n_rows * fraction + 1e-9)), spare)
 
 
@@ -109,10 +112,13 @@ def _in_turn(
     size = min(size, len(free))
     spacing = len(free) / size
     turns = int(spacing)
+    # One shuffle for the members of a whole turn, so that they hold out different rows.
     shuffle = np.random.default_rng([entropy, member // turns])
     order = shuffle.permutation(free)
     if strata is not None:
+        # Sorted by class, places at equal distances give every class its fraction.
         order = order[np.argsort(strata[order], kind="stable")]
+    # Begun anywhere, or member 0 would always take the first place of the first class.
     turn = (member + int(shuffle.integers(turns))) % turns
     places = np.floor(turn * (spacing / turns) + np.arange(size) * spacing)
     first = places.astype(np.int64)
@@ -165,6 +171,8 @@ def equal_rows(subset: RowSubset) -> Rows | None:
 
     Rows are compared as the network sees them: in its precision.
     """
+    # Hashes, since np.unique(axis=0) copies and sorts the table. Rows that share one by
+    # chance are held out together, which does no harm.
     prints = np.fromiter(_prints(subset), dtype=np.int64, count=len(subset))
     numbers, distinct = pd.factorize(prints)
     return None if len(distinct) == len(prints) else numbers

@@ -19,6 +19,8 @@ class SimilarTargets:
     def __init__(self, y: NDArray[np.float64], bandwidth: float) -> None:
         self.y = y / (bandwidth * np.sqrt(2))
         self.sorted_rows = np.argsort(self.y[:, 0], kind="stable")
+        # More bins bound the kernel more closely, but their tables grow with the
+        # square: of 256 bins they take 0.5 MB each.
         n_bins = min(len(y), 256)
         self.starts = np.linspace(0, len(y), n_bins + 1).astype(np.int64)
         self.sizes = np.diff(self.starts)
@@ -59,6 +61,7 @@ def _first_above(
     cumulative: NDArray[np.float64], row: Rows, goal: NDArray[np.float64]
 ) -> Rows:
     """Return per goal the first column whose cumulative value in ``row`` exceeds it."""
+    # np.searchsorted takes one sorted array, and here each goal has a row of its own.
     low = np.zeros(len(row), dtype=np.int64)
     high = np.full(len(row), cumulative.shape[1] - 1, dtype=np.int64)
     while np.any(low < high):

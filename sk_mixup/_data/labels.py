@@ -19,6 +19,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sk_mixup._data.features import check_structure
 from sk_mixup._sklearn import _check_y
 
+#: In place of a probability that has rounded to 0, whose logarithm is -inf.
 SMALLEST = float(np.finfo(np.float32).tiny)
 
 
@@ -256,9 +257,7 @@ def finite_log(proba: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def log_odds(proba: NDArray[Any], complement: NDArray[Any]) -> NDArray[np.float64]:
-    """Return logarithms of odds, positive where a probability is above one half.
-
-    Near 1 the probability is rounded, and the complement, computed by itself, is not.
-    """
+    """Return logarithms of odds, positive where a probability is above one half."""
+    # Near 1 the probability is rounded, and the complement, computed by itself, is not.
     exact = proba.astype(np.float64)
     return finite_log(exact) - finite_log(np.where(exact < 0.75, 1 - exact, complement))

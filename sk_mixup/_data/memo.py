@@ -29,6 +29,7 @@ class Memo:
         key = (name, *map(id, sources))
         if key not in self._results:
             self._results[key] = compute()
+            # Held, or a new object could get the id of one that is gone.
             self._kept.append(sources)
         result: Result = self._results[key]
         return result

@@ -26,6 +26,7 @@ class Moments:
         weight = self.weight + other.weight
         share = other.weight / weight
         step = other.mean - self.mean
+        # Not by squares, which overflow for deviations from 1e154 on.
         within = np.hypot(
             np.sqrt(1 - share) * self.deviation, np.sqrt(share) * other.deviation
         )

@@ -14,21 +14,22 @@ from sklearn.utils import gen_batches
 Rows = NDArray[np.int64]
 Draw = Callable[[Rows, int, int, Generator], Rows]
 
+#: 16 MB as scikit-learn returns them, before they are copied as int32.
 FOUND_NUMBERS = 2_000_000  # neighbours at a time
+#: scikit-learn's pairwise_dist_chunk_size.
 SEARCH_BLOCK = 256  # rows
 
 
 def nearest(
     X: NDArray[np.floating], groups: list[Rows], n_neighbors: int
 ) -> tuple[NDArray[np.int32], Rows]:
-    """Return neighbours, (n_rows, n_neighbors), and how many of them count.
-
-    For 200 neighbours of 50 features their numbers take four times the memory of the
-    rows, so that one copy is made of them and not several.
-    """
+    """Return neighbours, (n_rows, n_neighbors), and how many of them count."""
     largest = max(len(members) for members in groups)
     width, n_rows = max(1, min(n_neighbors, largest - 1)), X.shape[0]
+    # One copy of the numbers, in 32 bits: of 200 neighbours of rows of 50 features they
+    # take four times the memory of the rows.
     neighbors = np.tile(np.arange(n_rows, dtype=np.int32)[:, None], (1, width))
+    # A row without others of its group has one neighbour, itself.
     counts = np.ones(n_rows, dtype=np.int64)
     for members in groups:
         k = min(n_neighbors, len(members) - 1)
@@ -45,12 +46,9 @@ def nearest(
 
 
 def _searched_at_a_time(k: int) -> int:
-    """Return a number of rows, in whole blocks of scikit-learn's search.
-
-    Then the same is found as for all rows at once. Of fewer rows than four blocks a
-    thread the blocks are searched in another order, which decides between neighbours
-    that are equally near.
-    """
+    """Return a number of rows, in whole blocks of scikit-learn's search."""
+    # Whole blocks find the same as all rows at once. Of fewer than four blocks a thread
+    # the order of the search is another, which decides between equally near neighbours.
     blocks = FOUND_NUMBERS // (k + 1) // SEARCH_BLOCK
     return max(blocks, 4 * (os.cpu_count() or 1) + 1) * SEARCH_BLOCK
 

@@ -20,6 +20,7 @@ from sk_mixup._data.tables import SparseTable
 #: beyond the quartiles), the others, for columns that are mostly constant or nearly so,
 #: are about as wide for normal numbers.
 FENCES = ((0.25, 3.0), (0.05, 1.0), (0.01, 0.5))
+#: With less, wild cells would hide a column; with more, rare values be squeezed.
 MOST_WILD, MOST_OF_A_CODE = 0.04, 0.2  # of the rows
 FEWEST_ROWS = 20  # of which quartiles say anything
 DEVIATIONS = 5.0  # of the fences of fewer rows: about as wide
@@ -138,11 +139,9 @@ def _fences_by(moments: Moments | None, n_columns: int) -> tuple[Figures, Figure
 def _are_wild(
     values: Any, weights: Figures, least: Figures, most: Figures
 ) -> NDArray[np.bool_]:
-    """Tell of which columns so few values lie beyond that they are wild cells.
-
-    A single value, as of a code for missing ones, may come more often: of a spread of
-    values that is what the column is about, which must not be squeezed.
-    """
+    """Tell of which columns so few values lie beyond that they are wild cells."""
+    # A single value, as of a code for missing ones, may come more often: a spread of so
+    # many values is what the column is about, and must not be squeezed.
     below, above = values < least, values > most
     share = weights @ (below | above) / weights.sum()
     is_code = np.ones(values.shape[1], dtype=bool)
@@ -161,6 +160,7 @@ def _quantiles(values: Any, weights: Figures, probabilities: list[float]) -> Any
         probabilities,
         axis=1,
         weights=None if alike else np.broadcast_to(weights, values.T.shape),
+        # The only method for which NumPy takes weights.
         method="inverted_cdf",
     )
 

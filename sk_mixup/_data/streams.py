@@ -18,6 +18,7 @@ class Streams:
         The run's number in its ensemble.
     """
 
+    # Seeds go by place: a new stream comes last, or all results would change.
     NAMES = ("initial", "order", "partners", "weights", "noise", "dropout")
 
     initial: np.random.Generator
@@ -32,6 +33,7 @@ class Streams:
 
     def __init__(self, entropy: int, member: int) -> None:
         self.entropy, self.member = entropy, member
+        # By the member's number: it draws the same in an ensemble of any size.
         seeds = np.random.SeedSequence([entropy, member]).spawn(len(self.NAMES))
         for name, seed in zip(self.NAMES, seeds, strict=True):
             setattr(self, name, np.random.default_rng(seed))

@@ -67,6 +67,7 @@ class RowSubset:
         if self.weights is None:
             numbers = (at * len(self)).astype(np.int64)
         else:
+            # In single precision, sums over many rows would swallow small weights.
             ends = self.weights.cpu().double().cumsum(0).numpy()
             numbers = np.searchsorted(ends, at * ends[-1], side="right")
         return torch.from_numpy(numbers).to(self.device)
@@ -85,13 +86,11 @@ def weighted_rows(
     unit: float | None,
     device: torch.device,
 ) -> RowSubset:
-    """Return the rows of positive weight.
-
-    Weights are divided by ``unit``, by default their mean. In a further epoch it is
-    that of the epoch before: else a minibatch of one class would lose the weight of the
-    class.
-    """
+    """Return the rows of positive weight, by default in units of the mean weight."""
+    # A further epoch has the unit of the epoch before: else rows of a single class
+    # would lose the weight of the class.
     weights = _row_weights(y, sample_weight)
+    # No weights at all, so that no step multiplies by ones.
     if weights is None and unit in (None, 1):
         return RowSubset(table, y.make(y.encoded, None, 1.0).to(device))
     if weights is None:
@@ -154,6 +153,7 @@ def _product(of_class: Weights, weights: Weights | None) -> Weights:
 def _in_units(weights: NDArray[np.float64], unit: float) -> Weights:
     with np.errstate(over="ignore"):
         relative = weights / unit
+    # Beyond, products in single precision become 0 or infinite.
     if not 1e-30 < relative.max() < 1e30:
         raise ValueError(
             f"sample_weight is {relative.max():.3g} times as large as in the first "

@@ -70,6 +70,7 @@ class Classes(Targets):
         self.codes = codes
         self.n_classes = n_classes
         if one_hot is None:
+            # Rows are looked up here: one-hot targets of a whole table would be large.
             one_hot = torch.eye(n_classes, device=codes.device)
         self.one_hot = one_hot
 

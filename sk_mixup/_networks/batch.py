@@ -45,6 +45,7 @@ class Mixture:
     def spread(self, gradient: Tensor) -> Tensor:
         """Carry a gradient back to ``(runs, rows * examples, n)``."""
         runs, rows, examples = self.weights.shape
+        # The transpose of mixing: a copy gets the gradient in the share that it had.
         spread = gradient.unsqueeze(2) * self.weights.unsqueeze(-1)
         return spread.reshape(runs, rows * examples, -1)
 

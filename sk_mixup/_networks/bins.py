@@ -85,6 +85,8 @@ class Bins(ArrayModule):
 
         ``rows`` is ``(n_rows, features)``.
         """
+        # Beside standardised features, and with weights drawn for inputs of one scale,
+        # units need that scale too.
         units = self(rows[None]).view(len(rows), *self.low.shape[2:])
         share = (weights / weights.sum()).to(units.dtype)
         mean = torch.einsum("r,rct->ct", share, units)

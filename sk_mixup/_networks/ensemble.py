@@ -20,7 +20,9 @@ from sk_mixup._networks.torch_modes import own_modes, plain_modes
 from sk_mixup._networks.torch_threads import torch_threads
 from sk_mixup._networks.widen import Widen
 
+#: About a CPU's cache: CPU_BLOCK_BYTES has times by size.
 PREDICT_BYTES = 4_000_000  # of the largest layer's activations
+#: Below, calls cost more than numbers: chunks of wide networks exceed the bytes.
 FEWEST_ROWS = 256  # of a chunk
 SMALL_TABLE = 20_000  # rows, up to which several threads only slow down
 

@@ -53,9 +53,12 @@ class SoftCrossEntropy(Loss):
     """
 
     def per_row(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        # Not the logarithm of a softmax, which is -inf where a probability rounds to 0.
         return -(targets * F.log_softmax(outputs, -1)).sum(-1)
 
     def gradient(self, outputs: Tensor, targets: Tensor, weight: Tensor) -> Tensor:
+        # For targets of sum 1 only, as mixed and smoothed one-hot rows are. Padding has
+        # the sum 0, but no weight.
         return torch.softmax(outputs, -1).sub_(targets).mul_(weight)
 
     def link(self) -> nn.Module:
@@ -81,6 +84,7 @@ class SquaredError(Loss):
     """Half the squared error, averaged over the outputs."""
 
     def per_row(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        # Half, as in MLPRegressor, so that the gradient is the error.
         return (outputs - targets).square().mean(-1) / 2
 
     def gradient(self, outputs: Tensor, targets: Tensor, weight: Tensor) -> Tensor:

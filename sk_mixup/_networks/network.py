@@ -72,6 +72,7 @@ class Standardize(ArrayModule):
         self.within = None if clip is None else SmoothClip(clip)
 
     def forward(self, x: Tensor) -> Tensor:
+        # To shift by 0 and scale by 1 would cost as much as to standardise.
         if self.idle:
             return x
         z = (x - self.shift) / self.scale
@@ -144,6 +145,7 @@ class EncodedInputs(Standardize):
 
     def forward(self, x: Tensor) -> Tensor:
         values, units = super().forward(x), self.bins(x)
+        # Values that are not standardised have no run axis yet.
         values = values.expand(*units.shape[:-1], values.shape[-1])
         return torch.cat([values, units], -1)
 
@@ -244,6 +246,8 @@ class Network(ArrayModule):
         inputs: Standardize,
     ) -> None:
         """Standardise by other moments and let the first layers make up for it."""
+        # Clipped inputs moved outputs by so many deviations at most: weights need not
+        # grow by more.
         limit = inputs.clip or np.inf
         for run, (old, new) in enumerate(zip(before, after, strict=True)):
             if old is not None and new is not None:
@@ -252,6 +256,8 @@ class Network(ArrayModule):
 
     def select(self, runs: Sequence[int]) -> Network:
         """Return a network of the given runs alone."""
+        # Without temperature and weights of members, which are fitted when all runs of
+        # an estimator are together.
         return Network(self.inputs.select(runs), self.body.select(runs), self.widen)
 
     @staticmethod
@@ -274,6 +280,7 @@ def _in_double(module: ModuleT) -> ModuleT:
             for k, v in module.named_parameters(recurse=False)
         },
         _buffers={
+            # Column numbers of bins stay whole.
             k: v.double() if v.is_floating_point() else v
             for k, v in module.named_buffers(recurse=False)
         },

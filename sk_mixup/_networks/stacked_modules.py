@@ -85,6 +85,7 @@ class StackedCopies(ArrayModule):
     def keep(self, runs: Tensor, best: dict[str, Tensor]) -> None:
         """Copy the state of ``runs``, a boolean mask, into the snapshot ``best``."""
         for name, value in self.members.state_dict().items():
+            # Names begin with a member's number, as ModuleList gives them.
             if name not in best or runs[int(name.split(".")[0])]:
                 best[name] = value.clone()
 
@@ -118,12 +119,14 @@ class CopiesStep:
             outputs = torch.stack(
                 [self._forward(run, batch) for run in range(self.module.runs)]
             )
+            # Runs share no weights: the sum has the gradient of each run's own loss.
             self.loss(outputs, batch.targets, batch.weight).sum().backward()
         return outputs.detach()
 
     def _forward(self, run: int, batch: Batch) -> Tensor:
         member = self.module.members[run]
         x = batch.inputs[run].clone()  # a member may work in place
+        # Drawn in each step, for whether a member draws anything is not known.
         seed = int(self.generators[run].integers(2**63))
         one_row = batch.targets.shape[1] == 1
         norms = _running_statistics(member) if one_row else nullcontext()
@@ -174,6 +177,7 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
     """Seed torch's global generators for a while and put them back as they were."""
     cuda = [device] if device.type == "cuda" else []
     with _global_generators, torch.random.fork_rng(devices=cuda):
+        # Not torch.manual_seed, which seeds devices that are not put back, too.
         torch.default_generator.manual_seed(seed)
         for _ in cuda:
             torch.cuda.manual_seed(seed)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from sk_mixup._networks.torch_modes import own_modes
 
+#: Made anew by torch; hooks, which often cannot be pickled, are among them.
 TORCHS_OWN = frozenset(vars(nn.Module()))
 
 
@@ -33,6 +34,7 @@ class ArrayModule(nn.Module):
             self._set_state(state)
 
     def _set_state(self, state: dict[str, Any]) -> None:
+        # First, since torch registers what is set from here on.
         nn.Module.__init__(self)
         vars(self).update(state["own"])
         for name, array in state["parameters"].items():
@@ -73,9 +75,11 @@ def as_arrays(value: Any) -> Any:
     """Return nested containers with arrays for tensors of kinds that NumPy knows."""
     if torch.is_tensor(value):
         on_cpu = value.detach().cpu()
+        # NumPy has no bfloat16.
         return on_cpu if value.dtype == torch.bfloat16 else on_cpu.numpy()
     if isinstance(value, dict):
         return {key: as_arrays(each) for key, each in value.items()}
+    # Not their subclasses: a namedtuple is not made of one sequence.
     if type(value) in (list, tuple):
         return type(value)(map(as_arrays, value))
     return value

@@ -10,6 +10,7 @@ from threading import Lock
 import torch
 
 _dtype_lock = Lock()
+#: What each thread inside has found, the first of them the user's own.
 _dtypes_found: list[torch.dtype] = []
 
 
@@ -39,6 +40,7 @@ def plain_modes() -> Iterator[None]:
     on the CPU where no device is given.
     """
     with ExitStack() as stack:
+        # A tensor made in inference mode can never have a gradient afterwards.
         stack.enter_context(torch.inference_mode(mode=False))
         stack.enter_context(torch.enable_grad())
         for device in ("cpu", "cuda"):
@@ -51,10 +53,7 @@ def plain_modes() -> Iterator[None]:
 
 @contextmanager
 def _default_dtype(dtype: torch.dtype) -> Iterator[None]:
-    """Set the default dtype, which all threads share, for a while.
-
-    Of threads that overlap in here the last to leave restores what the first has found.
-    """
+    """Set the default dtype, which all threads share, for a while."""
     with _dtype_lock:
         _dtypes_found.append(torch.get_default_dtype())
         if _dtypes_found[-1] != dtype:
@@ -63,6 +62,7 @@ def _default_dtype(dtype: torch.dtype) -> Iterator[None]:
         yield
     finally:
         with _dtype_lock:
+            # Of threads that overlap the last to leave restores what the first found.
             first = _dtypes_found[0]
             _dtypes_found.pop()
             if not _dtypes_found and torch.get_default_dtype() != first:
@@ -74,6 +74,7 @@ def memory_errors(doing: str, remedy: str) -> Iterator[None]:
     """Raise a MemoryError of one sentence where torch's allocators have none left."""
     try:
         yield
+    # Of which torch.OutOfMemoryError is one, for GPUs.
     except RuntimeError as error:
         if not lacks_memory(error):
             raise
@@ -97,6 +98,7 @@ def resolve_device(device: str) -> torch.device:
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
+        # And back: torch makes tensors on "meta" too, which hold no numbers.
         torch.zeros(1, device=device).cpu()
         return torch.device(device)
     except Exception as error:  # of many kinds, from the back ends of torch

@@ -64,8 +64,11 @@ class BestEpoch(Callback):
         if "valid_loss" not in net.history[-1]:
             return  # an epoch of `partial_fit`, which holds no rows out
         session = net.session_
+        # An estimator's runs together: alone, by the few rows that each holds out, they
+        # stop by chance (docs/results/defaults.md, first round).
         losses = _means_of_owners(net.valid_losses_[-1], session.owners)
         self.n_epochs_ += 1
+        # Strictly lower, or a loss that stands still would never end the training.
         improved = session.running & (losses < self.best_losses_)
         self.best_losses_[improved] = losses[improved]
         self.best_epochs_[improved] = self.n_epochs_
@@ -75,10 +78,12 @@ class BestEpoch(Callback):
         session.running &= patient
         if not session.running.any():
             raise EndOfTraining
+        # Those that stop last need no copies: no other run goes on.
         net.keep_stopped(np.flatnonzero(stopping))
 
     def restore(self, net: ValidatedNet) -> None:
         """Take the best weights back, which no callback can prevent."""
         if self.best_:
             net.module_.body.restore(self.best_)
+        # A snapshot is as large as the networks, and would be pickled with them.
         self.best_ = {}

@@ -16,7 +16,7 @@ from sk_mixup._data.tables import SparseTable
 from sk_mixup._networks.bins import Bins
 from sk_mixup.encodings import Encoding
 
-#: Of wider tables no column has bins: the first layer would take most of the time.
+#: With more of them no column has bins: the first layer would take most of the time.
 MOST_COLUMNS = 300
 
 
@@ -63,21 +63,14 @@ def _bins(
 
 
 def _binned_columns(rows: RowSubset) -> NDArray[np.int64]:
-    """Return the numbers of the columns with more than two values.
-
-    A bin of two values would say what the standardised feature says.
-    """
-    shape = rows.table.shape
-    if (
-        isinstance(rows.table, SparseTable)
-        or len(shape) != 2
-        or shape[1] > MOST_COLUMNS
-    ):
+    """Return the numbers of the columns with more than two values."""
+    if isinstance(rows.table, SparseTable) or len(rows.table.shape) != 2:
         return np.empty(0, dtype=np.int64)
     values = rows.flat_rows(sample_of(rows))
+    # A bin of two values would say what the standardised feature says.
     least, most = values.min(axis=0), values.max(axis=0)
-    between = ((values != least) & (values != most)).any(axis=0)
-    return np.flatnonzero(between)
+    columns = np.flatnonzero(((values != least) & (values != most)).any(axis=0))
+    return columns if len(columns) <= MOST_COLUMNS else columns[:0]
 
 
 def _edges(

@@ -18,6 +18,8 @@ from sk_mixup._training.log import Bar
 
 NamedCallbacks = Sequence[tuple[str, Callback]]
 
+#: Without a listener they are never called: to tell a callback of a loss is to wait for
+#: the device in each step.
 BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 
 
@@ -45,6 +47,7 @@ def any_listens_to_batches(callbacks: NamedCallbacks) -> bool:
     return any(
         # Checkpoints name their files by the record of the last batch.
         isinstance(callback, Checkpoint | TrainEndCheckpoint)
+        # Every callback has all hooks; those of skorch's base class do nothing.
         or getattr(type(callback), hook) is not getattr(Callback, hook)
         for _, callback in callbacks
         for hook in BATCH_HOOKS
@@ -60,6 +63,7 @@ def accompanied(
         bar = Bar(batches_per_epoch=bar_steps).initialize()
         others.insert(-1, ("epoch_bar", bar))
     if patience is not None:
+        # Last, because it ends the training: others must have seen the epoch by then.
         others.append(("best_epoch", BestEpoch(patience).initialize()))
     return others
 
@@ -73,10 +77,8 @@ def best_epoch(callbacks: NamedCallbacks) -> BestEpoch | None:
 
 
 def forget_schedules(callbacks: NamedCallbacks) -> None:
-    """Drop torch's schedules, which every training makes anew.
-
-    They hold the optimiser, which would be stored a second time with them.
-    """
+    """Drop torch's schedules, which every training makes anew."""
     for _, callback in callbacks:
         if isinstance(callback, LRScheduler):
+            # They hold the optimiser, which would be stored a second time with them.
             callback.lr_scheduler_ = None

@@ -7,8 +7,10 @@ import warnings
 from collections.abc import Callable
 from typing import TextIO
 
+#: Narrower tables take long by their rows, of which this warning has no advice.
 WIDE = 2_000  # columns
 LONG_VISITS = 5e9  # of a cell by a network in an epoch; about 90 s on one core
+#: Shorter trainings end before a forecast has been of use.
 LONG_S = 60.0
 
 
@@ -63,6 +65,7 @@ class Forecast:
 
     def after(self, fraction: float) -> None:
         """Take note of the first epoch, after such a fraction of the training."""
+        # Once only, or every epoch would print a line.
         start, self._start = self._start, None
         if start is None or fraction >= 1:
             return

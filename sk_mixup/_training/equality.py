@@ -44,6 +44,7 @@ def snapshot(value: Any) -> Any:
         return value.copy()
     if torch.is_tensor(value):
         return value.detach().clone()
+    # Objects stay themselves: a copy without an == would never equal its original.
     return value
 
 
@@ -60,6 +61,7 @@ def _alike(one: Any, other: Any) -> bool:
     if one.shape != other.shape:
         return False
     if torch.is_tensor(one):
+        # Tensors on two devices cannot be compared.
         one, other = one.detach().cpu(), other.detach().cpu()
     alike = (one == other) | ((one != one) & (other != other))
     return bool(alike.all())
@@ -78,6 +80,7 @@ def _parts(call: partial[Any]) -> tuple[Any, ...]:
 def _equal(one: Any, other: Any) -> bool:
     try:
         equal = one == other
+        # What else an == may return, as a frame's does, is no answer.
         if isinstance(equal, bool | np.bool_):
             return bool(equal) or bool(one != one and other != other)
     except Exception:  # an == of the user's may do anything

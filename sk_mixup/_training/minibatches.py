@@ -43,7 +43,8 @@ class Plan:
     """How minibatches are made; equal for all runs of a stack.
 
     ``mix_layer`` is None for mixing at the input; ``hidden_sizes`` are the widths
-    whose units may be dropped; ``layers`` draws the layer where "random" is asked for.
+    whose units may be dropped; ``layer_entropy`` seeds the layer of each step where
+    "random" is asked for.
     """
 
     batch_size: int
@@ -71,6 +72,7 @@ def draw_rows(
     column is the row itself.
     """
     streams, n_rows = run.streams, len(run.training)
+    # From a stream of its own: with and without mixup rows come in the same order.
     order = streams.order.permutation(n_rows)
     row_numbers = order[:, None]
     if vicinity.n_examples > 1:
@@ -95,6 +97,7 @@ def _check_partners(partners: Rows, n_rows: int, vicinity: Vicinity) -> None:
             f"{vicinity.pairing!r} must draw row numbers as an array of integers, but "
             f"drew {type(partners).__name__} {np.asarray(partners).dtype}."
         )
+    # A negative number would count from the end, without an error.
     if partners.min() < 0 or partners.max() >= n_rows:
         raise ValueError(
             f"{vicinity.pairing!r} drew row {partners.min()} to {partners.max()}, but "
@@ -139,12 +142,10 @@ class Minibatches:
         return EpochDraw(self, self.plan.mixes_in(epoch))
 
     def _step_rows(self) -> Tensor:
-        """Return how many rows of each step are not padding, ``(runs, steps)``.
-
-        A loss is divided by them and not by the weights of the step's rows, or weights
-        would count within a minibatch only: of two classes that seldom meet in one,
-        the heavier would weigh no more.
-        """
+        """Return how many rows of each step are not padding, ``(runs, steps)``."""
+        # A loss is divided by these and not by the weights of the step's rows, or
+        # weights would count within a minibatch only: of two classes that seldom meet
+        # in one, the heavier would weigh no more.
         begins = self.plan.batch_size * torch.arange(self.steps)
         lengths = torch.tensor([len(run.training) for run in self.runs])
         own = (lengths[:, None] - begins).clamp_(0, self.plan.batch_size)
@@ -172,6 +173,7 @@ class EpochDraw:
         # run's neighbours.
         most = max(vicinity.n_examples for vicinity in vicinities)
         shape = (len(self.runs), len(source), self.plan.n_mixed if inside else most)
+        # Padding is row 0, which every run has, with the weight 0.
         row_numbers = np.zeros(shape, np.int64)
         mix_weights, weights = np.zeros((2, *shape), np.float32)
         for place, (run, vicinity) in enumerate(
@@ -190,6 +192,7 @@ class EpochDraw:
         """Multiply by the weights of the rows, in place."""
         for run, numbers, own in zip(self.runs, self.row_numbers, weights, strict=True):
             if run.training.weights is not None:
+                # A row that is mixed in brings its own weight with it.
                 own *= run.training.weight(numbers)
         return weights
 
@@ -200,6 +203,7 @@ class EpochDraw:
         steps, layer = self.source.steps, self.plan.mix_layer
         if layer == "random":
             n_layers = len(self.plan.hidden_sizes) + 1
+            # Every run's stream is drawn, though all agree: it must be as far as alone.
             alike = [
                 run.streams.layers.integers(n_layers, size=steps) for run in self.runs
             ]
@@ -211,6 +215,7 @@ class EpochDraw:
 
         ``losses`` is ``(runs, steps)``, the result ``(runs,)``.
         """
+        # The steps' losses were divided by these numbers, of which the last is smaller.
         return (losses * self.source.step_rows).sum(1) / self.weights.sum((1, 2))
 
     def blocks(self) -> Iterator[Batch]:
@@ -219,6 +224,7 @@ class EpochDraw:
         whole = len(self.source) // size
         for start in range(0, whole, self._block_steps):
             yield self._block(start, min(start + self._block_steps, whole), size)
+        # A block holds minibatches of one size, and the last may be smaller.
         rest = len(self.source) - whole * size
         if rest:
             yield self._block(whole, whole + 1, rest)
@@ -257,16 +263,14 @@ class EpochDraw:
     def _inputs(self, rows: slice) -> Tensor:
         """Return what enters the networks, ``(runs, rows * copies, *features)``."""
         numbers, weights = self.row_numbers[:, rows], self.mix_weights[:, rows]
+        # Run by run, because the intermediate results then fit into the cache.
         own = zip(range(len(self.runs)), numbers, weights, strict=True)
         inputs = torch.stack([self._own_inputs(*each) for each in own])
         self._add_noise(inputs, rows.start)
         return inputs
 
     def _own_inputs(self, place: int, numbers: Tensor, weights: Tensor) -> Tensor:
-        """Return a run's inputs, ``(rows * copies, *features)``.
-
-        Run by run, because the intermediate results then fit into the cache.
-        """
+        """Return a run's inputs, ``(rows * copies, *features)``."""
         raw = self.runs[place].training.inputs(numbers.reshape(-1))
         inputs = self.source.own_standardize[place](raw.unsqueeze(0)).squeeze(0)
         if self.layers or weights.shape[1] == 1:
@@ -283,6 +287,7 @@ class EpochDraw:
         ]
         weight = weights.sum(-1)
         targets = mixed(torch.stack(plain), weights)
+        # Padding has the weight 0 and would make NaN of 0 / 0.
         targets /= weight.clamp(min=1e-30).unsqueeze(-1)
         for run, own in zip(self.runs, targets, strict=True):
             smoothing = run.vicinity.label_smoothing
@@ -295,6 +300,7 @@ class EpochDraw:
         for run, x in zip(self.runs, inputs, strict=True):
             if run.vicinity.noise_std:
                 own = x[: self._n_own(run, first)]
+                # Drawn on the CPU by NumPy: a GPU's generator would draw other numbers.
                 noise = run.streams.noise.standard_normal(own.shape, dtype=np.float32)
                 noise *= run.vicinity.noise_std
                 own += torch.from_numpy(noise).to(self.source.device)
@@ -318,15 +324,14 @@ class EpochDraw:
             )
             np.less(drawn.view(np.uint16)[:, :width], keeping, out=own)
         masks = self._on_device(kept)
+        # By the fraction that 16 bits can give, so that a unit keeps its mean exactly.
         masks.mul_(2**16 / keeping)
         masks = masks.view(runs, steps, n_rows, width)
         return masks.split(self.plan.hidden_sizes, dim=-1)
 
     def _n_own(self, run: Run, first: int) -> int:
-        """Return how many rows from ``first`` on are the run's, not padding.
-
-        Nothing is drawn for padding, or a run's streams would depend on its neighbours.
-        """
+        """Return how many rows from ``first`` on are the run's, not padding."""
+        # Nothing is drawn for padding: streams would depend on the runs beside.
         return (len(run.training) - first) * self._copies
 
 
@@ -370,6 +375,7 @@ class ValidationRows:
         numbers = torch.arange(rows.start, rows.stop, device=portion.device)
         present = numbers < len(portion)
         numbers = numbers.clamp_(max=len(portion) - 1)
+        # Weights are fractions of all rows: losses of chunks add up to a mean.
         total = portion.weight(torch.arange(len(portion), device=portion.device)).sum()
         weight = portion.weight(numbers) * present / total
         return portion.inputs(numbers), portion.targets.take(numbers), weight[:, None]

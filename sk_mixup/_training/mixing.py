@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sk_mixup.vicinity import Pairing, RandomPairs
 
+#: Above, NumPy's betas become 0; weights are equal long before that.
 LARGEST_ALPHA = 1e30
 
 
@@ -70,14 +71,14 @@ class Vicinity:
         """Draw convex weights of shape (n_rows, n_examples), one set per row."""
         if self.weights_per == "example":
             return self._convex(n_rows, generator)
+        # A batch_size of two billion is allowed, an array of that size is not.
         batch_size = min(batch_size, n_rows)
         n_batches = -(-n_rows // batch_size)
         return self._convex(n_batches, generator).repeat(batch_size, axis=0)[:n_rows]
 
     def _convex(self, n_draws: int, generator: Generator) -> NDArray[np.float32]:
         # NumPy's beta and dirichlet, because normalised float32 gamma draws are biased
-        # for small alpha (variance 0.82 of the Beta's at alpha = 0.01). Above
-        # LARGEST_ALPHA NumPy's betas become 0; weights are equal long before that.
+        # for small alpha (variance 0.82 of the Beta's at alpha = 0.01).
         if self.n_examples == 1 or self.alpha > LARGEST_ALPHA:
             shape = (n_draws, self.n_examples)
             return np.full(shape, 1 / self.n_examples, dtype=np.float32)
@@ -91,5 +92,6 @@ class Vicinity:
         """Return the weights of the targets for given weights of the inputs."""
         if self.mix_target == "interpolate":
             return weights
+        # Of equal weights the first is taken, that of the row itself.
         heaviest = weights.argmax(axis=1)
         return np.eye(weights.shape[1], dtype=np.float32)[heaviest]

@@ -37,6 +37,7 @@ from sk_mixup._training.weight_average import WeightAverage
 
 StepFunction = Callable[[Batch], dict[str, Tensor]]
 
+#: By the fraction of steps and not by epochs: a short training decays as smoothly.
 LR_SCHEDULES: dict[str, Callable[[float], float]] = {
     "constant": lambda progress: 1.0,
     "cosine": lambda progress: (1 + math.cos(math.pi * progress)) / 2,
@@ -131,14 +132,17 @@ class MixupNet(RecordingNet):
         callback of the user's runs, the two cannot be told apart.)
         """
         self.session_ = self._new_session(minibatches, owners, progress)
+        # Validation judges the networks' own outputs, also where training goes on.
         self.module_.temperature = 1.0
         self.begin_records()
         try:
             with suppress(EndOfTraining):
                 self.notify("on_train_begin", X=minibatches, y=None)
                 self.fit_loop(minibatches)
+            # Again, for an epoch that a callback has cut short.
             self.session_.average.show()
             if (best := best_epoch(self.callbacks_)) is not None:
+                # Not in on_train_end, which another callback may cut short.
                 best.restore(self)
             self.session_.rewind_streams()
             with suppress(EndOfTraining):
@@ -220,13 +224,20 @@ class MixupNet(RecordingNet):
         session = self.session_
         session.average.hide()
         draw = minibatches.draw(session.epoch)
-        losses = [self._train_block(block, step_fn) for block in draw.blocks()]
+        # Not a list: small tensors that stay would part the memory of the blocks.
+        losses = minibatches.step_rows.new_empty(minibatches.step_rows.shape)
+        done = 0
+        for block in draw.blocks():
+            own = self._train_block(block, step_fn)
+            losses[:, done : done + own.shape[1]] = own
+            done += own.shape[1]
         session.average.show()
         self.history.record("train_batch_count", minibatches.steps)
         self.ran_.append(session.running.copy())
-        mean = draw.mean_loss(torch.cat(losses, 1))
+        mean = draw.mean_loss(losses)
         self.record_loss("train_loss", mean, session.running)
         session.finish_epoch()
+        # As long as one run is finite, its estimator needs the epochs to come.
         if not np.isfinite(self.train_losses_[-1]).any():
             raise EndOfTraining
 
@@ -238,6 +249,7 @@ class MixupNet(RecordingNet):
             step = step_fn(batch)
             self.notify("on_batch_end", batch=batch, training=True, **step)
             outputs.append(step["y_pred"])
+        # One loss for the block: its own for each step would be many small calls.
         return self._loss(torch.stack(outputs, 1), block)
 
     def on_batch_end(
@@ -299,6 +311,7 @@ class MixupNet(RecordingNet):
             errors.append(_error(step["y_pred"], batch))
         running = self.session_.running
         self.record_loss("valid_loss", torch.stack(losses).sum(0), running)
+        # Only among classes does one output win.
         if isinstance(self.criterion_, SoftCrossEntropy):
             self.record_loss("valid_error", torch.stack(errors).sum(0), running)
         self.history.record("valid_batch_count", len(losses))
@@ -333,6 +346,7 @@ class MixupNet(RecordingNet):
     def evaluation_step(self, batch: Any, training: bool = False) -> Tensor:
         """Return the outputs of all networks, ``(networks, rows, outputs)``."""
         dense = batch.toarray() if sparse.issparse(batch) else batch
+        # A copy, since torch warns of read-only arrays such as joblib's memory maps.
         rows = dense if torch.is_tensor(dense) else torch.from_numpy(np.array(dense))
         self._set_training(training)
         with torch.set_grad_enabled(training):

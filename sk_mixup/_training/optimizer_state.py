@@ -29,6 +29,7 @@ def joined(states: Sequence[State]) -> State:
         name: torch.cat([state[name] for state in states])
         if _has_run_axis(value)
         else value
+        # A clone, because optimisers count their steps in place.
         for name, value in cloned(states[0]).items()
     }
 
@@ -42,4 +43,5 @@ def cloned(state: State) -> State:
 
 
 def _has_run_axis(value: Any) -> bool:
+    # Adam counts its steps in a tensor without axes.
     return torch.is_tensor(value) and value.ndim > 0

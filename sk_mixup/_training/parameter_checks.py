@@ -29,12 +29,16 @@ from sk_mixup._training.settings import ENCODINGS, Settings
 from sk_mixup.encodings import Encoding
 from sk_mixup.vicinity import Pairing
 
+#: Larger sizes overflow somewhere in NumPy or torch, far from the parameter to blame.
 LARGEST_SIZE = 2**31 - 1
 MOST_MIXED = 1000  # of which the mean is left: an example's weights are all near 0.001
+#: As many of the default size take 30 GB with their optimiser: more is a slip.
 MOST_NETWORKS = 100_000
 LARGEST_NUMBER = 1e30  # whose products are still numbers in single precision
 
+#: All that is left of skorch's arguments: the others are refused with a reason.
 NET_PARAMS = ("torch_load_kwargs", "use_caching")
+#: Names that the net has taken, before the user's callbacks come.
 NAMED_CALLBACKS = {"epoch_timer": EpochTimer, "print_log": QuietLog}
 REFUSED_NET_PARAMS = {
     **dict.fromkeys(
@@ -86,6 +90,7 @@ def _check_numbers(settings: Settings, constraints: dict[str, list[Any]]) -> Non
         if isinstance(value, bool):
             raise TypeError(f"{name} must be a number, got {value}.")
         try:
+            # A whole number of Python's may be larger than any float.
             float(value if isinstance(value, Real) else 0)
         except OverflowError as error:
             raise ValueError(f"{name} is too large for a float.") from error
@@ -111,6 +116,7 @@ def _check_alphas(settings: Settings) -> None:
 
 def _is_alpha(number: Any) -> bool:
     real = isinstance(number, Real) and not isinstance(number, bool)
+    # False for NaN too.
     return real and float(number) >= 0
 
 
@@ -132,6 +138,7 @@ def _check_pairing(settings: Settings) -> None:
             f"{list(settings.pairings)} or an object of sk_mixup.vicinity."
         )
     try:
+        # What a pairing finds is shared by estimators fitted together, under its hash.
         hash(settings.pairing)
     except TypeError as error:
         raise TypeError(

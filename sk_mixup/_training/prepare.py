@@ -50,6 +50,7 @@ def prepare_task(
             subsets, layers, streams, strict=True
         )
     ]
+    # Any run stands for all: split_rows gives every member as many training rows.
     _warn_of_width(settings, spec, start, rows, len(runs[0].training), memo)
     inputs = _with_bins(settings, start, rows, [t for t, _ in subsets], layers, memo)
     return Task(
@@ -107,6 +108,7 @@ class _Members:
             return None
         earlier = self.start.earlier
         before = None if earlier is None else earlier.moments[member]
+        # So few rows have no quartiles; earlier ones have.
         hint = before if len(training) < FEWEST_ROWS else None
         moments = self.memo.get(
             "moments", (training, hint), lambda: feature_moments(training, hint)
@@ -148,6 +150,7 @@ def _draw_of(pairing: Pairing, training: RowSubset, layer: Standardize) -> Draw:
     in_table = np.arange(len(training)) if numbers is None else numbers.cpu().numpy()
     return pairing.fit(
         TrainingRows(
+            # Computed when asked for: most pairings look at no rows.
             lambda: training.table.standardized(in_table, layer),
             training.targets.groups(),
         )
@@ -162,11 +165,9 @@ def _with_bins(
     layers: list[Standardize],
     memo: Memo,
 ) -> Standardize:
-    """Return the input layer of all members.
-
-    Bins of an earlier call stay, since the weights of their units could not follow.
-    """
+    """Return the input layer of all members."""
     standardize = Standardize.concatenate(layers)
+    # Bins of an earlier call stay: the weights of their units could not follow.
     if start.net is not None:
         before = start.net.module_.inputs
         kept = before.bins if isinstance(before, EncodedInputs) else None
@@ -183,6 +184,7 @@ def _with_bins(
 def _vicinity(settings: Settings, spec: TargetSpec, member: int) -> Vicinity:
     alpha = settings.alpha_of(member)
     return Vicinity(
+        # Without mixing no neighbours need to be searched.
         pairing=_pairing(settings) if alpha > 0 else RandomPairs(),
         alpha=alpha,
         n_mixed=settings.n_mixed,
@@ -198,17 +200,20 @@ def _pairing(settings: Settings) -> Pairing:
     if isinstance(settings.pairing, Pairing):
         return settings.pairing
     kind = settings.pairings[settings.pairing]
+    # Fields of a pairing have the names of the estimator's parameters.
     wanted = inspect.signature(kind).parameters
     return kind(**{name: getattr(settings, name) for name in wanted})
 
 
 def _streams(settings: Settings, start: Start) -> list[Streams]:
     if start.fitted is not None:
+        # A copy: a fit that fails must leave the streams where they were.
         return copy.deepcopy(start.fitted.streams)
     # The global generators are never touched, not even to seed from them.
     if settings.random_state is None:
         entropy = int(np.random.SeedSequence().generate_state(1)[0])
     else:
+        # One draw, as in scikit-learn: a RandomState gives the next fit another seed.
         entropy = int(check_random_state(settings.random_state).randint(2**31 - 1))
     return [Streams(entropy, member) for member in range(settings.n_estimators)]
 

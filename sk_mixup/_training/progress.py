@@ -44,6 +44,7 @@ class Progress:
         """
         if self.bar is not None:
             self.bar.total = (self.bar.total or 0) + n_epochs
+        # Stacks on other threads are about as far: an epoch of one stands for all.
         self._share = at_once / max(1, n_epochs)
         if not printed:
             self.forecast.begin()

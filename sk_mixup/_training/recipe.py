@@ -27,16 +27,13 @@ def recipe_of(
     inputs: Standardize,
     one_epoch: bool,
 ) -> Recipe:
-    """Return the recipe of runs, of which one stands for all.
-
-    A single epoch has no schedule: nothing is averaged over the epochs to come, and
-    none of them stops the training.
-    """
+    """Return the recipe of runs, of which one stands for all."""
     device = inputs.shift.device
     optimizer = resolve_optimizer(settings.optimizer)
     arguments = optimizer_arguments(
         optimizer, settings.weight_decay, settings.optimizer_params, device
     )
+    # Arguments of the user's may fail in the first step only, after a long preparation.
     if settings.optimizer_params or not isinstance(settings.optimizer, str):
         try_optimizer(optimizer, arguments, settings.lr, device)
     patience = settings.n_iter_no_change if settings.early_stopping else None
@@ -46,8 +43,11 @@ def recipe_of(
         steps=-(-len(run.training) // settings.batch_size),
         loss=spec.loss,
         optimizer=optimizer,
+        # Sorted: the same arguments in another order are the same recipe.
         optimizer_params=tuple(sorted(arguments.items())),
         lr=settings.lr,
+        # A single epoch has no schedule: nothing is averaged over epochs to come, and
+        # none of them stops the training.
         lr_schedule="constant" if one_epoch else settings.lr_schedule,
         ema_halflife=0.0 if one_epoch else settings.ema_halflife,
         device=device,
@@ -68,8 +68,10 @@ def _plan(settings: Settings, run: Run, one_epoch: bool) -> Plan:
         clean_epochs=0 if one_epoch else clean,
         n_mixed=settings.n_mixed,
         mix_layer=layer,
+        # A user's module drops units by layers of its own.
         dropout=0.0 if settings.module is not None else settings.dropout,
         hidden_sizes=settings.hidden_sizes,
+        # Runs of a stack mix in one layer a step, and so need the same stream.
         layer_entropy=run.streams.entropy if layer == "random" else None,
     )
 

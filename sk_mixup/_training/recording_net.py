@@ -47,6 +47,7 @@ class RecordingNet(skorch.NeuralNet):
 
     def initialize_history(self) -> None:
         """Forget the losses of all epochs."""
+        # Before skorch makes one of its own class, which is slow after many epochs.
         if self.history_ is None:
             self.history_: Any = EpochHistory()
         super().initialize_history()
@@ -78,6 +79,7 @@ class RecordingNet(skorch.NeuralNet):
 
     def record_loss(self, key: str, losses: Tensor, running: NDArray[np.bool_]) -> None:
         """Record an epoch's losses, or errors, of the runs that have not stopped."""
+        # Once an epoch and not a minibatch: a GPU is waited for here.
         own = losses.cpu().numpy()
         kept = np.where(running, own, np.nan).astype(own.dtype)
         self.records_.figures[key].append(kept)
@@ -131,6 +133,7 @@ class RecordingNet(skorch.NeuralNet):
         seconds = [
             entry["dur"] * fraction for entry, fraction in entries if "dur" in entry
         ]
+        # Stacks may have run at the same time, and runs of one share its seconds.
         if seconds:
             self.history.record("dur", max(seconds))
 
@@ -167,6 +170,7 @@ class RecordingNet(skorch.NeuralNet):
     @property
     def _lasting(self) -> dict[str, Any]:
         """All attributes but that which a training needs while it runs."""
+        # A session holds the table, which a checkpoint in mid-training would store.
         return {key: own for key, own in vars(self).items() if key != "session_"}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> RecordingNet:
@@ -179,10 +183,12 @@ class RecordingNet(skorch.NeuralNet):
         state = {key: own for key, own in self._lasting.items() if key not in DERIVED}
         state["history_"] = packed(self.history)
         state["device"] = str(self.device)
+        # Arrays are read on any device, and skops stores them without trusting torch.
         state["optimizer_"] = as_arrays(self.optimizer_.state_dict())
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        # The reading process may have another default dtype, or inference mode on.
         with own_modes(state["module_"].dtype):
             self._set_state(state)
 
@@ -193,6 +199,7 @@ class RecordingNet(skorch.NeuralNet):
         self.module: Network = self.module_
         self.module_.to(self.device)
         self.initialize_criterion()
+        # Before the optimiser, which registers its parameters there.
         self._initialize_virtual_params()
         self._initialize_optimizer()
         self.optimizer_.load_state_dict(as_tensors(state["optimizer_"]))

@@ -15,6 +15,7 @@ from skorch.history import History
 
 Figures = NDArray[Any]
 
+#: What shows a divergence: an error is finite even where the outputs are NaN.
 LOSSES = ("train_loss", "valid_loss")
 
 #: What is recorded of a run in an epoch before which it has stopped.
@@ -97,6 +98,7 @@ def side_by_side(parts: Sequence[tuple[Records, range]]) -> Records:
                 for epochs, (_, runs) in zip(lists, parts, strict=True)
             ]
             joined.figures[key].append(np.concatenate(columns))
+    # Others in their stacks may have gone on after all of these runs had stopped.
     n_epochs = sum(bool(ran.any()) for ran in joined.figures["ran"])
     for epochs in joined.figures.values():
         del epochs[n_epochs:]
@@ -106,6 +108,7 @@ def side_by_side(parts: Sequence[tuple[Records, range]]) -> Records:
 class EpochHistory(History):
     """A :class:`skorch.history.History` that finds an epoch without a list of all."""
 
+    # skorch copies the list of all epochs at each look-up, several times an epoch.
     def __getitem__(self, i: Any) -> Any:
         """Return what skorch's history does."""
         return (
@@ -138,6 +141,7 @@ def _column(name: str, history: Sequence[dict[str, Any]]) -> tuple[Any, Any]:
     """Return the epochs that have the key, None if all, and what they have."""
     rows = [row for row, epoch in enumerate(history) if name in epoch]
     values = [history[row][name] for row in rows]
+    # Nearly all keys are in every epoch, whose numbers would be half of the column.
     epochs = None if len(rows) == len(history) else np.array(rows, dtype=np.int32)
     return epochs, _compact(values)
 
@@ -148,6 +152,7 @@ def _compact(values: list[Any]) -> Any:
     kind = kinds.pop() if len(kinds) == 1 else None
     if kind is list and not any(values):
         return None
+    # A callback may record what an int32 cannot hold.
     if kind is int and not all(abs(value) < 2**31 for value in values):
         return values
     if kind is int:

@@ -16,6 +16,7 @@ from sk_mixup._training.progress import Progress
 from sk_mixup._training.weight_average import WeightAverage
 
 
+# The one way out of skorch's loop over epochs.
 class EndOfTraining(Exception):  # noqa: N818 - a signal, not an error
     """No more epochs are to be trained."""
 
@@ -76,6 +77,7 @@ class TrainingSession:
 
     def rewind_streams(self) -> None:
         """Take the streams of runs that stopped early back to where they stopped."""
+        # Stopped runs are drawn on with the others, to keep the stack's shape.
         for run, state in self.stopped.items():
             self.minibatches.runs[run].streams.state = state
 

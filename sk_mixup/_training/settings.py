@@ -13,7 +13,7 @@ import numpy as np
 from sk_mixup._data.frames import CategoryRules
 from sk_mixup._training.equality import same_value, snapshot
 from sk_mixup._training.optimizers import resolve_optimizer
-from sk_mixup.encodings import Encoding, QuantileBins, Standardized, TargetBins
+from sk_mixup.encodings import Encoding, QuantileBins, Standardized
 from sk_mixup.vicinity import Pairing
 
 #: Steps that mix with ``clean_epochs="auto"``, within a fifth and a half of all epochs
@@ -23,7 +23,6 @@ MIXED_STEPS = 500
 ENCODINGS: dict[str, Encoding] = {
     "standardized": Standardized(),
     "bins": QuantileBins(),
-    "target_bins": TargetBins(),
 }
 
 
@@ -62,18 +61,17 @@ class Settings(SimpleNamespace):
         return float(self.alphas[member % len(self.alphas)])
 
     def encoding_of(self, member: int) -> Encoding:
-        """Return a member's encoding.
-
-        It moves on by one more after each common round with the alphas, so that every
-        pair is met even if there are as many of the one as of the other.
-        """
+        """Return a member's encoding."""
         n_encodings = len(self.encodings)
+        # One more after each common round with the alphas: with as many of the one as
+        # of the other, some pairs would never be met.
         turn = member + member // math.lcm(len(self.alphas), n_encodings)
         return self.encodings[turn % n_encodings]
 
     @property
     def mixing_layer(self) -> int | str | None:
         """Where rows are mixed, None for the input and where nothing is mixed."""
+        # One value for all of these: they have the same recipe and share a stack.
         at_input = self.mix_layer in ("input", 0) or not any(self.alphas)
         return None if at_input else self.mix_layer
 
@@ -81,6 +79,7 @@ class Settings(SimpleNamespace):
         """Return a number of epochs, which may be given as a fraction of all."""
         if isinstance(number, Integral):
             return int(number)
+        # In binary, 0.29 of 100 epochs are a little less than 29.
         return int(number * self.max_epochs + 1e-9)
 
     def clean_epochs_of(self, n_rows: int) -> int:
@@ -109,6 +108,7 @@ class Settings(SimpleNamespace):
             "n_estimators": int(self.n_estimators),
             "hidden_layer_sizes": None if self.module else sizes,
             "module": self.module,
+            # Copies: a dict that the user changes later would still equal itself.
             "module_params": snapshot(self.module_params or {}),
             "encoding": self.encodings,
             "loss": vars(self).get("loss"),

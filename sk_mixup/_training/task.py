@@ -28,15 +28,18 @@ class Recipe:
 
     plan: Plan
     architecture: Architecture
+    # Runs step together: without rows in a step Adam would still move them.
     steps: int
     loss: type[Loss]
     optimizer: type[torch.optim.Optimizer]
+    # Pairs and no dict: tasks are grouped by the recipe's hash.
     optimizer_params: tuple[tuple[str, Any], ...]
     lr: float
     lr_schedule: str
     ema_halflife: float
     device: torch.device
     patience: int | None
+    # Joined input layers take both from the first of them.
     standardize: bool
     clip: float | None
 
@@ -149,6 +152,7 @@ class Task:
     @property
     def fitted(self) -> Fitted:
         """What the training leaves behind."""
+        # Moments of targets and the unit of weight are of all rows: any run will do.
         training = self.runs[0].training
         return Fitted(
             lasting=self.lasting,

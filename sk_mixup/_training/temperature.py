@@ -13,22 +13,21 @@ from sk_mixup._networks.network import Network
 from sk_mixup._training.minibatches import ValidationRows
 from sk_mixup._training.run import Run
 
+#: The bounded search needs an interval; its ends, 20 and 1/20, lie three deviations of
+#: the prior away.
 LARGEST = 20.0
+#: One number does not need more rows, and each trial of the search visits them all.
 MOST_ROWS = 20_000
 
 
 def fitted_temperature(network: Network, loss: Loss, runs: list[Run]) -> float:
-    """Return the temperature of the least loss on the rows that each run left out.
-
-    The logarithm of the temperature has a normal prior of mean 0 and deviation 1, which
-    weighs as much as a row or two and decides where almost no rows were left out. Of
-    many rows some are enough for one number.
-    """
+    """Return the temperature of the least loss on the rows that each run left out."""
     rows = ValidationRows([_thinned(run, MOST_ROWS // len(runs)) for run in runs])
     n_rows = sum(len(portion) for portion in rows.portions)
     with torch.inference_mode():
         judged = [
             (
+                # Near the minimum, sums differ in digits that single precision lacks.
                 network.outputs(batch.inputs).double(),
                 batch.targets.double(),
                 batch.weight.double(),
@@ -42,8 +41,11 @@ def fitted_temperature(network: Network, loss: Loss, runs: list[Run]) -> float:
                 loss(outputs / temperature, targets, weight).mean()
                 for outputs, targets, weight in judged
             ]
+            # A normal prior of the logarithm, of mean 0 and deviation 1: it weighs as
+            # much as a row or two, and decides where almost no rows were held out.
             return float(sum(losses)) * n_rows + log_temperature**2 / 2
 
+        # The search would end at some number all the same.
         if not np.isfinite(objective(0.0)):
             raise ValueError(
                 "The networks' outputs are NaN or infinite on rows that were left out; "
@@ -59,5 +61,6 @@ def _thinned(run: Run, size: int) -> Run:
     portion = run.validation
     if portion is None or len(portion) <= size:
         return run
+    # Evenly spread: rows may be sorted, by class or by time.
     numbers = torch.linspace(0, len(portion) - 1, size, device=portion.device)
     return replace(run, validation=portion.subset(numbers.long()))

@@ -18,6 +18,7 @@ class Snapshot:
     """The attributes of an estimator, to be put back if its fit fails."""
 
     def __init__(self, estimator: Any) -> None:
+        # A shallow copy: fits replace attributes and never change what they hold.
         self.estimator, self.attributes = estimator, dict(vars(estimator))
 
     def restore(self) -> None:

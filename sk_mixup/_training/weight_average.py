@@ -31,6 +31,7 @@ class WeightAverage:
     def __init__(self, module: nn.Module, halflife: float) -> None:
         self.newest = 1 - 0.5 ** (1 / halflife) if halflife else 1.0
         self.weights = list(_trained(module)) if halflife else []
+        # The first step takes them over whole, so initial weights have no part.
         self.means = [weight.clone() for weight in self.weights]
         self.last: list[Tensor] = []
         self.n_steps = 0
@@ -45,6 +46,7 @@ class WeightAverage:
 
     def show(self) -> None:
         """Let the module have the averages."""
+        # A training cut short shows twice, and must not keep averages as last weights.
         if not self.last:
             self.last = [weight.clone() for weight in self.weights]
             _copy(self.means, self.weights)
@@ -57,6 +59,7 @@ class WeightAverage:
 
 def _trained(module: nn.Module) -> Iterator[Tensor]:
     for parameter in module.parameters():
+        # A user's module may have frozen weights, which no average may round.
         if parameter.requires_grad:
             yield parameter.detach()
     for part in module.modules():

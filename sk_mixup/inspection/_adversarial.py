@@ -162,7 +162,9 @@ def iterated_fgsm(
     low, high = start - epsilon * unit, start + epsilon * unit
     rows = start
     for _ in range(n_iter):
+        # By the log-odds: the loss's gradient rounds to 0 where a classifier is sure.
         direction = np.sign(torch_model.odds_gradient(rows, codes))
+        # A step_size of the user's may lead farther than epsilon.
         rows = np.clip(rows + step_size * unit * direction, low, high)
     return in_form_of(seen, rows)
 
@@ -255,7 +257,7 @@ def _target(
     model, seen = take_apart(estimator, X)
     torch_model = TorchClassifier(model, scale)
     validate_data(model, seen, reset=False, skip_check_array=True)
-    rows = as_rows(seen)
+    rows = as_rows(model, seen)
     return torch_model, seen, rows, _codes(torch_model, rows, y)
 
 
@@ -264,7 +266,7 @@ def _evaluated(estimator: Any, X: Any, seen: Any) -> tuple[Any, Any]:
     model, own = take_apart(estimator, X)
     if seen is X:
         return estimator, X
-    rows, own_rows = as_rows(seen), as_rows(own)
+    rows, own_rows = as_rows(model, seen), as_rows(model, own)
     if rows.shape != own_rows.shape or not np.allclose(rows, own_rows):
         raise ValueError(
             "estimator and source see different rows: the steps before the last of "

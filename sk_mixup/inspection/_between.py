@@ -103,7 +103,8 @@ def between_examples(
     labels = column_or_1d(y)
     check_consistent_length(X, labels)
     model, seen = take_apart(estimator, X)
-    rows = as_rows(seen, finite=hasattr(model, "to_torch"))
+    # Some classifiers take missing values, but have no gradient there.
+    rows = as_rows(model, seen, finite=hasattr(model, "to_torch"))
     i, j = _draw_pairs(len(rows), n_pairs, private_generator(random_state))
     gradient_norm = _mean_gradient_norm(model, gradient_of, scale)
     found = []
@@ -149,6 +150,7 @@ def _draw_pairs(
     if n_rows < 2:
         raise ValueError("between_examples needs at least 2 rows.")
     first = generator.integers(n_rows, size=n_pairs)
+    # At least 1: no row is paired with itself, and all others are equally likely.
     step = generator.integers(1, n_rows, size=n_pairs)
     return first, (first + step) % n_rows
 

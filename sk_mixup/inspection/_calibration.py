@@ -363,6 +363,7 @@ class ReliabilityDisplay:
         used = self.count > 0
         x, y = self.confidence[used], self.accuracy[used]
         (self.line_,) = self.ax_.plot(x, y, **{"label": label, **kwargs})
+        # A bin of all rows would be a disc of 20 points across.
         areas = 400 * self.count[used] / self.count.sum()
         self.points_ = self.ax_.scatter(
             x, y, s=areas, color=self.line_.get_color(), alpha=0.6, clip_on=False

@@ -50,6 +50,7 @@ class TorchClassifier:
             )
         self.classes = estimator.classes_
         # Another package may initialise layers, which draws from the global generator.
+        # No devices: forking their generators would start CUDA.
         with torch.random.fork_rng(devices=[]):
             self.module = estimator.to_torch()
         self.members = _members(self.module)
@@ -100,6 +101,8 @@ class TorchClassifier:
     ) -> NDArray[np.float64]:
         """Return the gradient of each row's cross-entropy with respect to that row."""
         return self._per_chunk(
+            # -log p as a function of the log-odds, whose gradient does not round to 0
+            # near p = 1.
             lambda x, y: _gradient(F.softplus(self._odds(x, y)).sum(), x),
             rows,
             codes,
@@ -130,6 +133,7 @@ class TorchClassifier:
         def norm(x: Tensor, _: Tensor) -> Tensor:
             outputs = self.log_proba(x) if log else self.log_proba(x).exp()
             squares = torch.zeros(len(x), dtype=torch.float64)
+            # A pass for each class: all at once need rows x classes x features numbers.
             for output in outputs.sum(0):
                 gradient = _gradient(output, x).double() * unit
                 squares += gradient.square().flatten(1).sum(1)

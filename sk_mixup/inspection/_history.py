@@ -154,6 +154,7 @@ def _columns(epochs: list[dict[str, Any]]) -> dict[str, NDArray[np.float64]]:
         name
         for epoch in epochs
         for name, value in epoch.items()
+        # Truth values are numbers, but flags such as valid_loss_best no curves.
         if isinstance(value, Real) and not isinstance(value, bool)
         if name != "epoch" and not name.endswith("_batch_count")
     )

@@ -53,6 +53,7 @@ def corrupt_labels(
         raise ValueError(f"rate must be a fraction from 0 to 1, got {rate}.")
     labels = column_or_1d(y)
     generator = private_generator(random_state)
+    # The first of one permutation: a lower rate takes some of a higher rate's rows.
     replaced = generator.permutation(len(labels))[: round(rate * len(labels))]
     classes = np.unique(labels)
     corrupted = labels.copy()

@@ -15,6 +15,14 @@ from sklearn.utils import check_array, check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
+from sk_mixup._data.columns import is_table, says_numbers
+
+NEEDS_NUMBERS = (
+    "Rows that are mixed or attacked must hold numbers without gaps, but X has "
+    "categories or gaps: fit the classifier on encoded and imputed columns, as in a "
+    "pipeline with a ColumnTransformer."
+)
+
 
 def innermost(estimator: Any) -> tuple[Any, list[Pipeline]]:
     """Return the estimator within searches and pipelines, and the earlier steps."""
@@ -44,10 +52,20 @@ def take_apart(estimator: Any, X: Any) -> tuple[Any, Any]:
     return classifier, X
 
 
-def as_rows(X: Any, finite: bool = True) -> NDArray[np.float64]:
-    """Return rows as a dense float64 array of shape (n, ...)."""
+def as_rows(model: Any, X: Any, finite: bool = True) -> NDArray[np.float64]:
+    """Return a model's rows as a dense float64 array of shape (n, ...)."""
+    schema = getattr(model, "_schema", None)
+    if not (schema is None or schema.is_plain):
+        raise ValueError(NEEDS_NUMBERS)
     dense = X.toarray() if sparse.issparse(X) else X
-    return check_array(dense, dtype=np.float64, allow_nd=True, ensure_all_finite=finite)
+    try:
+        return check_array(
+            dense, dtype=np.float64, allow_nd=True, ensure_all_finite=finite
+        )
+    except (ValueError, TypeError) as error:
+        if "NaN" in str(error) or (is_table(dense) and not says_numbers(dense)):
+            raise ValueError(NEEDS_NUMBERS) from error
+        raise
 
 
 def in_form_of(X: Any, rows: NDArray[np.float64]) -> Any:
@@ -79,6 +97,7 @@ def _training_flags_kept(estimator: Any) -> Iterator[None]:
     inner, _ = innermost(estimator)
     module = getattr(getattr(inner, "net_", inner), "module_", None)
     modules = list(module.modules()) if isinstance(module, nn.Module) else []
+    # skorch's predict puts modules into evaluation mode and leaves them there.
     flags = [module.training for module in modules]
     try:
         yield

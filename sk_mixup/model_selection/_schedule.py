@@ -55,6 +55,7 @@ class Schedule:
             raise
 
     def _step(self) -> None:
+        # Those that can go on first: they end, and let go of their rows.
         if self.ready:
             self._advance(self.ready.popleft())
         elif self.fresh and not self._full:
@@ -74,15 +75,18 @@ class Schedule:
         if task.request:
             rows = task.request.X
             self.fitting.append(task)
+            # By identity, since rows that tasks share take memory once.
             self.n_bytes[id(rows)] = _n_bytes(rows)
         elif task.children:
             self.waiting.add(task)
+            # Before its siblings: one nested search ends before the next holds rows.
             self.fresh.extendleft(reversed(task.children))
         else:
             self._end(task)
 
     def _end(self, task: Task) -> None:
         parent = task.parent
+        # An interrupt ends everything; other errors are for the parent to score.
         if parent is None or not isinstance(task.error, Exception | None):
             task.get()  # which raises its error
         else:
@@ -93,6 +97,7 @@ class Schedule:
 
     def _train(self) -> None:
         """Train what the tasks fit, but each estimator once only."""
+        # An estimator that two tasks fit could keep one fit only: the other waits.
         first = {id(_request(task).estimator): task for task in reversed(self.fitting)}
         tasks = list(reversed(first.values()))
         self.fitting = [task for task in self.fitting if task not in tasks]
@@ -117,9 +122,10 @@ def share_equal_data(requests: Sequence[FitRequest]) -> list[FitRequest]:
     """Give equal arrays as the same object, for which they are prepared once.
 
     Every task cuts out its own training rows, though all candidates of a search have
-    the same folds. A hash took a fifteenth of the time of preparing 40,000 rows of 50
-    features, and less for smaller tables.
+    the same folds.
     """
+    # A hash took a fifteenth of the time of preparing 40,000 rows of 50 features, and
+    # less for smaller tables.
     keys: dict[int, object] = {}
     first: dict[object, Any] = {}
 

@@ -37,6 +37,7 @@ class TogetherMixin:
             The fitted search.
         """
         search: Any = super()
+        # Before the context looks at them, so that it is the search that complains.
         self._validate_params()  # type: ignore[attr-defined]
         with together(
             max_memory=self.max_memory, n_jobs=self.n_jobs, verbose=self.verbose

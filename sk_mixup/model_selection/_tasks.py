@@ -66,10 +66,12 @@ class Task:
 
     def __init__(self, call: Callable[[], list[Any]]) -> None:
         self._call: Callable[[], list[Any]] | None = call
+        # scikit-learn keeps its settings, and Python its context, for each thread.
         self._settings = get_config()
         # After an interrupt nobody waits for the thread to end.
         run = copy_context().run
         self._thread = threading.Thread(target=run, args=(self._run,), daemon=True)
+        # Two, so that either side waits for the other: no two tasks ever run at a time.
         self._go, self._stopped = threading.Semaphore(0), threading.Semaphore(0)
         self._results: list[Any] = []
         self._abandoned = False
@@ -147,6 +149,7 @@ class Task:
         if self._abandoned:
             raise Abandoned
         start = time.perf_counter()
+        # Filters are the process's, and the tasks that run meanwhile set their own.
         filters, showwarning = warnings.filters, warnings.showwarning
         self._stopped.release()
         self._go.acquire()
@@ -184,6 +187,7 @@ def fits_suspend_tasks() -> Iterator[None]:
         yield
     finally:
         with _lock:
+            # Contexts overlap, on several threads: the last one puts fit back.
             _n_uses -= 1
             if not _n_uses:
                 BaseMixup.fit = _fit  # type: ignore[method-assign]

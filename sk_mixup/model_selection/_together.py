@@ -127,6 +127,7 @@ class TogetherBackend(ParallelBackendBase):
         Extended by the number of estimators of each joint training.
     """
 
+    # Else joblib takes another backend for such calls and never asks `configure`.
     supports_sharedmem = True
     uses_threads = True
 

@@ -1,0 +1,410 @@
+"""Frames as they are: gaps and categories are those of a hand-made pipeline."""
+
+import pickle
+from copy import deepcopy
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import torch
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from sklearn.base import clone
+from sklearn.compose import make_column_transformer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+from sk_mixup import MixupClassifier, MixupRegressor, fit_many
+from sk_mixup.inspection import between_examples, fgsm
+from sk_mixup.model_selection import GridSearchCV
+from tests.twins import PLAIN, SMALL, TWINS, all_rows, predicted
+
+NUMBERS, CATEGORIES = ["width", "whole", "sunny"], ["colour", "code"]
+BOTH = pytest.mark.parametrize("make", TWINS)
+FORMS = pytest.mark.parametrize("form", ["pandas", "polars"])
+
+
+def table(n_rows=120, seed=0):
+    """Numbers, truth values and categories, two columns with gaps."""
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        {
+            "width": rng.normal(size=n_rows),
+            "colour": rng.choice(["red", "green", "blue"], n_rows).astype(object),
+            "whole": rng.integers(0, 50, n_rows),
+            "code": pd.Categorical(rng.choice(["1", "2", "10"], n_rows)),
+            "sunny": rng.random(n_rows) > 0.5,
+        }
+    )
+    signal = frame.width + (frame.colour == "red") + frame.sunny
+    frame.loc[rng.random(n_rows) < 0.2, "width"] = np.nan
+    frame.loc[rng.random(n_rows) < 0.2, "colour"] = None
+    frame.loc[0, "colour"] = "rare"
+    return frame, signal
+
+
+@pytest.fixture
+def mixed(make):
+    """A table with targets of the estimator."""
+    X, signal = table()
+    return X, signal if make is MixupRegressor else np.digitize(signal, [0.5, 1.5])
+
+
+def in_form(frame, form):
+    if form == "pandas":
+        return frame
+    return pl.DataFrame(
+        {
+            name: frame[name].astype(object).where(frame[name].notna(), None).to_list()
+            for name in frame
+        }
+    )
+
+
+def by_hand(numbers=NUMBERS, categories=CATEGORIES, min_frequency=2):
+    """What a user writes to make numbers of such a table."""
+    encoder = OneHotEncoder(
+        handle_unknown="infrequent_if_exist",
+        min_frequency=min_frequency,
+        sparse_output=False,
+    )
+    imputer = SimpleImputer(add_indicator=True, keep_empty_features=True)
+    return make_column_transformer((imputer, numbers), (encoder, categories))
+
+
+def for_hand(frame, categories=CATEGORIES):
+    """Return a frame with levels as objects, whose gaps are None."""
+    other = frame.copy()
+    for name in frame:
+        values = frame[name].astype(object).where(frame[name].notna(), None)
+        other[name] = values if name in categories else values.astype(float)
+    return other
+
+
+@FORMS
+@BOTH
+@pytest.mark.parametrize(
+    "params", [{}, {"standardize": False}, {"pairing": "neighbors"}, {"alpha": 0}]
+)
+def test_a_frame_equals_the_pipeline_made_by_hand(make, form, params, mixed):
+    X, y = mixed
+    new = table(seed=1)[0].assign(colour="violet")
+    model = make(max_epochs=4, random_state=0, **params)
+    hand = make_pipeline(by_hand(), clone(model)).fit(for_hand(X), y)
+    model.fit(in_form(X, form), y)
+    for rows in (X, new):
+        np.testing.assert_allclose(
+            predicted(model, in_form(rows, form)),
+            predicted_by(hand, for_hand(rows)),
+            atol=1e-6,
+        )
+
+
+def predicted_by(pipeline, X):
+    return predicted(pipeline[-1], pipeline[:-1].transform(X))
+
+
+@BOTH
+def test_the_paper_s_recipe_takes_frames(make, mixed):
+    X, y = mixed
+    model = make.paper(0.2, random_state=0).fit(X, y)
+    hand = make_pipeline(by_hand(), clone(model)).fit(for_hand(X), y)
+    np.testing.assert_allclose(
+        predicted(model, X), predicted_by(hand, for_hand(X)), atol=1e-6
+    )
+
+
+@BOTH
+def test_the_torch_module_takes_the_numeric_rows(make, mixed):
+    X, y = mixed
+    model = make(max_epochs=3, random_state=0).fit(X, y)
+    new = table(seed=1)[0].assign(colour="violet")
+    rows = torch.from_numpy(model.to_numeric(new))
+    assert rows.shape == new.shape
+    assert rows.dtype == torch.float32
+    module = model.to_torch()
+    exported = torch.export.export(module, (rows,)).module()
+    wanted = model.predict(new) if make is MixupRegressor else model.predict_proba(new)
+    for each in (module, exported):
+        np.testing.assert_allclose(each(rows).numpy(), wanted, rtol=1e-5, atol=1e-6)
+
+
+@BOTH
+def test_a_gap_where_training_rows_had_none_is_the_mean(make, data):
+    X, y = data
+    model = make(**SMALL).fit(X, y)
+    holed, filled = X.copy(), X.copy()
+    holed[:5, 1], filled[:5, 1] = np.nan, X[:, 1].mean()
+    np.testing.assert_allclose(
+        predicted(model, holed), predicted(model, filled), atol=1e-5
+    )
+    np.testing.assert_allclose(model.to_numeric(holed)[:5, 1], X[:, 1].mean(), 1e-5)
+    np.testing.assert_array_equal(holed[:5, 1], np.nan)
+
+
+@BOTH
+def test_stacked_equals_looped(make, mixed):
+    X, y = mixed
+    models = [make(**SMALL, min_frequency=n) for n in (1, 2, 2)]
+    models[2].set_params(alpha=0)
+    alone = [clone(model).fit(X, y) for model in models]
+    fit_many(models, [X] * 3, [y] * 3)
+    for one, other in zip(models, alone, strict=True):
+        np.testing.assert_allclose(predicted(one, X), predicted(other, X), atol=1e-6)
+
+
+@BOTH
+@pytest.mark.usefixtures("double")
+def test_weights_equal_repeated_rows(make, mixed):
+    X, y = mixed
+    X, y = X[1:].reset_index(drop=True), np.asarray(y)[1:]
+    weights = np.arange(len(X)) % 3
+    X.loc[weights == 0, "code"] = "1"
+    X.loc[weights == 0, "whole"] = np.nan  # of no row that counts
+    whole = {"batch_size": 1000, "max_epochs": 20, "encoding": "standardized"}
+    model = make(0, random_state=0, **PLAIN | whole | all_rows(make))
+    one = clone(model).fit(X, y, weights)
+    other = model.fit(X.loc[X.index.repeat(weights)], np.repeat(y, weights))
+    np.testing.assert_allclose(predicted(one, X), predicted(other, X), atol=1e-6)
+
+
+SAME = {
+    "category": lambda f: f.assign(colour=f.colour.astype("category")),
+    "levels in another order": lambda f: f.assign(
+        code=f.code.cat.reorder_categories(["10", "1", "2"])
+    ),
+    "levels without a row": lambda f: f.assign(code=f.code.cat.add_categories(["7"])),
+    "strings": lambda f: f.assign(code=f.code.astype(str)),
+    "nullable strings": lambda f: f.assign(colour=f.colour.astype("string")),
+    "floats": lambda f: f.assign(whole=f.whole.astype(float)),
+    "nullable": lambda f: f.assign(
+        width=f.width.astype("Float64"), whole=f.whole.astype("Int64")
+    ),
+    "arrow": lambda f: f.convert_dtypes(dtype_backend="pyarrow"),
+    "objects": lambda f: f.astype(object).where(f.notna(), None),
+    "objects and NA": lambda f: f.astype(object).where(f.notna(), pd.NA),
+    "truth values as numbers": lambda f: f.assign(sunny=f.sunny.astype(int)),
+    "array": lambda f: f.astype(object).to_numpy(),
+    "polars": lambda f: in_form(f, "polars"),
+    "categories of polars": lambda f: in_form(f, "polars").with_columns(
+        pl.col("code").cast(pl.Enum(["2", "1", "10"])),
+        pl.col("colour").cast(pl.Categorical),
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:X .* feature names")
+@BOTH
+@pytest.mark.parametrize("kind", SAME)
+def test_the_same_table_in_other_types_gives_the_same_predictions(make, kind, mixed):
+    X, y = mixed
+    one, two = make(**SMALL).fit(X, y), make(**SMALL).fit(SAME[kind](X), y)
+    wanted = predicted(one, X)
+    for model, rows in ((one, SAME[kind](X)), (two, SAME[kind](X)), (two, X)):
+        np.testing.assert_array_equal(predicted(model, rows), wanted)
+
+
+WAYS_TO_NAME = {
+    "name": ["whole"],
+    "position": [2],
+    "mask": [False, False, True, False, False],
+    "array": np.array([2]),
+}
+
+
+@BOTH
+@pytest.mark.parametrize("kind", WAYS_TO_NAME)
+def test_integers_can_be_named_as_categories(make, kind, mixed):
+    X, y = mixed
+    X = X.assign(colour=np.arange(120.0), code=1.0)
+    named = make(**SMALL, categorical_features=WAYS_TO_NAME[kind]).fit(X, y)
+    category = X.assign(whole=X.whole.astype("category"))
+    wanted = predicted(make(**SMALL).fit(category, y), category)
+    np.testing.assert_array_equal(predicted(named, X), wanted)
+    as_floats = X.assign(whole=X.whole.astype(float))
+    np.testing.assert_array_equal(predicted(named, as_floats), wanted)
+
+
+@BOTH
+def test_training_goes_on_with_the_columns_of_the_first_call(make, mixed):
+    X, y = mixed
+    model = make(**SMALL).partial_fit(X, y)
+    before = model.to_numeric(X)
+    later = X[:40].assign(colour="violet", whole=np.nan)
+    model.partial_fit(later, y[:40])
+    np.testing.assert_array_equal(model.to_numeric(X), before)
+    rare = model.to_numeric(X)[0, 1]
+    assert (model.to_numeric(later)[:, 1] == rare).all()
+    np.testing.assert_allclose(model.to_numeric(later)[:, 2], X.whole.mean(), 1e-6)
+    again = make(**SMALL, warm_start=True).fit(X, y).fit(X, y)
+    np.testing.assert_array_equal(again.to_numeric(X), before)
+    with pytest.raises(ValueError, match="min_frequency cannot change from 2 to 3"):
+        again.set_params(min_frequency=3).fit(X, y)
+
+
+@BOTH
+def test_copies_predict_alike(make, mixed):
+    X, y = mixed
+    model = make(**SMALL).fit(X, y)
+    for twin in (pickle.loads(pickle.dumps(model)), deepcopy(model)):
+        np.testing.assert_array_equal(predicted(twin, X), predicted(model, X))
+
+
+@BOTH
+def test_a_search_over_pipelines_takes_frames(make, mixed):
+    X, y = mixed
+    pipeline = make_pipeline("passthrough", make(**SMALL))
+    name = f"{make.__name__.lower()}__alpha"
+    search = GridSearchCV(pipeline, {name: [0, 1]}, cv=3).fit(X, y)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+REFUSED = {
+    "too many levels": (
+        lambda f: f.assign(colour=[f"level {n}" for n in range(120)]),
+        {"max_categories": 100},
+        "Column 'colour' of X has 120 levels, more than max_categories=100: "
+        r".*skrub.tabular_pipeline .* scikit-learn's .*leave it out\.$",
+    ),
+    "no such name": (
+        lambda f: f,
+        {"categorical_features": ["weight"]},
+        "names 'weight', which is no column of X",
+    ),
+    "no such position": (
+        lambda f: f,
+        {"categorical_features": [5]},
+        "names column 5, but X has 5 columns",
+    ),
+    "short mask": (
+        lambda f: f,
+        {"categorical_features": [True]},
+        "a mask of 1 columns, but X has 5",
+    ),
+    "intervals": (
+        lambda f: f.assign(code=pd.cut(f.whole, 3)),
+        {},
+        "Column 'code' of X holds intervals: ",
+    ),
+    "categories of dates": (
+        lambda f: f.assign(code=pd.Categorical(pd.date_range("2020", periods=120))),
+        {},
+        "Column 'code' of X holds dates: ",
+    ),
+    "nested": (
+        lambda f: in_form(f, "polars").with_columns(pl.struct("whole").alias("code")),
+        {},
+        "Column 'code' of X holds objects, not numbers",
+    ),
+    "infinity": (
+        lambda f: f.assign(whole=np.inf),
+        {},
+        "contains infinity .* in column 'whole'",
+    ),
+}
+
+
+@BOTH
+@pytest.mark.parametrize("kind", REFUSED)
+def test_what_is_of_no_use_is_refused_in_one_sentence(make, kind, mixed):
+    X, y = mixed
+    change, params, message = REFUSED[kind]
+    model = make(**SMALL, **params)
+    with pytest.raises((ValueError, TypeError), match=message) as caught:
+        model.fit(change(X), y)
+    assert "\n" not in str(caught.value)
+    assert not hasattr(model, "n_features_in_")
+
+
+NO_LONGER_THE_SAME = {
+    "another order": (lambda f: f[f.columns[::-1]], "feature names should"),
+    "a column less": (lambda f: f.drop(columns="code"), "feature names should"),
+    "text where numbers were": (
+        lambda f: f.assign(whole="ten"),
+        "Column 'whole' of X holds text .*, but held numbers in fit: ",
+    ),
+    "numbers where text was": (
+        lambda f: f.assign(colour=1.5),
+        "Column 'colour' of X holds numbers, such as '1.5', but held text",
+    ),
+}
+
+
+@BOTH
+@pytest.mark.parametrize("kind", NO_LONGER_THE_SAME)
+def test_columns_are_known_again(make, kind, mixed):
+    X, y = mixed
+    model = make(**SMALL).fit(X, y)
+    change, message = NO_LONGER_THE_SAME[kind]
+    with pytest.raises(ValueError, match=message):
+        model.predict(change(X))
+
+
+@pytest.mark.parametrize("inspect", [between_examples, lambda *a: fgsm(*a, 0.1)])
+def test_what_looks_between_rows_needs_numbers(inspect):
+    X, signal = table()
+    y = (signal > 1).astype(int)
+    model = MixupClassifier(**SMALL).fit(X, y)
+    with pytest.raises(ValueError, match="must hold numbers without gaps"):
+        inspect(model, X, y)
+
+
+# Whatever a table holds: the numbers of the pipeline made by hand, or a refusal.
+
+
+LEVELS = st.sampled_from(["a", "b", "1", "10", "2", None])
+COLUMNS = {
+    "floats": st.one_of(st.none(), st.integers(-50, 50).map(lambda n: n / 4)),
+    "integers": st.integers(0, 9),
+    "truths": st.booleans(),
+    "levels": LEVELS,
+    "text": st.sampled_from([f"level {n}" for n in range(12)]),
+}
+TYPES = {
+    "floats": ["float64", "float32", "Float64", object],
+    "integers": ["int64", "Int64", "float64", object],
+    "truths": ["bool", "boolean", object],
+    "levels": ["category", "string", object],
+    "text": ["category", "string", object],
+}
+
+
+@st.composite
+def frames(draw):
+    """Return columns of some kinds, each in some type, and what each is."""
+    kinds = draw(st.lists(st.sampled_from(list(COLUMNS)), min_size=1, max_size=4))
+    n_rows = draw(st.integers(12, 24))
+    columns, place = {}, {}
+    for number, kind in enumerate(kinds):
+        cells = st.lists(COLUMNS[kind], min_size=n_rows, max_size=n_rows)
+        values = pd.Series(draw(cells), dtype=object)
+        columns[f"c{number}"] = values.astype(draw(st.sampled_from(TYPES[kind])))
+        place[f"c{number}"] = kind in ("levels", "text")
+    return pd.DataFrame(columns), place
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@given(frames(), st.integers(1, 4), st.randoms(use_true_random=False))
+def test_any_frame_is_its_numeric_table_or_refused(drawn, min_frequency, random):
+    frame, is_category = drawn
+    half = len(frame) // 2
+    known, new = frame[:half], frame[half:]
+    categories = [name for name in frame if is_category[name]]
+    numbers = [name for name in frame if not is_category[name]]
+    assume(not any(known[name].isna().all() for name in categories))
+    y = np.arange(half) % 2
+    model = MixupClassifier(**SMALL, min_frequency=min_frequency, max_categories=8)
+    if any(known[name].nunique() > 8 for name in categories):
+        with pytest.raises(ValueError, match=r"has \d+ levels, more than max_categ"):
+            model.fit(known, y)
+        return
+    encoder = by_hand(numbers, categories, min_frequency)
+    table = encoder.fit_transform(for_hand(known, categories))
+    plain = MixupClassifier(**SMALL).fit(table, y)
+    model.fit(known, y)
+    shuffled = random.sample(range(len(new)), len(new))
+    for rows in (known, new, new.iloc[shuffled]):
+        wanted = plain.predict_proba(encoder.transform(for_hand(rows, categories)))
+        np.testing.assert_allclose(model.predict_proba(rows), wanted, atol=1e-6)
