@@ -21,6 +21,7 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from benchmarks import datasets
 from benchmarks.files import digest
 from benchmarks.jobs import Job
 from benchmarks.scores import probability_scores
@@ -79,12 +80,17 @@ PROTOCOLS: Final[Mapping[str, Protocol]] = {
 }
 
 
-def build(job: Job, device: str = "cpu") -> Any:
-    """Make a job's unfitted classifier of matrices without gaps, with the job's seed.
+def build(job: Job, device: str = "cpu", *, frames: bool = False) -> Any:
+    """Make a job's unfitted classifier, with the job's seed.
 
+    It is of matrices without gaps, or of `frames` with categories, text and gaps.
     Networks of this package train on the device.
     """
-    return _BUILDERS[job.method.estimator](job, dict(job.method.params), device)
+    name = job.method.estimator
+    estimator = _BUILDERS[name](job, dict(job.method.params), device)
+    if not frames or name not in _FRONTS:
+        return estimator
+    return make_pipeline(_FRONTS[name](), estimator)
 
 
 def trains_together(job: Job) -> bool:
@@ -176,8 +182,19 @@ _BUILDERS: Final[Mapping[str, Builder]] = {
     "mixup": _mixup,
     "mixup_search": _searched,
     "mlp": _rival(QuietMLP, scaled=True),
-    "boosting": _rival(HistGradientBoostingClassifier),
+    "boosting": _rival(
+        partial(HistGradientBoostingClassifier, categorical_features="from_dtype")
+    ),
     "forest": _rival(RandomForestClassifier),
     "logistic": _rival(partial(LogisticRegression, max_iter=1000), scaled=True),
     "realmlp": _realmlp,
+}
+
+#: What stands between a frame and the estimators that cannot take it as it is.
+_FRONTS: Final[Mapping[str, Callable[[], Any]]] = {
+    "mlp": datasets.encoding,
+    "boosting": datasets.text_as_categories,
+    "forest": datasets.encoding,
+    "logistic": datasets.encoding,
+    "realmlp": datasets.encoding,
 }

@@ -1,4 +1,4 @@
-"""Stratified folds of a data set, as matrices."""
+"""Stratified folds of a data set, as matrices or frames."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold
 
@@ -18,15 +19,16 @@ from benchmarks.jobs import Job
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """The training and the test rows of one fold, preprocessed.
+    """The training and the test rows of one fold.
 
-    Matrices have the shape (n, n_features); what they were made with was learnt from
-    the training rows.
+    Tables have the shape (n, n_features). They are float32 matrices, and what these
+    were made with was learnt from the training rows; or they are rows of the set's
+    frame, with its categories and gaps.
     """
 
-    X_train: NDArray[np.float32]
+    X_train: Any
     y_train: NDArray[Any]
-    X_test: NDArray[np.float32]
+    X_test: Any
     y_test: NDArray[Any]
     #: What a result says of its data: ``n_train``, ``n_test``, ``n_classes``,
     #: ``rare_classes`` (with fewer rows than there are folds) and ``n_duplicates``
@@ -36,15 +38,21 @@ class Split:
     aside: dict[str, NDArray[Any]] = field(default_factory=dict)
 
     def with_labels(self, y_train: NDArray[Any], **aside: NDArray[Any]) -> Split:
-        """Return the split with other training labels; the matrices are shared."""
+        """Return the split with other training labels; the tables are shared."""
         return replace(self, y_train=y_train, aside=aside)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the tables."""
+        return _nbytes(self.X_train) + _nbytes(self.X_test)
 
-def split(job: Job, root: str | None = None) -> Split:
+
+def split(job: Job, root: str | None = None, *, frames: bool = False) -> Split:
     """Make the split that a job is about, from the openml client's cache in `root`.
 
     Jobs on one fold get the same object, so that what is trained together shares its
-    matrices.
+    tables. With `frames`, tables with categories or gaps are handed over as they are;
+    numbers without gaps are a matrix in any case.
 
     Raises
     ------
@@ -53,7 +61,7 @@ def split(job: Job, root: str | None = None) -> Split:
     ValueError
         If it has no class with a row for each fold.
     """
-    return _split(job.dataset, job.folds, job.repeat, job.fold, root)
+    return _split(job.dataset, job.folds, job.repeat, job.fold, root, frames)
 
 
 def forget() -> None:
@@ -73,14 +81,20 @@ def _dataset(name: str, root: str | None) -> Dataset:
 
 
 @cache
-def _split(dataset: str, folds: int, repeat: int, fold: int, root: str | None) -> Split:
+def _split(
+    dataset: str, folds: int, repeat: int, fold: int, root: str | None, frames: bool
+) -> Split:
     data = _dataset(dataset, root)
     train, test = _folds(data, folds, repeat)[fold]
-    preprocessing = datasets.preprocessing()
+    X_train, X_test = data.X.iloc[train], data.X.iloc[test]
+    if data.is_plain or not frames:
+        preprocessing = datasets.preprocessing()
+        X_train = preprocessing.fit_transform(X_train)
+        X_test = preprocessing.transform(X_test)
     return Split(
-        preprocessing.fit_transform(data.X.iloc[train]),
+        X_train,
         data.y[train],
-        preprocessing.transform(data.X.iloc[test]),
+        X_test,
         data.y[test],
         {"n_train": len(train), "n_test": len(test)} | _facts(data, folds),
     )
@@ -112,3 +126,9 @@ def _facts(data: Dataset, folds: int) -> dict[str, int]:
         "rare_classes": int((counts < folds).sum()),
         "n_duplicates": data.n_duplicates,
     }
+
+
+def _nbytes(table: NDArray[np.float32] | pd.DataFrame) -> int:
+    if isinstance(table, pd.DataFrame):
+        return int(table.memory_usage(deep=True).sum())
+    return table.nbytes

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 import torch
 
 from benchmarks import splits
@@ -23,7 +24,7 @@ from benchmarks.splits import Split
 from benchmarks.store import Record
 from sk_mixup import fit_many
 
-#: Bytes of matrices that are held at a time.
+#: Bytes of tables that are held at a time.
 MAX_BYTES = 1_000_000_000
 
 
@@ -106,19 +107,27 @@ class Training:
     kinds : int, default=1
         How many of the methods differ in more than what stacked networks may; with 0
         no networks train side by side, and each fit's time is its own.
+    frames : bool, default=False
+        Whether tables with categories or gaps are handed over as they are; by default
+        they are encoded as matrices first, for what is about matrices.
     """
 
     measure: Callable[[Job, Sequence[Fitted], Split], list[Record]] = scored
     prepare: Callable[[Job, Split], Split] | None = None
     beside: Callable[[Job], tuple[Job, ...]] | None = None
     kinds: int = 1
+    frames: bool = False
 
     def do(self, jobs: Sequence[Job], runtime: Runtime) -> Iterator[tuple[Job, Result]]:
         """Train and measure, as many folds at a time as memory allows."""
-        for part in _within_memory(jobs, runtime.cache):
+        size = self._split(jobs[0], runtime).nbytes
+        for part in _within_memory(jobs, size):
             for batch in self._batches(part):
                 yield from self._train_and_measure(batch, runtime)
             splits.forget()
+
+    def _split(self, job: Job, runtime: Runtime) -> Split:
+        return splits.split(job, runtime.cache, frames=self.frames)
 
     def _batches(self, jobs: Sequence[Job]) -> Iterator[list[Job]]:
         """Give what trains side by side, then every other job as soon as it is done."""
@@ -135,7 +144,7 @@ class Training:
         }
         parts = {}
         for job in itertools.chain.from_iterable(needed.values()):
-            split = splits.split(job, runtime.cache)
+            split = self._split(job, runtime)
             parts[job] = self.prepare(job, split) if self.prepare else split
         fitted = fit(parts, runtime.device, together=self.kinds > 0)
         for job in jobs:
@@ -199,16 +208,15 @@ def _fit_together(
 def _fit_alone(job: Job, part: Split, device: str) -> Fitted | Exception:
     start = time.perf_counter()
     try:
-        model = build(job, device).fit(part.X_train, part.y_train)
+        frames = isinstance(part.X_train, pd.DataFrame)
+        model = build(job, device, frames=frames).fit(part.X_train, part.y_train)
     except Exception as error:
         return error
     return Fitted(model, time.perf_counter() - start)
 
 
-def _within_memory(jobs: Sequence[Job], cache: str | None) -> Iterator[list[Job]]:
-    """Cut a group into folds whose matrices can be held together."""
-    first = splits.split(jobs[0], cache)
-    size = first.X_train.nbytes + first.X_test.nbytes
+def _within_memory(jobs: Sequence[Job], size: int) -> Iterator[list[Job]]:
+    """Cut a group into folds whose tables, of so many bytes, can be held together."""
     at_once = max(1, MAX_BYTES // max(1, size))
     folds = iter(by_unit(jobs).values())
     while part := list(itertools.islice(folds, at_once)):

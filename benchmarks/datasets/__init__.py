@@ -11,7 +11,11 @@ dtype('float32')
 """
 
 from benchmarks.datasets._base import Dataset, DatasetUnavailable
-from benchmarks.datasets._preprocessing import preprocessing
+from benchmarks.datasets._preprocessing import (
+    encoding,
+    preprocessing,
+    text_as_categories,
+)
 from benchmarks.datasets._registry import (
     group,
     groups,
@@ -24,6 +28,7 @@ from benchmarks.datasets._registry import (
 __all__ = [
     "Dataset",
     "DatasetUnavailable",
+    "encoding",
     "group",
     "groups",
     "load",
@@ -31,4 +36,5 @@ __all__ = [
     "preprocessing",
     "select",
     "suite_members",
+    "text_as_categories",
 ]

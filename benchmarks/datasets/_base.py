@@ -66,6 +66,12 @@ class Dataset:
         return short_name(self.name)
 
     @cached_property
+    def is_plain(self) -> bool:
+        """Whether all features are numbers without gaps: a matrix says it all."""
+        numbers = self.X.select_dtypes("number")
+        return numbers.shape == self.X.shape and not numbers.isna().any(axis=None)
+
+    @cached_property
     def n_duplicates(self) -> int:
         """Rows whose features and target repeat an earlier row's."""
         target = pd.Series(self.y, index=self.X.index)

@@ -48,12 +48,14 @@ def fetch(
     task: Task | None,
     cache: Folder | None,
     timeout: float,
+    without: tuple[str, ...] = (),
 ) -> tuple[pd.DataFrame, NDArray[Any], Task]:
     """Get a data set from the cache, or from the server into the cache.
 
-    It is without the columns that OpenML says to ignore. None takes the target that
-    OpenML names, the task by the target's dtype, the cache of OPENML_CACHE_DIR or the
-    client's. Whatever goes wrong is a `Problem`.
+    It is without the columns that OpenML says to ignore, and without further ones,
+    which it must have. None takes the target that OpenML names, the task by the
+    target's dtype, the cache of OPENML_CACHE_DIR or the client's. Whatever goes wrong
+    is a `Problem`.
     """
     work = root = _cache_root(cache)
     with _ONE_AT_A_TIME:
@@ -67,7 +69,7 @@ def fetch(
                 _copy(held, shelf, staged)
                 parquet = cached and _ARFF not in held
                 with _client(timeout, private, parquet=parquet):
-                    X, y = _read(data_id, target, shelf if held else None)
+                    X, y = _read(data_id, target, shelf if held else None, without)
                 if not cached:
                     _publish(staged, shelf)
         except Problem:  # which must not become its own cause
@@ -239,7 +241,7 @@ def _client(timeout: float, root: Path, *, parquet: bool = False) -> Iterator[No
 
 
 def _read(
-    data_id: int, target: str | None, shelf: Path | None
+    data_id: int, target: str | None, shelf: Path | None, without: tuple[str, ...]
 ) -> tuple[pd.DataFrame, pd.Series[Any]]:
     """Let the client get and parse a set; `shelf` is where the cache had some of it."""
     try:
@@ -257,7 +259,8 @@ def _read(
         raise  # the server's, the network's and this machine's, not the file's
     except Exception as error:
         raise bad_file(f"cannot be read ({brief(error)})", shelf) from error
-    return _split(frame, target or dataset.default_target_attribute, shelf)
+    target = target or dataset.default_target_attribute
+    return _split(_without(frame, without, shelf), target, shelf)
 
 
 def _check_dataset(
@@ -283,6 +286,15 @@ def _is_whole(dataset: openml.OpenMLDataset) -> bool:
     sent = written.replace(os.linesep.encode(), b"\n")
     md5 = hashlib.md5(sent, usedforsecurity=False).hexdigest()
     return md5 == dataset.md5_checksum.lower()
+
+
+def _without(
+    frame: pd.DataFrame, columns: tuple[str, ...], shelf: Path | None
+) -> pd.DataFrame:
+    for name in columns:
+        if name not in frame.columns:
+            raise bad_file(f"has no column '{name}' to leave out", shelf)
+    return frame.drop(columns=list(columns))
 
 
 def _split(

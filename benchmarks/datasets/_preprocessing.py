@@ -1,15 +1,19 @@
-"""From raw frames to float matrices, learnt from the training rows only."""
+"""From raw frames to what estimators take, learnt from the training rows only."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from sklearn.compose import ColumnTransformer, make_column_selector
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
+
+#: Rows that a level needs for a column of its own: as many as in this package.
+MIN_FREQUENCY = 2
 
 
 def preprocessing() -> Pipeline:
@@ -27,13 +31,49 @@ def preprocessing() -> Pipeline:
     # NOTE[DIFF]: the paper (arXiv 1710.09412, section 3.6) does not say what it does
     # with categories and missing values. Something must be done: categories are
     # one-hot, missing numbers become the training rows' mean.
-    numbers = SimpleImputer(
-        strategy="mean",
-        keep_empty_features=True,  # a fold without any value keeps its column, as 0
+    return _matrix(_mean(), _one_hot("ignore"))
+
+
+def encoding() -> Pipeline:
+    """Encode a frame for an estimator that takes neither categories nor gaps.
+
+    As `preprocessing`, but gaps in numbers mark a column of their own, and levels of
+    fewer than `MIN_FREQUENCY` rows share a column, with those not seen in fitting.
+
+    Returns
+    -------
+    encoding : sklearn.pipeline.Pipeline
+        Unfitted; turns a data frame into a dense float32 matrix without gaps.
+    """
+    return _matrix(
+        _mean(add_indicator=True),
+        _one_hot("infrequent_if_exist", min_frequency=MIN_FREQUENCY),
     )
-    categories = OneHotEncoder(
-        handle_unknown="ignore", sparse_output=False, dtype=np.float32
+
+
+def text_as_categories() -> FunctionTransformer:
+    """Make a category dtype of each column that is no numbers; gaps stay.
+
+    Returns
+    -------
+    transformer : sklearn.preprocessing.FunctionTransformer
+        Turns a data frame into one of numbers and categories.
+    """
+    return FunctionTransformer(_as_categories, feature_names_out="one-to-one")
+
+
+def _mean(**options: Any) -> SimpleImputer:
+    # A fold without any value keeps its column, as 0.
+    return SimpleImputer(strategy="mean", keep_empty_features=True, **options)
+
+
+def _one_hot(unknown: str, **options: Any) -> OneHotEncoder:
+    return OneHotEncoder(
+        handle_unknown=unknown, sparse_output=False, dtype=np.float32, **options
     )
+
+
+def _matrix(numbers: SimpleImputer, categories: OneHotEncoder) -> Pipeline:
     columns = ColumnTransformer(
         [
             ("numbers", numbers, make_column_selector(dtype_include="number")),
@@ -49,3 +89,8 @@ def preprocessing() -> Pipeline:
 
 def _as_float32(X: NDArray[Any]) -> NDArray[np.float32]:
     return np.asarray(X, dtype=np.float32)
+
+
+def _as_categories(X: pd.DataFrame) -> pd.DataFrame:
+    others = X.select_dtypes(exclude=["number", "bool", "category"])
+    return X.astype(dict.fromkeys(others, "category"))

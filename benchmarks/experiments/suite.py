@@ -9,6 +9,7 @@ from typing import Any, Final
 import pandas as pd
 from matplotlib.figure import Figure
 
+from benchmarks.estimators import fingerprint as fingerprint_of_networks
 from benchmarks.estimators import names
 from benchmarks.experiment import Experiment, Options
 from benchmarks.experiments._comparison import (
@@ -18,7 +19,7 @@ from benchmarks.experiments._comparison import (
     over_sets,
     ranks,
 )
-from benchmarks.jobs import Method, alpha_name, items
+from benchmarks.jobs import Job, Method, alpha_name, items
 from benchmarks.tables import Table, error_table, seconds_table
 from benchmarks.work import Training
 
@@ -59,6 +60,11 @@ def methods(options: Options) -> list[Method]:
     ]
 
 
+def fingerprint(job: Job) -> str:
+    """Tell rivals that are handed frames from those of matrices, of earlier stores."""
+    return fingerprint_of_networks(job) or "frames"
+
+
 def show(frame: pd.DataFrame) -> list[Table]:
     """Tabulate the errors and the means over the sets."""
     return [error_table(frame), means(frame)]
@@ -83,7 +89,7 @@ def figures(frame: pd.DataFrame) -> dict[str, Callable[[], Figure]]:
 EXPERIMENT = Experiment(
     name="suite",
     summary="ERM, mixup and rivals over many sets, or an OpenML suite (--suite ID)",
-    group="openml",
+    group="suite",
     defaults=Options(
         alphas=(0.0, 0.2),
         folds=5,
@@ -92,12 +98,15 @@ EXPERIMENT = Experiment(
         rivals=installed_rivals(),
     ),
     methods=methods,
-    work=Training(kinds=0),
+    fingerprint=fingerprint,
+    work=Training(kinds=0, frames=True),
     show=show,
     text="Networks of this package have the default recipe. Rivals have their own "
     "defaults (the forest 300 trees); perceptron and linear model see standardised "
-    "inputs. Categories are one-hot for all. Every estimator is fitted by itself, "
-    "one thread each where several processes share the work.",
+    "inputs. This package and gradient boosting get the tables as they are, with "
+    "categories and gaps. For the others categories are one-hot, levels of one row "
+    "together, and gaps are the mean, with a column that marks them. Every estimator "
+    "is fitted by itself, one thread each where several processes share the work.",
     tables=(
         means,
         merits_table,

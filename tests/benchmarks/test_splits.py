@@ -85,3 +85,30 @@ def test_gaps_are_filled_from_the_training_rows(monkeypatch):
             filled = part.X_train.sum() + part.X_test.sum() - x[1:].sum()
             known = part.X_train[part.X_train != np.float32(filled)]
             assert filled == pytest.approx(known.mean(), rel=1e-5)
+
+
+MIXED = {
+    "number": np.arange(20.0),
+    "gaps": np.r_[np.nan, np.arange(1.0, 20.0)],
+    "kind": pd.Categorical(list("ab") * 10),
+    "text": list("uvwx") * 5,
+}
+
+
+def test_frames_are_rows_of_the_set_as_they_are(monkeypatch):
+    use(monkeypatch, MIXED, [0, 1] * 10)
+    part = splits.split(job(folds=2), frames=True)
+    rows = pd.concat([part.X_train, part.X_test]).sort_index()
+    pd.testing.assert_frame_equal(rows, pd.DataFrame(MIXED))
+    assert part.nbytes > 20 * 3 * 8
+    matrix = splits.split(job(folds=2))
+    assert isinstance(matrix.X_train, np.ndarray)
+    assert np.array_equal(matrix.X_train[:, 0], part.X_train["number"])
+    assert np.array_equal(matrix.y_test, part.y_test)
+
+
+def test_numbers_without_gaps_are_one_matrix_in_any_case(iris):
+    frames, matrices = (splits.split(iris[0], frames=each) for each in (True, False))
+    assert frames.X_train.dtype == np.float32
+    assert np.array_equal(frames.X_train, matrices.X_train)
+    assert frames.X_train.flags == matrices.X_train.flags

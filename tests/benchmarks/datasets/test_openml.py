@@ -16,6 +16,7 @@ from tests.benchmarks.datasets.iris import (
     FILE,
     IRIS,
     assert_like,
+    complaint,
     configuration,
     flowers,
     shelf_in,
@@ -42,6 +43,22 @@ def test_what_is_served_is_loaded_and_cached(server, cache):
     assert server.asked == asked  # nobody was asked again
     assert photograph(cache) == after
     assert np.isfinite(datasets.preprocessing().fit_transform(data.X)).all()
+
+
+COLIC = 27  # of which the registry leaves the column 'outcome' out
+
+
+def test_columns_are_left_out_for_all(server, cache):
+    horses = flowers().rename(columns={"class": "surgical_lesion", "word": "outcome"})
+    server.serve(COLIC, to_arff(horses))
+    data = datasets.load("colic", cache)
+    assert_like(data, horses.drop(columns="outcome"), "surgical_lesion")
+
+
+def test_a_column_that_is_to_be_left_out_must_be_there(server, cache):
+    server.serve(COLIC, to_arff(flowers()))
+    message = complaint("colic", "colic (OpenML 27)", cache=cache)
+    assert "has no column 'outcome' to leave out" in message
 
 
 def test_the_clients_own_cache_is_read_and_left_alone(server, tmp_path, monkeypatch):

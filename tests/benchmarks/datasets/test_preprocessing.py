@@ -6,6 +6,7 @@ import pickle
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
@@ -81,3 +82,61 @@ def test_preprocessing_works_in_folds_clones_and_pickles():
     fitted = clone(datasets.preprocessing()).fit(frame)
     again = pickle.loads(pickle.dumps(fitted))
     assert np.array_equal(fitted.transform(frame), again.transform(frame))
+
+
+@settings(max_examples=20)
+@given(n=st.integers(4, 40), share=st.floats(0.2, 0.8), seed=st.integers(0, 2**32 - 1))
+def test_encoding_marks_gaps_and_is_finite(n, share, seed):
+    frame = mixed_frame(n, seed)
+    cut = max(1, int(share * n))
+    train, test = frame[:cut], frame[cut:]
+    fitted = datasets.encoding().fit(train)
+    names = fitted.get_feature_names_out()
+    for rows in (train, test):
+        got = pd.DataFrame(fitted.transform(rows), rows.index, names)
+        assert (got.dtypes == np.float32).all()
+        assert np.isfinite(got).all(axis=None)
+        assert np.array_equal(got["real"], rows["real"].astype("float32"))
+        if train["gaps"].isna().any():
+            marks = got["missingindicator_gaps"]
+            assert np.array_equal(marks, rows["gaps"].isna())
+
+
+def test_rare_levels_share_a_column_with_unseen_ones():
+    frame = pd.DataFrame({"c": [*"xxxyyyab", None, None]})
+    fitted = datasets.encoding().fit(frame)
+    known = fitted.transform(frame)
+    assert known.shape == (10, 4)  # x, y, gaps, and both rare ones
+    assert np.array_equal(known.sum(axis=1), np.ones(10))
+    rare = fitted.transform(pd.DataFrame({"c": ["a"]}))
+    for level in ("b", "never seen"):
+        other = fitted.transform(pd.DataFrame({"c": [level]}))
+        assert np.array_equal(other, rare)
+
+
+def test_text_becomes_categories_and_nothing_else_changes():
+    frame = mixed_frame(30, 0)
+    made = datasets.text_as_categories().fit_transform(frame)
+    assert made["words"].dtype == "category"
+    assert np.array_equal(made["words"].isna(), frame["words"].isna())
+    assert list(made["words"].dropna()) == list(frame["words"].dropna())
+    pd.testing.assert_frame_equal(
+        made.drop(columns="words"), frame.drop(columns="words")
+    )
+
+
+@pytest.mark.parametrize(
+    ("columns", "plain"),
+    [
+        (["real", "bytes", "constant"], True),
+        (["real", "gaps"], False),
+        (["real", "kinds"], False),
+        (["real", "bools"], False),
+        (["real", "words"], False),
+    ],
+)
+def test_numbers_without_gaps_are_plain(columns, plain):
+    X = mixed_frame(40, 0)[columns]
+    y = np.arange(40) % 2
+    data = datasets.Dataset("toy", X, y, "classification", "made")
+    assert data.is_plain == plain

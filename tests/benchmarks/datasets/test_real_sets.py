@@ -15,6 +15,7 @@ import pytest
 
 from benchmarks import datasets
 from benchmarks.datasets import _registry
+from sk_mixup import MixupClassifier
 from tests.benchmarks.datasets.disk import photograph
 from tests.benchmarks.datasets.iris import shelf_in
 
@@ -42,6 +43,18 @@ SHAPES = {
     "wine": (178, 13, 3, 0),
     "adult": (48842, 14, 2, 52),
     "magic_telescope": (19020, 10, 2, 115),
+    "anneal": (898, 38, 5, 12),
+    "autos": (205, 25, 6, 0),
+    "colic": (368, 21, 2, 12),
+    "credit_approval": (690, 15, 2, 0),
+    "dermatology": (366, 34, 6, 0),
+    "sick": (3772, 28, 2, 61),
+    "heart_c": (303, 13, 2, 1),
+    "hepatitis": (155, 19, 2, 0),
+    "hypothyroid": (3772, 28, 4, 61),
+    "eucalyptus": (736, 19, 5, 0),
+    "cylinder_bands": (540, 36, 2, 0),
+    "connect_4": (67557, 42, 3, 0),
 }
 
 
@@ -55,9 +68,10 @@ def real_cache(monkeypatch):
     return Path(root)
 
 
-@pytest.mark.parametrize("name", datasets.group("openml"))
+@pytest.mark.parametrize("name", datasets.group("suite"))
 def test_the_sets_of_openml(name, real_cache, tmp_path):
-    number = {s.name: s.id for s in _registry._GROUPS["openml"]}[name]
+    source = {s.name: s for s in _registry._GROUPS["suite"]}[name]
+    number = source.id
     shelf = shelf_in(Path(), number)
     if not (real_cache / shelf).is_dir():
         pytest.skip(f"the cache at hand has no {name}")
@@ -69,6 +83,9 @@ def test_the_sets_of_openml(name, real_cache, tmp_path):
     assert data.y.shape == (rows,)
     assert len(np.unique(data.y)) == classes
     assert data.n_duplicates == repeated
+    assert not set(source.without) & set(data.X)
+    few = np.random.default_rng(0).permutation(rows)[:500]
+    MixupClassifier(n_estimators=1, max_epochs=1).fit(data.X.iloc[few], data.y[few])
     assert photograph(tmp_path) == before
     matrix = datasets.preprocessing().fit_transform(data.X)
     assert matrix.dtype == np.float32
@@ -76,4 +93,4 @@ def test_the_sets_of_openml(name, real_cache, tmp_path):
 
 
 def test_every_set_of_openml_has_a_shape():
-    assert list(SHAPES) == datasets.group("openml")
+    assert list(SHAPES) == datasets.group("suite")

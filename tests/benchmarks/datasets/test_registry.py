@@ -7,6 +7,7 @@ import doctest
 import pytest
 
 from benchmarks import datasets
+from benchmarks.datasets import _registry
 
 PAPER = ["abalone", "arcene", "arrhythmia", "htru2", "iris", "phishing"]
 
@@ -29,6 +30,33 @@ def test_the_paper_has_six_sets():
     assert datasets.group("uci") == PAPER
     assert datasets.group("openml")[:6] == PAPER
     assert len(datasets.group("openml")) == 22
+
+
+def test_the_suite_has_all_sets_of_openml_and_the_mixed_ones():
+    suite, numeric = datasets.group("suite"), datasets.group("openml")
+    assert suite[: len(numeric)] == numeric
+    assert set(suite[len(numeric) :]) == {
+        "anneal",
+        "autos",
+        "colic",
+        "credit_approval",
+        "dermatology",
+        "sick",
+        "heart_c",
+        "hepatitis",
+        "hypothyroid",
+        "eucalyptus",
+        "cylinder_bands",
+        "connect_4",
+    }
+    numbers = [source.id for source in _registry._GROUPS["suite"]]
+    assert len(set(numbers)) == len(numbers)
+
+
+def test_what_is_left_out_has_its_reason():
+    for source in _registry._GROUPS["suite"]:
+        assert all(reason.strip() for reason in source.without.values())
+        assert source.target not in source.without
 
 
 @pytest.mark.parametrize("kind", datasets.groups())
@@ -65,7 +93,7 @@ def test_an_unknown_name_lists_the_known_ones(call, known, guess):
     assert ", ".join(known) in message
 
 
-@pytest.mark.parametrize("kind", ["demo", "uci", "openml"])
+@pytest.mark.parametrize("kind", ["demo", "uci", "openml", "suite"])
 def test_a_number_of_openml_is_a_name_where_classes_will_do(kind):
     assert datasets.select(kind, ["31", "openml_31", "0061"]) == ["credit_g", "iris"]
     assert datasets.select(kind, ["999", "openml_0999"]) == ["openml_999"]
