@@ -250,7 +250,7 @@ BAD_DATA = {
     "one dimension": (lambda X, y: (X[:, 0], y, None), "Expected 2D array"),
     "images": (lambda X, y: (X[:, None], y, None), "dim 3.*expected|dim <= 2"),
     "complex": (lambda X, y: (X * 1j, y, None), "Complex data not supported"),
-    "days": (lambda X, y: (X.astype("M8[D]"), y, None), "X holds dates"),
+    "days": (lambda X, y: (X.astype("M8[D]"), y, None), "X hold dates"),
     "other length": (lambda X, y: (X, y[:50], None), "90 rows and y has 50"),
     "no y": (lambda X, y: (X, None, None), "requires y to be passed"),
     "NaN in y": (lambda X, y: (X, np.full(90, np.nan), None), "y contains NaN"),
