@@ -53,6 +53,6 @@ def test_a_fit_takes_less_than_two_tables(make, form, params):
 @pytest.mark.slow
 @pytest.mark.parametrize("make", TWINS)
 def test_categories_are_widened_a_minibatch_at_a_time(make):
-    taken = tables_taken(make, 200_000, "mixed", n_estimators=2)
-    assert taken["fit"] < 2
-    assert taken["predict"] < 2
+    taken = tables_taken(make, 1_000_000, "mixed", n_estimators=1)
+    assert taken["fit"] < 3  # the matrix itself, and two more
+    assert taken["predict"] < 3
