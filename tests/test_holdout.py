@@ -151,7 +151,7 @@ def test_rows_of_images_are_compared_whole(rng):
 
 
 def test_copies_are_found_across_chunks(monkeypatch, rng):
-    monkeypatch.setattr("sk_mixup._data.holdout.CHUNK_ROWS", 7)
+    monkeypatch.setattr("sk_mixup._data.holdout.CHUNK_NUMBERS", 14)
     X = rng.normal(size=(20, 2))
     numbers = equal_rows(portion(np.concatenate([X, X])))
     np.testing.assert_array_equal(numbers, np.tile(np.arange(20), 2))
