@@ -280,10 +280,12 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
 
     warm_start : bool, default=False
         Let ``fit`` continue the training of the last call, from the weights used for
-        prediction. The network, ``n_estimators``, ``standardize``, ``clip``, the
-        optimiser with its parameters and ``net_params`` cannot change; other parameters
-        may. ``y`` must have the classes of the last call (``partial_fit`` accepts rows
-        of some of them). ``random_state`` is used in the first call only.
+        prediction. The network, ``n_estimators``, ``encoding``,
+        ``categorical_features``, ``min_frequency``, ``max_categories``,
+        ``standardize``, ``clip``, the optimiser with its parameters and
+        ``net_params`` cannot change; other parameters may. ``y`` must have the classes of
+        the last call (``partial_fit`` accepts rows of some of them). ``random_state``
+        is used in the first call only.
 
     verbose : int, default=0
         Output during training. 1: one line per epoch. 2: a progress bar as well. 0:
@@ -341,7 +343,8 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
     mean over all rows (of the first call of ``partial_fit``).
 
     The 22 tables are those of the study in ``docs/results/defaults.md`` of the
-    repository, on which the defaults were chosen; mean figures are over these tables.
+    repository, on which the defaults were chosen (but for ``alpha``, ``encoding`` and
+    ``member_weights``); mean figures are over these tables.
 
     References
     ----------

@@ -261,9 +261,11 @@ class MixupRegressor(RegressorMixin, BaseMixup):
 
     warm_start : bool, default=False
         Let ``fit`` continue the training of the last call, from the weights used for
-        prediction. The network, ``n_estimators``, ``loss``, ``standardize``, ``clip``,
-        the optimiser with its parameters and ``net_params`` cannot change; other
-        parameters may. ``random_state`` is used in the first call only.
+        prediction. The network, ``n_estimators``, ``encoding``,
+        ``categorical_features``, ``min_frequency``, ``max_categories``, ``loss``,
+        ``standardize``, ``clip``, the optimiser with its parameters and
+        ``net_params`` cannot change; other parameters may. ``random_state`` is used in the
+        first call only.
 
     verbose : int, default=0
         Output during training. 1: one line per epoch. 2: a progress bar as well. 0:
@@ -319,8 +321,8 @@ class MixupRegressor(RegressorMixin, BaseMixup):
 
     The 22 tables are those of the study in ``docs/results/defaults.md`` of the
     repository, on which the defaults of the classifier were chosen; mean figures are
-    over these tables. The regressor has the same defaults, but for ``dropout`` and
-    ``clip``.
+    over these tables. The regressor has the same defaults, but for ``dropout``,
+    ``clip`` and ``member_weights``.
 
     References
     ----------

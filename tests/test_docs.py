@@ -9,7 +9,7 @@ import pytest
 from sk_mixup._data.streams import Streams
 
 DOCS = Path(__file__).parents[1] / "docs"
-MODULES = ["", ".model_selection", ".vicinity", ".inspection"]
+MODULES = ["", ".model_selection", ".vicinity", ".encodings", ".inspection"]
 
 
 def page(name):

@@ -11,6 +11,7 @@ from torch import nn
 
 from sk_mixup import MixupClassifier, MixupRegressor, fit_many
 from sk_mixup._networks.bins import Bins
+from sk_mixup._training.settings import ENCODINGS
 from sk_mixup.encodings import Encoding, QuantileBins, Standardized
 from tests import twins
 from tests.twins import TWINS, all_rows, perceptron, predicted
@@ -88,6 +89,19 @@ def test_weights_place_edges_as_repeated_rows(rng):
     weighted = encoding.edges(X[1:], X[1:, 0], weights[1:].astype(float))
     repeated = encoding.edges(X.repeat(weights, 0), np.zeros(1770), np.ones(1770))
     np.testing.assert_array_equal(weighted, repeated)
+
+
+@pytest.mark.parametrize("name", ENCODINGS)
+def test_every_named_encoding_places_ascending_edges(name, rng):
+    X, weights = rng.normal(size=(60, 2)), rng.integers(1, 4, size=60)
+    X[:, 1] = X[:, 1].round()
+    y = rng.integers(2, size=60)
+    edges = ENCODINGS[name].edges(X, y, weights.astype(float))
+    assert edges.shape[0] == 2
+    assert np.isfinite(edges).all()
+    assert (np.diff(edges, axis=1) >= 0).all()
+    times = X.repeat(weights, 0), y.repeat(weights), np.ones(weights.sum())
+    np.testing.assert_array_equal(edges, ENCODINGS[name].edges(*times))
 
 
 @pytest.mark.parametrize("n_bins", [1, 0, 2.0, True, 1001])

@@ -128,6 +128,8 @@ def _check_encodings(settings: Settings) -> None:
             f"{list(ENCODINGS)}, an object of sk_mixup.encodings, or a sequence of "
             "those over which the networks take turns."
         )
+    for encoding in encodings:
+        _check_hashable("encoding", encoding)
 
 
 def _check_pairing(settings: Settings) -> None:
@@ -137,12 +139,16 @@ def _check_pairing(settings: Settings) -> None:
             f"pairing={settings.pairing!r} is unknown; it is one of "
             f"{list(settings.pairings)} or an object of sk_mixup.vicinity."
         )
+    _check_hashable("pairing", settings.pairing)
+
+
+def _check_hashable(name: str, value: Any) -> None:
+    # What it finds is shared by estimators fitted together, under its hash.
     try:
-        # What a pairing finds is shared by estimators fitted together, under its hash.
-        hash(settings.pairing)
+        hash(value)
     except TypeError as error:
         raise TypeError(
-            f"pairing={settings.pairing!r} must be hashable, as a frozen dataclass is."
+            f"{name}={value!r} must be hashable, as a frozen dataclass is."
         ) from error
 
 
