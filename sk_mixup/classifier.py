@@ -283,9 +283,9 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         prediction. The network, ``n_estimators``, ``encoding``,
         ``categorical_features``, ``min_frequency``, ``max_categories``,
         ``standardize``, ``clip``, the optimiser with its parameters and
-        ``net_params`` cannot change; other parameters may. ``y`` must have the classes of
-        the last call (``partial_fit`` accepts rows of some of them). ``random_state``
-        is used in the first call only.
+        ``net_params`` cannot change; other parameters may. ``y`` must have the classes
+        of the last call (``partial_fit`` accepts rows of some of them).
+        ``random_state`` is used in the first call only.
 
     verbose : int, default=0
         Output during training. 1: one line per epoch. 2: a progress bar as well. 0:

@@ -264,8 +264,8 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         prediction. The network, ``n_estimators``, ``encoding``,
         ``categorical_features``, ``min_frequency``, ``max_categories``, ``loss``,
         ``standardize``, ``clip``, the optimiser with its parameters and
-        ``net_params`` cannot change; other parameters may. ``random_state`` is used in the
-        first call only.
+        ``net_params`` cannot change; other parameters may. ``random_state`` is used in
+        the first call only.
 
     verbose : int, default=0
         Output during training. 1: one line per epoch. 2: a progress bar as well. 0:
