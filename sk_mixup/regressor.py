@@ -518,7 +518,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
             raise ValueError("MixupRegressor needs a dense y; use y.toarray().")
         who = type(self).__name__
         check_quantities(y, "y", who)
-        if pd.isna(y).any():
+        if np.asarray(pd.isna(y), dtype=bool).any():
             raise ValueError(missing("y", [], who))
         y = _check_y(y, multi_output=True, y_numeric=True, estimator=self)
         columns = y.reshape(len(y), -1).astype(np.float64)

@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.compose import make_column_transformer
 from sklearn.impute import SimpleImputer
@@ -19,7 +20,14 @@ from sklearn.preprocessing import OneHotEncoder
 from sk_mixup import MixupClassifier, MixupRegressor, fit_many
 from sk_mixup.inspection import between_examples, fgsm
 from sk_mixup.model_selection import GridSearchCV
-from tests.twins import PLAIN, SMALL, TWINS, all_rows, predicted
+from tests.twins import (
+    PLAIN,
+    SMALL,
+    TWINS,
+    all_rows,
+    assert_same_predictions,
+    predicted,
+)
 
 NUMBERS, CATEGORIES = ["width", "whole", "sunny"], ["colour", "code"]
 BOTH = pytest.mark.parametrize("make", TWINS)
@@ -400,3 +408,45 @@ def test_any_frame_is_its_numeric_table_or_refused(drawn, min_frequency, random)
     for rows in (known, new, new.iloc[shuffled]):
         wanted = plain.predict_proba(encoder.transform(for_hand(rows, categories)))
         np.testing.assert_allclose(model.predict_proba(rows), wanted, atol=1e-6)
+
+
+# Levels that are numbers, and rows that are none.
+
+
+@pytest.mark.parametrize(
+    "levels",
+    [np.array([0.1, 0.2], "float32"), np.array([2**53, 2**53 + 1])],
+    ids=["single", "large"],
+)
+def test_numbers_of_any_precision_name_one_level(levels):
+    y = np.arange(40) % 2
+    X = pd.DataFrame({"size": levels[y]})
+    model = MixupClassifier(categorical_features=["size"], **SMALL).fit(X, y)
+    assert set(model.to_numeric(X)[:, 0]) == {0, 1}
+    if levels.dtype.kind == "f":
+        wide = X.astype("float64")
+        np.testing.assert_array_equal(model.to_numeric(wide), model.to_numeric(X))
+
+
+def test_gaps_are_filled_whatever_is_assumed():
+    X, y = np.arange(40.0)[:, None], np.arange(40) % 2
+    X[::5] = np.nan
+    model = MixupClassifier(**SMALL).fit(X, y)
+    with config_context(assume_finite=True):
+        assert_same_predictions(MixupClassifier(**SMALL).fit(X, y), model, X)
+        assert np.isfinite(model.predict_proba(X)).all()
+
+
+@pytest.mark.parametrize("rows", [["a", 1.0], [1.0, 2.0], None, np.zeros((2, 2, 2))])
+def test_what_is_no_table_of_rows_is_refused_in_one_sentence(rows):
+    X = pd.DataFrame({"a": list("ab") * 20, "b": np.arange(40.0)})
+    model = MixupClassifier(**SMALL).fit(X, np.arange(40) % 2)
+    for wrong in (rows, X[:0], X.iloc[0]):
+        with pytest.raises(ValueError, match=r"2D array|minimum of 1"):
+            model.predict(wrong)
+
+
+def test_targets_may_be_a_frame():
+    X, y = np.arange(40.0)[:, None], pd.DataFrame({"u": np.arange(40.0), "v": 1.0})
+    model = MixupRegressor(**SMALL).fit(X, y)
+    assert model.predict(X).shape == (40, 2)

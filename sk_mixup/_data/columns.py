@@ -178,7 +178,7 @@ def columns_of(table: Any) -> list[Column]:
         return [Column(repr(name), table.iloc[:, number]) for number, name in each]
     frame = _frame(table)
     if frame is not None:
-        return [Column(repr(c.name), _as_series(c)) for c in frame.iter_columns()]
+        return [Column(repr(name), _as_series(frame[name])) for name in frame.columns]
     array = _array_of_objects(table) if _is_nested(table) else np.asarray(table)
     return [Column(str(number), column) for number, column in enumerate(array.T)]
 

@@ -73,7 +73,12 @@ def plain_rows(X: Any, dtype: type[np.floating], taker: str) -> Any | None:
 
 
 def check_size(X: Any, taker: str) -> None:
-    """Refuse a table without rows or columns."""
+    """Refuse what is no table, and a table without rows or columns."""
+    if not is_table(X):
+        raise ValueError(
+            f"Expected 2D array, a row for each sample, but {taker} got "
+            f"{type(X).__name__} of another shape: one row alone is [row]."
+        )
     columns = columns_of(X)
     n_rows = len(columns[0].values) if columns else 0
     if not n_rows:
@@ -104,9 +109,9 @@ def _names(X: Any) -> list[Any] | None:
 
 
 def all_finite(values: Any) -> bool:
-    """Tell whether all values are finite, or are to be taken for that."""
-    if get_config()["assume_finite"]:
-        return True
+    """Tell whether all values are finite; infinite ones may be assumed away."""
+    if get_config()["assume_finite"]:  # which gaps, that are allowed, are not
+        return not bool(np.isnan(values).any())
     with np.errstate(over="ignore", invalid="ignore"):
         return bool(np.isfinite(values.sum()) or np.isfinite(values).all())
 

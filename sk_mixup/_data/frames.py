@@ -320,7 +320,11 @@ def _key(level: Any) -> str:
     if isinstance(level, str):
         return str(level)
     number = float(level)
-    return str(int(number)) if number.is_integer() else str(level)
+    if number.is_integer():  # large ones are not taken through a float
+        return str(int(level) if isinstance(level, Integral) else int(number))
+    single = np.float32(number)
+    # A number in single precision has one name, also where it was made a float64.
+    return str(single) if float(single) == number else repr(number)
 
 
 def _order(level: Any) -> Any:

@@ -54,6 +54,8 @@ class Reader:
                 f"X is sparse, but {self.taker} was fitted on categories or gaps: give "
                 "X.toarray()."
             )
+        if schema.levels:
+            check_size(X, self.taker)
         rows = None if schema.levels else plain_rows(X, self.dtype, self.taker)
         return schema.matrix(X, self.dtype, self.taker) if rows is None else rows
 
