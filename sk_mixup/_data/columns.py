@@ -195,7 +195,7 @@ def _is_nested(table: Any) -> bool:
 def _as_series(column: nw.Series[Any]) -> Any:
     """Return a column of another library than pandas as a series of pandas."""
     dtype = column.dtype
-    if dtype.is_numeric() and not dtype.is_decimal():
+    if dtype.is_numeric() and not isinstance(dtype, nw.Decimal):
         return pd.Series(column.to_numpy())
     if isinstance(dtype, nw.Categorical | nw.Enum | nw.String):
         return pd.Series(column.cast(nw.String).to_list(), dtype="string")
