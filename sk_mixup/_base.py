@@ -14,7 +14,6 @@ from torch import nn
 from sk_mixup._data.memo import Memo
 from sk_mixup._data.sklearn_private import Interval, RealNotInt, StrOptions
 from sk_mixup._data.subsets import weighted_rows
-from sk_mixup._inputs import TakesTables
 from sk_mixup._networks.ensemble import Ensemble, Scaling
 from sk_mixup._networks.torch_modes import memory_errors, own_modes, resolve_device
 from sk_mixup._networks.torch_threads import one_thread
@@ -32,6 +31,7 @@ from sk_mixup._training.parameter_checks import (
 from sk_mixup._training.prepare import prepare_task
 from sk_mixup._training.settings import Settings
 from sk_mixup._training.stacks import train
+from sk_mixup._training.takes_tables import TakesTables
 from sk_mixup._training.target_spec import TargetSpec
 from sk_mixup._training.task import Start, Task
 from sk_mixup._training.transaction import all_or_nothing, enough_memory
