@@ -283,18 +283,22 @@ class BaseMixup(TakesTables, metaclass=ABCMeta):
                 "values in X or y."
             )
         net.module_.eval()
-        if self.member_weights == "uniform":
-            net.module_.member_weights = None
+        self._calibrate(net, task)
+        self._weigh_members(net, task)
         self.net_ = net
         self._fitted = task.fitted
         self.n_iter_ = len(net.latest_epochs())
 
+    def _calibrate(self, net: MixupNet, task: Task) -> None:
+        """Set the temperature of the trained networks, where the twin has one."""
+
     def _weigh_members(self, net: MixupNet, task: Task) -> None:
-        """Weigh the members by their validation rows, if there are any."""
-        if self.member_weights == "validation" and task.runs[0].validation is not None:
-            net.module_.member_weights = weights_by_loss(
-                net.module_, net.criterion_, task.runs
-            )
+        """Weigh the members by their validation rows; without any, as before."""
+        network = net.module_
+        if self.member_weights == "uniform":
+            network.member_weights = None
+        elif task.runs[0].validation is not None:
+            network.member_weights = weights_by_loss(network, net.criterion_, task.runs)
 
     # Read off the net when asked for: there may be as many epochs as calls.
 

@@ -28,7 +28,6 @@ from sk_mixup._data.sklearn_private import Interval, StrOptions
 from sk_mixup._data.tables import numpy_dtype
 from sk_mixup._data.targets import Classes, Indicators, Weights
 from sk_mixup._networks.losses import BinaryCrossEntropy, SoftCrossEntropy
-from sk_mixup._networks.torch_threads import one_thread
 from sk_mixup._training.net import MixupNet
 from sk_mixup._training.target_spec import TargetSpec
 from sk_mixup._training.task import Start, Task
@@ -633,9 +632,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
             calibrated=self.temperature == "auto",
         )
 
-    @one_thread()
-    def _adopt(self, net: MixupNet, task: Task) -> None:
-        super()._adopt(net, task)
+    def _calibrate(self, net: MixupNet, task: Task) -> None:
         if self.temperature != "auto":
             self.temperature_ = float(self.temperature)
         elif task.runs[0].validation is not None:
@@ -645,7 +642,6 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         else:  # an epoch of `partial_fit` holds no rows out
             self.temperature_ = getattr(self, "temperature_", 1.0)
         net.module_.temperature = self.temperature_
-        self._weigh_members(net, task)
 
     @property
     def _multilabel(self) -> bool:

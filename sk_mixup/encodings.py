@@ -90,8 +90,7 @@ class QuantileBins(Encoding):
     Parameters
     ----------
     n_bins : int, default=8
-        Bins of each feature. Of 8, 16 and 32 bins none was best on all tables, and 8
-        are the fastest.
+        Bins of each feature. More of them follow finer steps and take more time.
 
     Examples
     --------

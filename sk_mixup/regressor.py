@@ -24,11 +24,9 @@ from sk_mixup._data.sklearn_private import Interval, StrOptions, _check_y
 from sk_mixup._data.statistics import target_moments
 from sk_mixup._data.targets import RealTargets, Weights
 from sk_mixup._networks.losses import AbsoluteError, HuberLoss, Loss, SquaredError
-from sk_mixup._networks.torch_threads import one_thread
-from sk_mixup._training.net import MixupNet
 from sk_mixup._training.parameter_checks import LARGEST_NUMBER
 from sk_mixup._training.target_spec import TargetSpec
-from sk_mixup._training.task import Start, Task
+from sk_mixup._training.task import Start
 from sk_mixup.encodings import Encoding
 from sk_mixup.vicinity import Neighbors, Pairing, RandomPairs, Similar
 
@@ -502,11 +500,6 @@ class MixupRegressor(RegressorMixin, BaseMixup):
             loss=loss,
             n_outputs=self.n_outputs_,
         )
-
-    @one_thread()
-    def _adopt(self, net: MixupNet, task: Task) -> None:
-        super()._adopt(net, task)
-        self._weigh_members(net, task)
 
     def _columns(self, y: Any, start: Start) -> NDArray[np.float64]:
         """Check the targets and return them as columns."""

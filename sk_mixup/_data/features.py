@@ -15,6 +15,7 @@ from sklearn.utils import check_array
 
 from sk_mixup._data.columns import (
     OF_MODULE,
+    Column,
     check_container,
     check_quantities,
     columns_of,
@@ -72,8 +73,8 @@ def plain_rows(X: Any, dtype: type[np.floating], taker: str) -> Any | None:
     return rows
 
 
-def check_size(X: Any, taker: str) -> None:
-    """Refuse what is no table, and a table without rows or columns."""
+def table_columns(X: Any, taker: str) -> list[Column]:
+    """Return the columns of a table; refuse what is none, or has no rows."""
     if not is_table(X):
         raise ValueError(
             f"Expected 2D array, a row for each sample, but {taker} got "
@@ -86,6 +87,7 @@ def check_size(X: Any, taker: str) -> None:
             f"Found array with {n_rows} sample(s) and {len(columns)} feature(s), while "
             f"a minimum of 1 is required by {taker}."
         )
+    return columns
 
 
 def _as_array(X: Any, dtype: type[np.floating], taker: str, allow_nd: bool) -> Any:

@@ -17,7 +17,6 @@ from sk_mixup._data.columns import (
     NOT_NAMED,
     Column,
     Fault,
-    columns_of,
     fault_of_levels,
     fault_of_numbers,
     is_text,
@@ -196,10 +195,12 @@ class Schema:
 
     @staticmethod
     def learn(
-        X: Any, rules: CategoryRules, weights: Codes | None, taker: str
+        columns: Sequence[Column],
+        rules: CategoryRules,
+        weights: Codes | None,
+        taker: str,
     ) -> Schema:
         """Learn the columns of a table; refuse those that are of no use."""
-        columns = columns_of(X)
         marks = rules.marks(columns)
         reason = "" if rules.features == "from_dtype" else NOT_NAMED
         _check(columns, marks, taker, reason)
@@ -223,10 +224,9 @@ class Schema:
         return Schema(fill, tuple(gaps), levels)
 
     def matrix(
-        self, X: Any, dtype: type[np.floating], taker: str
+        self, columns: Sequence[Column], dtype: type[np.floating], taker: str
     ) -> NDArray[np.floating]:
-        """Return a table as one matrix of numbers with gaps and codes."""
-        columns = columns_of(X)
+        """Return a table's columns as one matrix of numbers with gaps and codes."""
         if len(columns) != len(self.fill):  # in scikit-learn's words
             raise ValueError(
                 f"X has {len(columns)} features, but {taker} is expecting "

@@ -77,7 +77,9 @@ class Bins(ArrayModule):
         least, most = torch.zeros_like(slope), torch.ones_like(slope)
         least[first & used] = -BEYOND
         most[last & used] = 1 + BEYOND
-        parts = edges[:, :-1], slope, least, most, 0 * slope, torch.ones_like(slope)
+        # Unused bins begin at 0: a difference may overflow, and 0 times that is NaN.
+        low = torch.where(used, edges[:, :-1], 0.0)
+        parts = low, slope, least, most, 0 * slope, torch.ones_like(slope)
         return Bins(columns, *(part[None, None] for part in parts))
 
     def standardized(self, rows: Tensor, weights: Tensor) -> Bins:

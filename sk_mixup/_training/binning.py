@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -33,20 +34,22 @@ def bins_of_members(
     columns = memo.get("binned columns", (rows,), lambda: _binned_columns(rows))
     if not len(columns):
         return None
+    pairs = list(zip(trainings, encodings, strict=True))
+    name = columns.tobytes()
     edges = [
-        memo.get(
-            ("edges", encoding, columns.tobytes()),
-            (training,),
-            lambda e=encoding, t=training: _edges(e, t, columns),  # type: ignore[misc]
-        )
-        for training, encoding in zip(trainings, encodings, strict=True)
+        memo.get(("edges", e, name), (t,), partial(_edges, e, t, columns))
+        for t, e in pairs
     ]
     n_edges = max(own.shape[1] for own in edges)
     if n_edges < 2:
         return None
     return [
-        _bins(training, columns, _padded(own, n_edges))
-        for training, own in zip(trainings, edges, strict=True)
+        memo.get(
+            ("bins", encoding, name, n_edges),
+            (training,),
+            partial(_bins, training, columns, _padded(own, n_edges)),
+        )
+        for (training, encoding), own in zip(pairs, edges, strict=True)
     ]
 
 

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from sk_mixup._data.neighbors import Rows
 from sk_mixup._data.subsets import RowSubset
+from sk_mixup._data.tables import numpy_dtype
 from sk_mixup._networks.batch import Batch, Layer, Mixture, mixed
 from sk_mixup._networks.network import Standardize
 from sk_mixup._training.mixing import Vicinity
@@ -175,7 +176,7 @@ class EpochDraw:
         shape = (len(self.runs), len(source), self.plan.n_mixed if inside else most)
         # Padding is row 0, which every run has, with the weight 0.
         row_numbers = np.zeros(shape, np.int64)
-        mix_weights, weights = np.zeros((2, *shape), np.float32)
+        mix_weights, weights = np.zeros((2, *shape), numpy_dtype(source.dtype))
         for place, (run, vicinity) in enumerate(
             zip(self.runs, vicinities, strict=True)
         ):

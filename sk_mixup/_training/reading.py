@@ -13,8 +13,8 @@ from scipy import sparse
 from sk_mixup._data.features import (
     ROWS_LOOKED_AT,
     check_rows,
-    check_size,
     plain_rows,
+    table_columns,
     warn_of_lost_digits,
 )
 from sk_mixup._data.frames import CategoryRules, Schema
@@ -54,10 +54,11 @@ class Reader:
                 f"X is sparse, but {self.taker} was fitted on categories or gaps: give "
                 "X.toarray()."
             )
-        if schema.levels:
-            check_size(X, self.taker)
         rows = None if schema.levels else plain_rows(X, self.dtype, self.taker)
-        return schema.matrix(X, self.dtype, self.taker) if rows is None else rows
+        if rows is not None:
+            return rows
+        columns = table_columns(X, self.taker)
+        return schema.matrix(columns, self.dtype, self.taker)
 
     def known(
         self, X: Any, schema: Schema | None, device: torch.device, memo: Memo
@@ -137,11 +138,11 @@ class Reader:
         device: torch.device,
         warns: bool,
     ) -> tuple[Schema, Table]:
-        check_size(X, self.taker)
-        schema = Schema.learn(X, rules, _weights(sample_weight, X), self.taker)
-        rows = schema.matrix(X, self.dtype, self.taker)
+        columns = table_columns(X, self.taker)
+        schema = Schema.learn(columns, rules, _weights(sample_weight, X), self.taker)
+        rows = schema.matrix(columns, self.dtype, self.taker)
         if warns:
-            some = _safe_indexing(X, slice(ROWS_LOOKED_AT))
+            some = table_columns(_safe_indexing(X, slice(ROWS_LOOKED_AT)), self.taker)
             exact = schema.matrix(some, np.float64, self.taker)
             warn_of_lost_digits(schema.filled(exact, schema.gaps), self.dtype)
         return schema, _table(schema, rows, device)
