@@ -57,6 +57,7 @@ class BaseMixup(TakesTables, metaclass=ABCMeta):
         "pairing": [object],  # checked with the names that there are
         "weights_per": [StrOptions({"batch", "example"})],
         "mix_layer": [Interval(Integral, 0, None, closed="left"), str],
+        "mix_features": [StrOptions({"interpolate", "swap", "swap_categories"})],
         "noise_std": [Interval(Real, 0, LARGEST_NUMBER, closed="both")],
         "warmup_epochs": [
             Interval(Integral, 0, None, closed="left"),
@@ -122,6 +123,7 @@ class BaseMixup(TakesTables, metaclass=ABCMeta):
         "max_epochs": 10,
         "member_weights": "uniform",
         "encoding": "standardized",
+        "mix_features": "interpolate",
         "mix_layer": "input",
         "n_estimators": 1,
         "n_mixed": 2,

@@ -83,11 +83,21 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         Draw mixing weights once per minibatch, as in the code of the paper's authors,
         or once per virtual example.
 
-    mix_layer : {"input", "random"}, int or str, default="input"
-        Layer at which rows are mixed. "input" or 0: the inputs. i: the activations of
-        the i-th hidden layer. "random": one of these layers, inputs included, drawn for
-        each minibatch (manifold mixup, arXiv 1806.05236). With ``module``: "input", or
-        the name of a submodule, whose output is mixed.
+    mix_layer : {"input", "random", "raw"}, int or str, default="input"
+        Layer at which rows are mixed. "input" or 0: the inputs, after they have been
+        standardised, clipped and encoded. "raw": the features as they are, categories
+        as one-hot columns, before they are encoded. i: the activations of the i-th
+        hidden layer. "random": the inputs or one of the hidden layers, drawn for each
+        minibatch (manifold mixup, arXiv 1806.05236). With ``module``: "input", or the
+        name of a submodule, whose output is mixed.
+
+    mix_features : {"interpolate", "swap", "swap_categories"}, default="interpolate"
+        What a virtual row takes from its rows. "interpolate": of each column the sum by
+        their weights, of categories as well (0.3 red and 0.7 blue). "swap": each column
+        whole from one of them, with the probability of its weight (Feat-Mix, arXiv
+        2301.02819). "swap_categories": categories so, numbers as sums. Labels and
+        targets are mixed by the mean share over the columns. Needs ``mix_layer`` to be
+        "input" or "raw".
 
     mix_target : {"interpolate", "dominant"}, default="interpolate"
         Label of a virtual example: "interpolate" mixes the labels with the weights of
@@ -394,6 +404,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         n_mixed: int = 2,
         weights_per: Literal["batch", "example"] = "batch",
         mix_layer: int | str = "input",
+        mix_features: Literal["interpolate", "swap", "swap_categories"] = "interpolate",
         mix_target: Literal["interpolate", "dominant"] = "interpolate",
         label_smoothing: float = 0.0,
         noise_std: float = 0.0,
@@ -438,6 +449,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         self.n_mixed = n_mixed
         self.weights_per = weights_per
         self.mix_layer = mix_layer
+        self.mix_features = mix_features
         self.mix_target = mix_target
         self.label_smoothing = label_smoothing
         self.noise_std = noise_std

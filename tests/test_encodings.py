@@ -53,7 +53,7 @@ def test_units_of_all_bins_sum_to_the_place_among_the_edges(rng):
 
 
 def test_runs_can_be_selected_and_joined():
-    parts = [Bins.between(torch.tensor([0, 1]), EDGES + shift) for shift in (0, 1)]
+    parts = [Bins.between(torch.tensor([0, 1]), EDGES + n).moved(n) for n in (0, 1)]
     joined = Bins.concatenate(parts)
     x = torch.randn(2, 5, 2)
     for run, part in enumerate(parts):
@@ -119,8 +119,8 @@ def test_encodings_matter_and_standardized_has_no_bins(make, data):
     plain, binned = (
         make(1, encoding=e, **SMALL).fit(X, y) for e in ("standardized", "bins")
     )
-    assert plain.net_.module_.body.sizes[0] == 4
-    assert binned.net_.module_.body.sizes[0] == 4 + 4 * 8
+    assert plain.net_.module_.inputs.n_units == 0
+    assert binned.net_.module_.inputs.n_units == 4 * 8
     assert abs(predicted(plain, X) - predicted(binned, X)).max() > 1e-3
     same = make(1, encoding=Standardized(), **SMALL).fit(X, y)
     np.testing.assert_array_equal(predicted(plain, X), predicted(same, X))
@@ -131,7 +131,7 @@ def test_columns_of_two_values_have_no_bins(make, data):
     X, y = data
     X = np.column_stack([X, X[:, 0] > 0, np.ones(90)])
     model = make(1, encoding="bins", **SMALL).fit(X, y)
-    assert model.net_.module_.body.sizes[0] == 6 + 4 * 8
+    assert model.net_.module_.inputs.n_units == 4 * 8
 
 
 @both
@@ -172,15 +172,14 @@ def test_members_take_turns_with_encodings(make, data):
     X, y = data
     params = FOUR | all_rows(make)
     several = make(1, encoding=("standardized", "bins"), **params).fit(X, y)
-    slopes = several.net_.module_.inputs.bins.slope.abs().sum((1, 2, 3))
-    assert (slopes > 0).tolist() == [False, True, True, False]
-    alone = make(1, encoding="bins", **params).fit(X, y)
-    with_bins = [1, 2]
-    np.testing.assert_allclose(
-        outputs_of(several, X)[:, with_bins],
-        outputs_of(alone, X)[:, with_bins],
-        atol=1e-6,
-    )
+    assert several.net_.module_.inputs.binned == (1, 2)
+    for encoding, members in (("bins", [1, 2]), ("standardized", [0, 3])):
+        alone = make(1, encoding=encoding, **params).fit(X, y)
+        np.testing.assert_allclose(
+            outputs_of(several, X)[:, members],
+            outputs_of(alone, X)[:, members],
+            atol=1e-6,
+        )
 
 
 def test_eight_members_meet_every_pair_of_alpha_and_encoding():
@@ -254,7 +253,7 @@ class Placed(Encoding):
 def test_own_encodings_take_part(make, data):
     X, y = data
     model = make(1, encoding=(Placed((-1.0, 0.0, 1.0)), "bins"), **FOUR).fit(X, y)
-    assert model.net_.module_.body.sizes[0] == 4 + 4 * 8
+    assert model.net_.module_.inputs.n_units == 4 * 8
     assert model.net_.module_.inputs.bins.low[0, 0, 0, :2].tolist() == [-1, 0]
 
 

@@ -15,10 +15,12 @@ from sk_mixup._data.subsets import RowSubset
 from sk_mixup._data.tables import DenseTable, SparseTable
 from sk_mixup._data.targets import Classes, Indicators
 from sk_mixup._networks.network import Standardize
-from sk_mixup._training import minibatches as module
-from sk_mixup._training.minibatches import Minibatches, Plan, ValidationRows, draw_rows
+from sk_mixup._training import epoch_draw, training_rows
+from sk_mixup._training.epoch_draw import EpochDraw
+from sk_mixup._training.minibatches import Minibatches, Plan, draw_rows
 from sk_mixup._training.mixing import Vicinity
 from sk_mixup._training.run import Run
+from sk_mixup._training.validation_rows import ValidationRows
 from sk_mixup.vicinity import (
     Neighbors,
     Pairing,
@@ -35,6 +37,7 @@ VICINITIES = [
     replace(MIXUP, n_mixed=3, weights_per="example"),
     replace(MIXUP, pairing=SameClass(), mix_target="dominant"),
     replace(MIXUP, pairing=Neighbors(5), noise_std=0.3, label_smoothing=0.1),
+    replace(MIXUP, mix_features="swap"),
 ]
 
 
@@ -65,15 +68,21 @@ def make_minibatches(*runs, shift=0.0, scale=1.0, **plan):
     return Minibatches(runs, plan, Standardize(*figures))
 
 
+def idle(n_runs):
+    return Standardize(torch.zeros(n_runs, 1, 4), torch.ones(n_runs, 1, 4), idle=True)
+
+
 def batches_of(minibatches, epoch=0):
     """List the minibatches of an epoch."""
-    blocks = minibatches.draw(epoch).blocks()
+    blocks = EpochDraw(minibatches, epoch).blocks()
     return [batch for block in blocks for batch in block.steps()]
 
 
 def draw(run):
     """Draw row numbers and weights, ``(n_rows, examples)``, of a mixed epoch."""
-    return draw_rows(run, run.vicinity, 8)
+    numbers, weights = draw_rows(run, run.vicinity, 8)
+    times = 1 if len(weights) == len(numbers) else 8
+    return numbers, weights.repeat(times, axis=0)[: len(numbers)]
 
 
 def parts(batch, run):
@@ -81,7 +90,8 @@ def parts(batch, run):
     real = batch.weight[run, :, 0] > 0
     copies = batch.inputs.shape[1] // batch.targets.shape[1]
     kept = real.repeat_interleave(copies)
-    masks = [mask[run][kept[: mask.shape[1]]] for mask in batch.dropout]
+    masks = batch.dropout.kept if batch.dropout else ()
+    masks = [mask[run][kept[: mask.shape[1]]] for mask in masks]
     weights = [] if batch.mixture is None else [batch.mixture.weights[run][real]]
     return [
         batch.inputs[run][kept],
@@ -140,9 +150,9 @@ def test_erm_and_mixup_visit_rows_in_one_order():
 
 def test_an_unmixed_epoch_is_one_of_erm():
     run = make_run(30, replace(MIXUP, n_mixed=3))
-    unmixed = make_minibatches(run, warmup_epochs=1).draw(0)
-    assert unmixed.mix_weights.tolist() == [[[1.0]] * 30]
-    assert unmixed.row_numbers.shape == (1, 30, 1)
+    unmixed = EpochDraw(make_minibatches(run, warmup_epochs=1), 0)
+    assert unmixed.mix_weights.flatten().tolist() == [1.0] * 4
+    assert unmixed.numbers.shape == (1, 1, 30)
 
 
 @pytest.mark.parametrize(
@@ -276,6 +286,41 @@ def test_the_dominant_target_is_a_plain_label():
     assert torch.equal(targets, torch.eye(3)[torch.from_numpy(heaviest % 3)])
 
 
+def swapped(n_rows, **params):
+    """Return the virtual rows of an epoch, and the rows that they are made of."""
+    run = make_run(n_rows, replace(MIXUP, mix_features="swap", **params))
+    numbers, weights = draw(make_run(n_rows, run.vicinity))
+    batches = batches_of(make_minibatches(run))
+    values, targets = (
+        torch.cat([getattr(batch, name)[0] for batch in batches])
+        for name in ("inputs", "targets")
+    )
+    return values, targets, numbers, weights
+
+
+@pytest.mark.parametrize("n_mixed", [2, 3])
+def test_each_column_of_a_swap_is_whole_from_one_of_the_rows(n_mixed):
+    values, targets, numbers, _ = swapped(41, n_mixed=n_mixed)
+    sources = torch.from_numpy(rows_of(41))[numbers]  # rows, examples, columns
+    taken = sources == values[:, None]
+    assert taken.any(1).all()
+    shares = taken.float() / taken.sum(1, keepdim=True)  # a row may be its own partner
+    labels = torch.eye(3)[torch.from_numpy(numbers) % 3]
+    expected = torch.einsum("re,rel->rl", shares.mean(-1), labels)
+    torch.testing.assert_close(targets, expected)
+
+
+def test_a_column_is_swapped_with_the_probability_of_its_weight():
+    values, _, numbers, weights = swapped(4000, weights_per="example")
+    own = torch.from_numpy(rows_of(4000))[numbers[:, 0]] == values
+    for low in (0.0, 0.25, 0.5, 0.75):
+        some = (weights[:, 0] >= low) & (weights[:, 0] < low + 0.25)
+        expected = weights[some, 0].mean()
+        share = own[torch.from_numpy(some)].float().mean().item()
+        # A row is its own partner in one case of eight.
+        assert share == pytest.approx(expected + (1 - expected) / 8, abs=0.03)
+
+
 @pytest.mark.parametrize("mix_target", ["interpolate", "dominant"])
 def test_smoothing_commutes_with_mixing(mix_target):
     """Mixing smoothed labels and smoothing mixed ones give the same targets."""
@@ -337,7 +382,7 @@ def test_draws_do_not_depend_on_the_size_of_blocks(
 ):
     plan = {"dropout": dropout, "hidden_sizes": (3, 2), "mix_layer": mix_layer}
     large = epochs(make_minibatches(make_run(43, vicinity), **plan), 0)
-    monkeypatch.setattr(module, "CPU_BLOCK_BYTES", 1)
+    monkeypatch.setattr(epoch_draw, "CPU_BLOCK_BYTES", 1)
     small = epochs(make_minibatches(make_run(43, vicinity), **plan), 0)
     torch.testing.assert_close(small, large, rtol=0, atol=0)
 
@@ -347,6 +392,8 @@ def test_draws_do_not_depend_on_the_size_of_blocks(
 @pytest.mark.parametrize("vicinity", VICINITIES)
 def test_a_run_draws_the_same_beside_others(vicinity, dropout, mix_layer):
     """Others may have more or fewer rows, as folds have, or another vicinity."""
+    if mix_layer and vicinity.mix_features == "swap":
+        pytest.skip("hidden layers have no columns to swap")
     plan = {"dropout": dropout, "hidden_sizes": (3, 2), "mix_layer": mix_layer}
     alone = epochs(make_minibatches(make_run(42, vicinity), **plan), 0)
     others = [make_run(45, MIXUP, 1), make_run(41, VICINITIES[-1], 2)]
@@ -359,8 +406,21 @@ def test_padding_has_no_weight():
     runs = [make_run(45), make_run(41)]
     last = batches_of(make_minibatches(*runs, mix_layer=1, n_mixed=2))[-1]
     assert last.weight[1, :, 0].tolist() == [1, 0, 0, 0, 0]
-    assert not last.mixture.weights[1, 1:].any()
-    assert not last.targets[1, 1:].any()
+
+
+@pytest.mark.parametrize("weights", [None, np.arange(1.0, 22.0)])
+@pytest.mark.parametrize("vicinity", VICINITIES)
+def test_rows_that_are_kept_encoded_are_those_that_are_encoded_anew(
+    vicinity, weights, monkeypatch
+):
+    def some_epochs():
+        runs = make_run(21, vicinity, weights=weights), make_run(18, vicinity, 1)
+        batches = make_minibatches(*runs, shift=1.0, scale=2.0)
+        return [own for run in (0, 1) for own in epochs(batches, run)]
+
+    kept = some_epochs()
+    monkeypatch.setattr(training_rows, "CPU_KEPT_BYTES", 0)
+    torch.testing.assert_close(some_epochs(), kept)
 
 
 @pytest.mark.parametrize("vicinity", VICINITIES)
@@ -388,11 +448,11 @@ def test_dropout_keeps_the_mean_and_drops_the_share():
     plan = {"dropout": 0.25, "hidden_sizes": (50, 30)}
     batches = batches_of(make_minibatches(make_run(400, ERM), **plan))
     for layer, width in enumerate((50, 30)):
-        mask = torch.cat([batch.dropout[layer][0] for batch in batches])
+        mask = torch.cat([batch.dropout.kept[layer][0] for batch in batches])
         assert mask.shape == (400, width)
         dropped = (mask == 0).float().mean().item()
         assert dropped == pytest.approx(0.25, abs=5 * 0.44 / mask.numel() ** 0.5)
-        np.testing.assert_allclose(mask[mask > 0], 1 / 0.75)
+        assert batches[0].dropout.factor == pytest.approx(1 / 0.75)
 
 
 def test_random_layers_are_all_drawn_and_are_shared_by_the_runs():
@@ -416,7 +476,7 @@ def test_validation_rows_are_weighted_and_padded(chunk):
     weights = np.arange(1.0, 8.0)
     portions = [make_portion(7, weights), make_portion(5)]
     runs = [replace(make_run(9), validation=portion) for portion in portions]
-    batches = list(ValidationRows(runs, 4).batches(chunk))
+    batches = list(ValidationRows(runs, idle(2)).batches(chunk))
     inputs, targets, weight = (
         torch.cat([getattr(batch, name) for batch in batches], 1)
         for name in ("inputs", "targets", "weight")
@@ -430,7 +490,7 @@ def test_validation_rows_are_weighted_and_padded(chunk):
 
 
 def test_runs_without_validation_have_no_rows_to_judge():
-    assert len(ValidationRows([make_run(9)], 4)) == 0
+    assert len(ValidationRows([make_run(9)], idle(1))) == 0
 
 
 # Portions and targets.
@@ -500,5 +560,5 @@ def test_masks_do_not_depend_on_how_an_epoch_is_cut(monkeypatch, blobs):
         return model.to_torch().members[0](rows).numpy()
 
     whole = first_member(1)
-    monkeypatch.setattr("sk_mixup._training.minibatches.CPU_BLOCK_BYTES", 500)
+    monkeypatch.setattr("sk_mixup._training.epoch_draw.CPU_BLOCK_BYTES", 500)
     np.testing.assert_allclose(first_member(3), whole, atol=1e-5)

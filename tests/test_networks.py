@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from sk_mixup._networks.batch import Batch, Mixture
+from sk_mixup._networks.batch import Batch, Dropout, Mixture
 from sk_mixup._networks.losses import (
     AbsoluteError,
     BinaryCrossEntropy,
@@ -22,6 +22,8 @@ from sk_mixup._networks.stacked_mlp import StackedLinear, StackedMLP
 from sk_mixup._networks.stacked_modules import StackedCopies, seeded
 
 RUNS, ROWS, SIZES = 3, 5, (4, 6, 7, 2)
+UNITS = 8
+SEEING_BINS = [(), (0, 2), (1,), (0, 1, 2)]
 LOSSES = [
     SoftCrossEntropy,
     BinaryCrossEntropy,
@@ -42,7 +44,13 @@ def mlp():
     return body
 
 
-def make_batch(generator, layer=None, examples=1, dropout=0.0):
+def make_mlp(binned=()):
+    body = StackedMLP(RUNS, SIZES, binned, UNITS)
+    body.initialize(generators(0, 1, 2))
+    return body
+
+
+def make_batch(generator, layer=None, examples=1, dropout=0.0, binned=()):
     """Draw a minibatch whose copies of a row are mixed before a hidden layer."""
     copies = ROWS * (1 if layer is None else examples)
 
@@ -51,13 +59,15 @@ def make_batch(generator, layer=None, examples=1, dropout=0.0):
 
     weight = uniform(RUNS, ROWS, 1)
     weights = uniform(RUNS, ROWS, examples)
-    masks = [(uniform(RUNS, copies, width) >= dropout) * 1.25 for width in SIZES[1:-1]]
+    kept = [uniform(RUNS, copies, width) >= dropout for width in SIZES[1:-1]]
+    units = torch.randn(len(binned), copies, UNITS, generator=generator)
     return Batch(
         torch.randn(RUNS, copies, SIZES[0], generator=generator),
         torch.softmax(uniform(RUNS, ROWS, SIZES[-1]) * 4, -1),
         weight / weight.sum(1, keepdim=True),
         None if layer is None else Mixture(weights / weights.sum(-1, True), (layer,)),
-        tuple(mask.to(weight.dtype) for mask in masks) if dropout else (),
+        Dropout(tuple(own.byte() for own in kept), 1.25) if dropout else None,
+        units if len(binned) else None,
     )
 
 
@@ -66,15 +76,25 @@ def reference_outputs(body, batch):
     *hidden, last = body.layers(body.theta)
     x = batch.inputs
     for depth, layer in enumerate([*hidden, last]):
-        if batch.mixture is not None and batch.mixture.layer == depth:
-            split = x.unflatten(1, (ROWS, -1))
-            x = torch.einsum("rnef,rne->rnf", split, batch.mixture.weights)
+        x = mixed_before(depth, x, batch)
         x = torch.einsum("rni,rio->rno", x, layer.weight) + layer.bias
+        if depth == 0 and body.binned:
+            weight = body.theta_bins.view(-1, UNITS, SIZES[1])
+            own = mixed_before(0, batch.units, batch, list(body.binned))
+            x = x.index_add(0, torch.tensor(body.binned), own @ weight)
         if layer is not last:
             x = x.relu()
             if batch.dropout:
-                x = x * batch.dropout[depth][:, : x.shape[1]]
+                kept = batch.dropout.kept[depth][:, : x.shape[1]]
+                x = x * kept * batch.dropout.factor
     return x
+
+
+def mixed_before(depth, x, batch, runs=(0, 1, 2)):
+    if batch.mixture is None or batch.mixture.layer != depth:
+        return x
+    weights = batch.mixture.weights[list(runs)]
+    return torch.einsum("rnef,rne->rnf", x.unflatten(1, (ROWS, -1)), weights)
 
 
 # Layers and perceptrons.
@@ -126,14 +146,17 @@ def test_initial_weights_are_those_of_nn_linear():
 
 
 @pytest.mark.parametrize("depth", [0, 1])
-def test_units_begin_to_fire_at_the_rows_they_are_given(depth, mlp, generator):
+@pytest.mark.parametrize("binned", [(), (1, 2)])
+def test_units_begin_to_fire_at_the_rows_they_are_given(depth, binned, generator):
+    mlp = make_mlp(binned)
     before = mlp.theta.detach().clone()
     units = mlp.sizes[depth + 1]
     rows = torch.randn(units, mlp.sizes[0], generator=generator)
+    bins = torch.randn(units, UNITS, generator=generator) if binned else None
     for some in (slice(0, 2), slice(2, units)):
-        mlp.bend_at(1, depth, some, rows[some])
+        mlp.bend_at(1, depth, some, rows[some], None if bins is None else bins[some])
     *linear, _ = [part for part in mlp.member(1) if isinstance(part, nn.Linear)]
-    x = rows
+    x = rows if bins is None else torch.cat([rows, bins], 1)
     for earlier in linear[:depth]:
         x = earlier(x).relu()
     reached = linear[depth](x).diagonal()
@@ -158,16 +181,53 @@ def test_initial_weights_of_a_run_are_its_own():
     ("layer", "examples"), [(None, 1), *product([0, 1, 2], [2, 3])]
 )
 @pytest.mark.parametrize("loss", LOSSES)
-def test_hand_gradient_equals_autograd(loss, layer, examples, dropout, generator):
-    body = StackedMLP(RUNS, SIZES)
-    body.initialize(generators(0, 1, 2))
-    batch = make_batch(generator, layer, examples, dropout)
+@pytest.mark.parametrize("binned", SEEING_BINS)
+def test_hand_gradient_equals_autograd(
+    binned, loss, layer, examples, dropout, generator
+):
+    body = make_mlp(binned)
+    batch = make_batch(generator, layer, examples, dropout, binned)
     outputs = reference_outputs(body, batch)
     loss()(outputs, batch.targets, batch.weight).sum().backward()
-    by_autograd = body.theta.grad.clone()
+    by_autograd = [parameter.grad.clone() for parameter in body.parameters()]
     by_hand = body.training_step(loss(), generators(0, 1, 2))(batch)
     torch.testing.assert_close(by_hand, outputs.detach())
-    torch.testing.assert_close(body.theta.grad, by_autograd)
+    own = [parameter.grad for parameter in body.parameters()]
+    torch.testing.assert_close(own, by_autograd)
+
+
+@pytest.mark.parametrize("binned", SEEING_BINS)
+def test_members_take_bins_after_their_inputs(binned, generator):
+    body, batch = make_mlp(binned), make_batch(generator, binned=binned)
+    outputs = body(batch.inputs, batch.units)
+    for run in range(RUNS):
+        x = batch.inputs[run]
+        if run in binned:
+            x = torch.cat([x, batch.units[binned.index(run)]], 1)
+        torch.testing.assert_close(body.member(run)(x), outputs[run])
+
+
+@pytest.mark.parametrize("binned", SEEING_BINS)
+def test_runs_with_and_without_bins_are_selected_and_joined(binned, generator):
+    body, batch = make_mlp(binned), make_batch(generator, binned=binned)
+    parts = [body.select([run]) for run in (2, 0, 1)]
+    joined = StackedMLP.concatenate(parts).select([1, 2, 0])
+    assert joined.binned == body.binned
+    outputs = body(batch.inputs, batch.units)
+    assert torch.equal(joined(batch.inputs, batch.units), outputs)
+    kept = {}
+    body.keep(torch.tensor([True, False, True]), kept)
+    with torch.no_grad():
+        for parameter in joined.parameters():
+            parameter.zero_()
+    joined.restore(kept)
+    assert torch.equal(joined(batch.inputs, batch.units), outputs)
+
+
+def test_a_run_without_bins_begins_as_one_beside_none():
+    plain, some = make_mlp(), make_mlp((0, 2))
+    assert torch.equal(plain.theta[1], some.theta[1])
+    assert not torch.equal(plain.theta[0], some.theta[0])
 
 
 @pytest.mark.parametrize(

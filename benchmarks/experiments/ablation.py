@@ -29,6 +29,18 @@ INPUTS: Final = "mix inputs only"
 SMOOTH: Final = "label smoothing"
 BOTH: Final = "mix inputs + label smoothing (AC + RP)"
 NOISE: Final = "Gaussian noise on inputs"
+COLUMNS: Final = "columns of tables (AC + RP)"
+
+#: What the paper, whose inputs are images, has no rows for.
+OF_COLUMNS = {
+    "mixed before encoding": {"mix_layer": "raw"},
+    "swapped, all (Feat-Mix)": {"mix_features": "swap"},
+    "swapped, categories": {"mix_features": "swap_categories"},
+    "swapped, categories, one weight each": {
+        "mix_features": "swap_categories",
+        "weights_per": "example",
+    },
+}
 
 
 def variants() -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -49,6 +61,8 @@ def variants() -> Iterator[tuple[str, str, dict[str, Any]]]:
         yield BOTH, f"eps {eps}", {"label_smoothing": eps} | inputs
     for sigma in (0.05, 0.1, 0.2):
         yield NOISE, f"sigma {sigma}", {"noise_std": sigma} | erm
+    for name, params in OF_COLUMNS.items():
+        yield COLUMNS, name, params
 
 
 def methods(options: Options) -> list[Method]:
@@ -111,7 +125,8 @@ EXPERIMENT = Experiment(
     # error after the last, at which the learning rate has come down to 0.
     text="AC all classes, SC same class, RP random pairs, KNN one of the 200 nearest "
     "neighbours. Noise is in units of the standardised feature. The paper's "
-    "figures are of CIFAR-10. Weight decay is Adam's, added to the gradient.",
+    "figures are of CIFAR-10. Weight decay is Adam's, added to the gradient. Of "
+    "columns the paper has no rows: all others are mixed after they are encoded.",
     tables=(
         show,
         *(

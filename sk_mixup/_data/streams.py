@@ -19,7 +19,7 @@ class Streams:
     """
 
     # Seeds go by place: a new stream comes last, or all results would change.
-    NAMES = ("initial", "order", "partners", "weights", "noise", "dropout")
+    NAMES = ("initial", "order", "partners", "weights", "noise", "dropout", "swaps")
 
     initial: np.random.Generator
     order: np.random.Generator
@@ -27,6 +27,7 @@ class Streams:
     weights: np.random.Generator
     noise: np.random.Generator
     dropout: np.random.Generator
+    swaps: np.random.Generator
 
     layers: np.random.Generator
     """Of the layers that are mixed: the same for all members, which share them."""

@@ -31,6 +31,14 @@ class Table(Protocol):
 
     shape: tuple[int, ...]
 
+    @property
+    def sources(self) -> NDArray[np.int64]:
+        """The feature that each number of a row is of."""
+
+    @property
+    def categories(self) -> NDArray[np.int64]:
+        """The features that are categories."""
+
     def take(self, row_numbers: Tensor) -> Tensor:
         """Return the rows of the given numbers, ``(len(row_numbers), *features)``."""
 
@@ -38,7 +46,21 @@ class Table(Protocol):
         """Return the given rows scaled, as what scikit-learn's neighbours take."""
 
 
-class DenseTable:
+class NumericTable:
+    """A table whose columns are features, all of them numbers."""
+
+    shape: tuple[int, ...]
+
+    @property
+    def sources(self) -> NDArray[np.int64]:
+        return np.arange(int(np.prod(self.shape[1:])))
+
+    @property
+    def categories(self) -> NDArray[np.int64]:
+        return np.empty(0, np.int64)
+
+
+class DenseTable(NumericTable):
     """A table that is on the device whole."""
 
     def __init__(self, X: NDArray[np.floating], device: torch.device) -> None:
@@ -83,11 +105,20 @@ class WidenedTable(DenseTable):
         self.shape = (len(X), width)
         self.widen = widen
 
+    @property
+    def sources(self) -> NDArray[np.int64]:
+        sources: NDArray[np.int64] = self.widen.sources
+        return sources
+
+    @property
+    def categories(self) -> NDArray[np.int64]:
+        return np.unique(self.widen.categories.cpu().numpy())
+
     def take(self, row_numbers: Tensor) -> Tensor:
         return self.widen(super().take(row_numbers))
 
 
-class SparseTable:
+class SparseTable(NumericTable):
     """A sparse table, of which only the rows that are taken are made dense."""
 
     def __init__(self, X: sparse.csr_matrix, device: torch.device) -> None:

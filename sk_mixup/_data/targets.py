@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
@@ -53,6 +53,10 @@ class Targets(ABC):
         """Return the targets of some rows alone."""
 
     @abstractmethod
+    def joined(self, parts: Sequence[Self]) -> Self:
+        """Return the targets of several subsets, end to end."""
+
+    @abstractmethod
     def groups(self) -> NDArray[Any]:
         """Return what a pairing may know of the targets, an entry or row each."""
 
@@ -94,6 +98,10 @@ class Classes(Targets):
     def subset(self, row_numbers: Tensor) -> Classes:
         return Classes(self.codes[row_numbers], self.n_classes, self.one_hot)
 
+    def joined(self, parts: Sequence[Classes]) -> Classes:
+        codes = torch.cat([part.codes for part in parts])
+        return Classes(codes, self.n_classes, self.one_hot)
+
     def groups(self) -> NDArray[Any]:
         return self.codes.cpu().numpy()
 
@@ -126,6 +134,9 @@ class MatrixTargets(Targets):
 
     def subset(self, row_numbers: Tensor) -> Self:
         return self._like(self.values[row_numbers])
+
+    def joined(self, parts: Sequence[Self]) -> Self:
+        return self._like(torch.cat([part.values for part in parts]))
 
     def groups(self) -> NDArray[Any]:
         return self.values.cpu().numpy()

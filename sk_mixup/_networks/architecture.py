@@ -48,19 +48,22 @@ class Architecture(Protocol):
 class MLPArchitecture:
     """Perceptrons of the given sizes, from inputs to outputs.
 
-    ``bias_init`` says where the biases of the hidden layers begin.
+    ``bias_init`` says where the biases of the hidden layers begin, ``n_units`` how many
+    units of bins some of the networks see beside the inputs.
     """
 
     sizes: tuple[int, ...]
     bias_init: str = "uniform"
+    n_units: int = 0
 
     @property
     def n_weights(self) -> int:
         pairs = zip(self.sizes[:-1], self.sizes[1:], strict=True)
-        return sum((n_in + 1) * n_out for n_in, n_out in pairs)
+        of_bins = self.n_units * self.sizes[1]
+        return of_bins + sum((n_in + 1) * n_out for n_in, n_out in pairs)
 
     def build(self, standardize: Standardize, runs: Sequence[Member]) -> Network:
-        body = StackedMLP(len(runs), self.sizes)
+        body = StackedMLP(len(runs), self.sizes, standardize.binned, self.n_units)
         body.initialize([run.streams.initial for run in runs])
         # After Steinwart (arXiv 1903.11482): with units that begin anywhere the log
         # loss was 0.385, not 0.382 (docs/results/defaults.md, second round).
@@ -80,7 +83,9 @@ class MLPArchitecture:
                 drawn = run.training.draw(units, run.streams.initial)
                 for some in gen_batches(units, max(1, BLOCK_NUMBERS // self.sizes[0])):
                     rows = run.training.inputs(drawn[some]).unsqueeze(0)
-                    body.bend_at(number, depth, some, own(rows).squeeze(0).cpu())
+                    values, bins = own.encode(rows)
+                    seen = None if bins is None else bins.squeeze(0).cpu()
+                    body.bend_at(number, depth, some, values.squeeze(0).cpu(), seen)
 
 
 def _are_alike(rows: RowSubset) -> bool:

@@ -25,17 +25,19 @@ class Bins(ArrayModule):
     ----------
     columns : Tensor of shape (n_binned,)
         Numbers of the features that have bins.
-    low, slope : Tensor of shape (runs, 1, n_binned, n_bins)
+    runs : tuple of int
+        The runs of a stack that have these bins, here each with edges of its own.
+    low, slope : Tensor of shape (len(runs), 1, n_binned, n_bins)
         Where each bin begins, and one over its width; a slope of 0 is an unused bin.
-    least, most : Tensor of shape (runs, 1, n_binned, n_bins)
+    least, most : Tensor of shape (len(runs), 1, n_binned, n_bins)
         Between what each unit is kept: 0 and 1, or farther for the outermost.
-    mean, scale : Tensor of shape (runs, 1, n_binned, n_bins)
+    mean, scale : Tensor of shape (len(runs), 1, n_binned, n_bins)
         The mean of each unit, and what it is multiplied with then.
 
     Shape
     -----
-    - input: ``(..., runs or 1, rows, features)``
-    - output: ``(..., runs, rows, n_binned * n_bins)``
+    - input: ``(..., len(runs) or 1, rows, features)``
+    - output: ``(..., len(runs), rows, n_binned * n_bins)``
 
     Examples
     --------
@@ -57,8 +59,11 @@ class Bins(ArrayModule):
     mean: Tensor
     scale: Tensor
 
-    def __init__(self, columns: Tensor, *buffers: Tensor) -> None:
+    def __init__(
+        self, columns: Tensor, runs: tuple[int, ...], *buffers: Tensor
+    ) -> None:
         super().__init__()
+        self.runs = runs
         self.register_buffer("columns", columns)
         for name, buffer in zip(self.BUFFERS, buffers, strict=True):
             self.register_buffer(name, buffer)
@@ -80,7 +85,7 @@ class Bins(ArrayModule):
         # Unused bins begin at 0: a difference may overflow, and 0 times that is NaN.
         low = torch.where(used, edges[:, :-1], 0.0)
         parts = low, slope, least, most, 0 * slope, torch.ones_like(slope)
-        return Bins(columns, *(part[None, None] for part in parts))
+        return Bins(columns, (0,), *(part[None, None] for part in parts))
 
     def standardized(self, rows: Tensor, weights: Tensor) -> Bins:
         """Return the bins of one run with the mean and the deviation of its rows.
@@ -95,7 +100,8 @@ class Bins(ArrayModule):
         variance = torch.einsum("r,rct->ct", share, (units - mean).square())
         scale = 1 / variance.sqrt().clamp(min=LEAST_DEVIATION)
         before = (getattr(self, name) for name in self.BUFFERS[:-2])
-        return Bins(self.columns, *before, mean[None, None], scale[None, None])
+        figures = mean[None, None], scale[None, None]
+        return Bins(self.columns, self.runs, *before, *figures)
 
     @property
     def width(self) -> int:
@@ -107,19 +113,24 @@ class Bins(ArrayModule):
         units = ((values - self.low) * self.slope).clamp_(self.least, self.most)
         return units.sub_(self.mean).mul_(self.scale).flatten(-2)
 
-    def _of_each(self, take: Callable[[Tensor], Tensor]) -> Bins:
-        return Bins(
-            self.columns.clone(), *(take(getattr(self, name)) for name in self.BUFFERS)
-        )
+    def _with(self, runs: tuple[int, ...], take: Callable[[Tensor], Tensor]) -> Bins:
+        parts = (take(getattr(self, name)) for name in self.BUFFERS)
+        return Bins(self.columns.clone(), runs, *parts)
 
     def member(self, run: int) -> Bins:
         """Return one run's bins, of rows without the run axis."""
-        return self._of_each(lambda tensor: tensor[run].clone())
+        place = self.runs.index(run)
+        return self._with((0,), lambda tensor: tensor[place].clone())
+
+    def moved(self, start: int) -> Bins:
+        """Return the bins of runs that begin at another number."""
+        return self._with(tuple(start + run for run in self.runs), lambda own: own)
 
     def select(self, runs: Sequence[int]) -> Bins:
-        """Return the bins of the given runs alone."""
-        chosen = list(runs)
-        return self._of_each(lambda tensor: tensor[chosen])
+        """Return the bins of those of the given runs that have any."""
+        places = [self.runs.index(run) for run in runs if run in self.runs]
+        numbers = (new for new, run in enumerate(runs) if run in self.runs)
+        return self._with(tuple(numbers), lambda tensor: tensor[places])
 
     @staticmethod
     def concatenate(parts: Sequence[Bins]) -> Bins:
@@ -127,4 +138,5 @@ class Bins(ArrayModule):
         joined = (
             torch.cat([getattr(part, name) for part in parts]) for name in Bins.BUFFERS
         )
-        return Bins(parts[0].columns, *joined)
+        runs = tuple(run for part in parts for run in part.runs)
+        return Bins(parts[0].columns, runs, *joined)

@@ -8,9 +8,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sk_mixup._data.moments import Moments
+from sk_mixup._networks.batch import Encoded
 from sk_mixup._networks.bins import Bins
 from sk_mixup._networks.stacked_mlp import StackedMLP
 from sk_mixup._networks.stacked_modules import StackedCopies
@@ -78,6 +80,10 @@ class Standardize(ArrayModule):
         z = (x - self.shift) / self.scale
         return z if self.within is None else self.within(z)
 
+    def encode(self, x: Tensor) -> Encoded:
+        """Return rows as the first layers of all runs take them."""
+        return Encoded(self(x))
+
     @staticmethod
     def by(
         moments: Moments | None, features: tuple[int, ...], clip: float | None
@@ -98,8 +104,23 @@ class Standardize(ArrayModule):
 
     @property
     def width(self) -> int:
-        """How many numbers a row becomes."""
+        """How many numbers a row becomes, without bins."""
         return math.prod(self.shift.shape[2:])
+
+    @property
+    def binned(self) -> tuple[int, ...]:
+        """The runs that see bins too."""
+        return ()
+
+    @property
+    def n_units(self) -> int:
+        """How many units of bins a row becomes in the runs that see them."""
+        return 0
+
+    @property
+    def bin_columns(self) -> NDArray[np.int64]:
+        """The columns that have bins, as many units for each."""
+        return np.empty(0, np.int64)
 
     def member(self, run: int) -> Standardize:
         """Return one run's statistics, of rows without the run axis."""
@@ -114,24 +135,38 @@ class Standardize(ArrayModule):
             self.shift[chosen], self.scale[chosen], self.clip, idle=self.idle
         )
 
+    @property
+    def runs(self) -> int:
+        return len(self.shift)
+
     @staticmethod
     def concatenate(parts: Sequence[Standardize]) -> Standardize:
-        """Return the statistics of all runs of ``parts``."""
-        return Standardize(
+        """Return the statistics and bins of all runs of ``parts``."""
+        standardize = Standardize(
             torch.cat([part.shift for part in parts]),
             torch.cat([part.scale for part in parts]),
             parts[0].clip,
             idle=parts[0].idle,
         )
+        bins, start = [], 0
+        for part in parts:
+            if isinstance(part, EncodedInputs):
+                bins.append(part.bins.moved(start))
+            start += part.runs
+        if not bins:
+            return standardize
+        return EncodedInputs(standardize, Bins.concatenate(bins))
 
 
 class EncodedInputs(Standardize):
     """Standardised features and, side by side with them, bins of what they were.
 
+    Only some of the runs see bins.
+
     Shape
     -----
     - input: ``(..., runs or 1, rows, features)``
-    - output: ``(..., runs, rows, features + bins)``
+    - output: ``(..., runs, rows, features + bins)``, if all of the runs have bins
     """
 
     def __init__(self, standardize: Standardize, bins: Bins) -> None:
@@ -149,20 +184,32 @@ class EncodedInputs(Standardize):
         values = values.expand(*units.shape[:-1], values.shape[-1])
         return torch.cat([values, units], -1)
 
+    def encode(self, x: Tensor) -> Encoded:
+        every = x.shape[-3] == 1 or len(self.binned) == x.shape[-3]
+        of_binned = x if every else x[..., list(self.binned), :, :]
+        return Encoded(super().forward(x), self.bins(of_binned))
+
     @property
-    def width(self) -> int:
-        return super().width + self.bins.width
+    def binned(self) -> tuple[int, ...]:
+        return self.bins.runs
 
-    def member(self, run: int) -> EncodedInputs:
-        return EncodedInputs(super().member(run), self.bins.member(run))
+    @property
+    def n_units(self) -> int:
+        return self.bins.width
 
-    def select(self, runs: Sequence[int]) -> EncodedInputs:
-        return EncodedInputs(super().select(runs), self.bins.select(runs))
+    @property
+    def bin_columns(self) -> NDArray[np.int64]:
+        return self.bins.columns.cpu().numpy()
 
-    @staticmethod
-    def concatenate(parts: Sequence[Standardize]) -> Standardize:
-        bins = [part.bins for part in parts if isinstance(part, EncodedInputs)]
-        return EncodedInputs(Standardize.concatenate(parts), Bins.concatenate(bins))
+    def member(self, run: int) -> Standardize:
+        standardize = super().member(run)
+        if run not in self.binned:
+            return standardize
+        return EncodedInputs(standardize, self.bins.member(run))
+
+    def select(self, runs: Sequence[int]) -> Standardize:
+        standardize, bins = super().select(runs), self.bins.select(runs)
+        return EncodedInputs(standardize, bins) if bins.runs else standardize
 
 
 class Network(ArrayModule):
@@ -223,7 +270,8 @@ class Network(ArrayModule):
     @property
     def largest_width(self) -> int:
         """The most numbers that a row has in any layer, inputs included."""
-        return max(self.inputs.width, self.body.largest_width)
+        inputs = self.inputs
+        return max(inputs.width, inputs.n_units, self.body.largest_width)
 
     @property
     def is_perceptron(self) -> bool:
@@ -231,11 +279,12 @@ class Network(ArrayModule):
         return isinstance(self.body, StackedMLP)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.outputs(x if self.widen is None else self.widen(x))
+        widened = x if self.widen is None else self.widen(x)
+        return self.outputs(self.inputs.encode(widened))
 
-    def outputs(self, x: Tensor) -> Tensor:
-        """Return the outputs of rows that are widened already."""
-        outputs = self.body(self.inputs(x))
+    def outputs(self, rows: Encoded) -> Tensor:
+        """Return the outputs of rows that are encoded already."""
+        outputs = self.body(*rows)
         return outputs if self.temperature == 1 else outputs / self.temperature
 
     def in_double(self) -> Network:

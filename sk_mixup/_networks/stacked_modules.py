@@ -52,7 +52,11 @@ class StackedCopies(ArrayModule):
         """Units of the largest layer: 0, as those of a user's module are unknown."""
         return 0
 
-    def forward(self, x: Tensor) -> Tensor:
+    def rows_of(self, run: int) -> list[int | None]:
+        """Return no rows: what the parameters of a user's module are is unknown."""
+        return []
+
+    def forward(self, x: Tensor, units: None = None) -> Tensor:
         x = x.expand(self.runs, *x.shape[1:])
         # Clones, since a member may work in place.
         return torch.stack(

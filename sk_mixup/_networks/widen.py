@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from sk_mixup._data.frames import Schema
@@ -46,6 +48,11 @@ class Widen(ArrayModule):
         self.register_buffer("gaps", torch.tensor(schema.gaps, dtype=torch.long))
         self.register_buffer("categories", torch.tensor(sources, dtype=torch.long))
         self.register_buffer("level", torch.tensor(level, dtype=dtype))
+
+    @property
+    def sources(self) -> NDArray[np.int64]:
+        """The feature of the table that each column of the output is of."""
+        return torch.cat([self.numbers, self.gaps, self.categories]).cpu().numpy()
 
     @property
     def width(self) -> int:

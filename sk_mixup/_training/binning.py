@@ -26,14 +26,14 @@ def bins_of_members(
     trainings: Sequence[RowSubset],
     encodings: Sequence[Encoding],
     memo: Memo,
-) -> list[Bins] | None:
-    """Return each member's bins, learnt from its training rows, if there are any.
+) -> list[Bins]:
+    """Return the bins of the members that have any, learnt from their training rows.
 
-    Members share the columns and the number of bins, of which some may use few.
+    Those share the columns and the number of bins, of which some may use few.
     """
     columns = memo.get("binned columns", (rows,), lambda: _binned_columns(rows))
     if not len(columns):
-        return None
+        return []
     pairs = list(zip(trainings, encodings, strict=True))
     name = columns.tobytes()
     edges = [
@@ -41,15 +41,16 @@ def bins_of_members(
         for t, e in pairs
     ]
     n_edges = max(own.shape[1] for own in edges)
-    if n_edges < 2:
-        return None
     return [
         memo.get(
             ("bins", encoding, name, n_edges),
             (training,),
             partial(_bins, training, columns, _padded(own, n_edges)),
+        ).moved(member)
+        for member, ((training, encoding), own) in enumerate(
+            zip(pairs, edges, strict=True)
         )
-        for (training, encoding), own in zip(pairs, edges, strict=True)
+        if own.shape[1] > 1
     ]
 
 

@@ -30,6 +30,9 @@ class Vicinity:
         Number of rows in a virtual example, at least 2.
     weights_per : {"batch", "example"}, default="batch"
         Draw weights once per minibatch or once per virtual example.
+    mix_features : {"interpolate", "swap", "swap_categories"}, default="interpolate"
+        Mix all columns of the inputs by their weights, or take all of them, or
+        categories alone, whole from one of the rows.
     mix_target : {"interpolate", "dominant"}, default="interpolate"
         Mix the targets with the weights of the inputs, or keep the target of the row
         with the largest weight.
@@ -40,22 +43,23 @@ class Vicinity:
 
     Examples
     --------
-    Weights of four rows in minibatches of two rows: each sums to 1, and the rows of a
-    minibatch share one draw. ``alpha=0`` gives each row itself the weight 1:
+    Weights of six rows in two minibatches: each set sums to 1. ``alpha=0`` gives each
+    row itself the weight 1:
 
     >>> import numpy as np
     >>> from sk_mixup._training.mixing import Vicinity
-    >>> weights = Vicinity(alpha=1.0).draw_weights(4, 2, np.random.default_rng(0))
-    >>> weights.shape, bool((weights[0] == weights[1]).all())
-    ((4, 2), True)
-    >>> Vicinity(alpha=0).draw_weights(4, 2, np.random.default_rng(0))[:, 0]
-    array([1., 1., 1., 1.], dtype=float32)
+    >>> weights = Vicinity(alpha=1.0).draw_weights(6, 3, np.random.default_rng(0))
+    >>> weights.shape, weights.sum(axis=1).tolist()
+    ((2, 2), [1.0, 1.0])
+    >>> Vicinity(alpha=0).draw_weights(6, 3, np.random.default_rng(0))[:, 0]
+    array([1., 1.], dtype=float32)
     """
 
     pairing: Pairing = field(default_factory=RandomPairs)
     alpha: float = 1.0
     n_mixed: int = 2
     weights_per: str = "batch"
+    mix_features: str = "interpolate"
     mix_target: str = "interpolate"
     label_smoothing: float = 0.0
     noise_std: float = 0.0
@@ -65,16 +69,22 @@ class Vicinity:
         """Number of rows in a virtual example: 1 without mixing (``alpha=0``)."""
         return self.n_mixed if self.alpha > 0 else 1
 
+    @property
+    def draws_each(self) -> bool:
+        """Whether rows of a minibatch differ in their weights."""
+        return self.weights_per == "example" and self.n_examples > 1
+
     def draw_weights(
         self, n_rows: int, batch_size: int, generator: Generator
     ) -> NDArray[np.float32]:
-        """Draw convex weights of shape (n_rows, n_examples), one set per row."""
-        if self.weights_per == "example":
-            return self._convex(n_rows, generator)
-        # A batch_size of two billion is allowed, an array of that size is not.
-        batch_size = min(batch_size, n_rows)
-        n_batches = -(-n_rows // batch_size)
-        return self._convex(n_batches, generator).repeat(batch_size, axis=0)[:n_rows]
+        """Draw convex weights of shape (n_draws, n_examples), one set per draw.
+
+        A draw is for each minibatch of the rows, or for each row.
+        """
+        per_batch = self.weights_per == "batch"
+        return self._convex(
+            -(-n_rows // batch_size) if per_batch else n_rows, generator
+        )
 
     def _convex(self, n_draws: int, generator: Generator) -> NDArray[np.float32]:
         # NumPy's beta and dirichlet, because normalised float32 gamma draws are biased

@@ -27,12 +27,14 @@ from sk_mixup._training.callbacks import (
     forget_schedules,
     same_callbacks,
 )
+from sk_mixup._training.epoch_draw import EpochDraw
 from sk_mixup._training.log import QuietLog
-from sk_mixup._training.minibatches import Minibatches, ValidationRows
+from sk_mixup._training.minibatches import Minibatches
 from sk_mixup._training.optimizer_state import cloned
 from sk_mixup._training.progress import Progress
 from sk_mixup._training.recording_net import RecordingNet
 from sk_mixup._training.session import EndOfTraining, TrainingSession
+from sk_mixup._training.validation_rows import ValidationRows
 from sk_mixup._training.weight_average import WeightAverage
 
 StepFunction = Callable[[Batch], dict[str, Tensor]]
@@ -196,7 +198,7 @@ class MixupNet(RecordingNet):
         self, X: Minibatches, y: None = None, **fit_params: Any
     ) -> tuple[Minibatches, ValidationRows | None]:
         """Return the minibatches and, if training may stop early, validation rows."""
-        validation = ValidationRows(X.runs, X.n_features)
+        validation = ValidationRows(X.runs, X.inputs)
         stops_early = best_epoch(self.callbacks_) is not None
         return X, validation if stops_early and len(validation) else None
 
@@ -223,7 +225,7 @@ class MixupNet(RecordingNet):
         """
         session = self.session_
         session.average.hide()
-        draw = minibatches.draw(session.epoch)
+        draw = EpochDraw(minibatches, session.epoch)
         # Not a list: small tensors that stay would part the memory of the blocks.
         losses = minibatches.step_rows.new_empty(minibatches.step_rows.shape)
         done = 0
@@ -300,7 +302,7 @@ class MixupNet(RecordingNet):
     @torch.no_grad()
     def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Tensor]:
         """Return each run's loss and outputs on validation rows."""
-        outputs = self.module_.outputs(batch.inputs)
+        outputs = self.module_.outputs(batch.encoded)
         return {"loss": self._loss(outputs, batch), "y_pred": outputs}
 
     def _validate(self, rows: ValidationRows, step_fn: StepFunction) -> None:

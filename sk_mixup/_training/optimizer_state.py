@@ -1,41 +1,75 @@
 """What an elementwise optimiser remembers of each of several stacked perceptrons.
 
-Their weights are one parameter with a run axis. Other modules have a stack of their
+Their weights are parameters with an axis of runs. Other modules have a stack of their
 own, whose runs all stop at once, so that their states are never parted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Any
 
 import torch
 
 State = dict[str, Any]
+RunState = list[State | None]
+"""A state for each parameter, None for those that a run has no part of."""
 
 
-def state_of_run(optimizer: torch.optim.Optimizer, run: int) -> State:
-    """Return a run's part; what has no run axis, as a step's number, is for all."""
-    state: State = next(iter(optimizer.state.values()), {})
+def state_of_run(
+    optimizer: torch.optim.Optimizer, rows: Sequence[int | None]
+) -> RunState:
+    """Return a run's part of the state.
+
+    ``rows`` are the run's rows in the parameters, None in those without it.
+    """
+    states = (
+        optimizer.state.get(parameter, {}) for parameter in _parameters(optimizer)
+    )
+    return [
+        None if row is None else _row_of(state, row)
+        for state, row in zip(states, rows, strict=False)
+    ]
+
+
+def _parameters(optimizer: torch.optim.Optimizer) -> list[torch.nn.Parameter]:
+    parameters: list[torch.nn.Parameter] = optimizer.param_groups[0]["params"]
+    return parameters
+
+
+def _row_of(state: State, row: int) -> State:
+    # What has no axis of runs, as a step's number, is for all.
     return {
-        name: value[run : run + 1] if _has_run_axis(value) else value
+        name: value[row : row + 1] if _has_run_axis(value) else value
         for name, value in state.items()
     }
 
 
-def joined(states: Sequence[State]) -> State:
-    """Return one state of runs that have taken equally many steps."""
+def take_states(optimizer: torch.optim.Optimizer, states: Sequence[RunState]) -> None:
+    """Give the optimiser the states of runs that have taken equally many steps."""
+    # Of networks without bins, the states are fewer.
+    of_parameters = zip_longest(*states)
+    for parameter, own in zip(_parameters(optimizer), of_parameters, strict=True):
+        optimizer.state[parameter] = _joined([each for each in own if each is not None])
+
+
+def _joined(states: Sequence[State]) -> State:
     return {
         name: torch.cat([state[name] for state in states])
         if _has_run_axis(value)
         else value
         # A clone, because optimisers count their steps in place.
-        for name, value in cloned(states[0]).items()
+        for name, value in _cloned(states[0]).items()
     }
 
 
-def cloned(state: State) -> State:
+def cloned(states: RunState) -> RunState:
     """Return a copy that further steps leave alone."""
+    return [None if state is None else _cloned(state) for state in states]
+
+
+def _cloned(state: State) -> State:
     return {
         name: value.clone() if torch.is_tensor(value) else value
         for name, value in state.items()

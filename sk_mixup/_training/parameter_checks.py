@@ -71,6 +71,7 @@ def check_parameters(settings: Settings, constraints: dict[str, list[Any]]) -> N
         _check_encodings,
         _check_pairing,
         _check_layers,
+        _check_swaps,
         _check_epochs,
         _check_module,
         _check_categories,
@@ -162,10 +163,28 @@ def _check_layers(settings: Settings) -> None:
             f"hidden_layer_sizes must be positive whole numbers up to {LARGEST_SIZE}, "
             f"got {sizes!r}."
         )
-    layers = ["input", "random", *range(len(settings.hidden_sizes) + 1)]
+    layers = ["input", "random", "raw", *range(len(settings.hidden_sizes) + 1)]
     if settings.module is None and settings.mix_layer not in layers:
         raise ValueError(
             f"mix_layer={settings.mix_layer!r} does not exist; the layers are {layers}."
+        )
+
+
+def _check_swaps(settings: Settings) -> None:
+    if settings.mix_features == "interpolate":
+        return
+    columns = "input", "raw", 0
+    if settings.mix_layer not in columns:
+        raise ValueError(
+            f"mix_features={settings.mix_features!r} takes whole columns, which hidden "
+            f"layers do not have, but mix_layer={settings.mix_layer!r}: set it to "
+            '"input".'
+        )
+    if vars(settings).get("mix_target", "interpolate") != "interpolate":
+        raise ValueError(
+            f"mix_features={settings.mix_features!r} mixes labels by the share of the "
+            f"columns, but mix_target={settings.mix_target!r}: set it to "
+            '"interpolate".'
         )
 
 

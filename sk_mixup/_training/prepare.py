@@ -170,15 +170,14 @@ def _with_bins(
     # Bins of an earlier call stay: the weights of their units could not follow.
     if start.net is not None:
         before = start.net.module_.inputs
-        kept = before.bins if isinstance(before, EncodedInputs) else None
-        return standardize if kept is None else EncodedInputs(standardize, kept)
+        if not isinstance(before, EncodedInputs):
+            return standardize
+        return EncodedInputs(standardize, before.bins)
     if settings.module is not None:
         return standardize
     encodings = [settings.encoding_of(member) for member in range(len(layers))]
     bins = bins_of_members(rows, trainings, encodings, memo)
-    if bins is None:
-        return standardize
-    return EncodedInputs(standardize, Bins.concatenate(bins))
+    return EncodedInputs(standardize, Bins.concatenate(bins)) if bins else standardize
 
 
 def _vicinity(settings: Settings, spec: TargetSpec, member: int) -> Vicinity:
@@ -189,6 +188,7 @@ def _vicinity(settings: Settings, spec: TargetSpec, member: int) -> Vicinity:
         alpha=alpha,
         n_mixed=settings.n_mixed,
         weights_per=settings.weights_per,
+        mix_features=settings.mix_features,
         mix_target=spec.mix_target,
         label_smoothing=spec.label_smoothing,
         noise_std=settings.noise_std,

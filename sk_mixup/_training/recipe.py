@@ -81,7 +81,7 @@ def _architecture(
 ) -> Architecture:
     if settings.module is None:
         sizes = (inputs.width, *settings.hidden_sizes, spec.n_outputs)
-        return MLPArchitecture(sizes, settings.bias_init)
+        return MLPArchitecture(sizes, settings.bias_init, inputs.n_units)
     return ModuleArchitecture(
         settings.module,
         tuple(inputs.shift.shape[2:]),

@@ -16,7 +16,7 @@ from sk_mixup._networks.network import Network
 from sk_mixup._networks.storage import as_arrays, as_tensors, deep_copy
 from sk_mixup._networks.torch_modes import own_modes
 from sk_mixup._training.callbacks import named_callback
-from sk_mixup._training.optimizer_state import State, joined, state_of_run
+from sk_mixup._training.optimizer_state import RunState, state_of_run, take_states
 from sk_mixup._training.records import (
     EpochHistory,
     Records,
@@ -54,7 +54,7 @@ class RecordingNet(skorch.NeuralNet):
         self.records_ = Records()
         self._n_epochs_before = 0
         self._lowest: dict[str, float] = {}
-        self._stopped: dict[int, State] = {}
+        self._stopped: dict[int, RunState] = {}
 
     @property
     def train_losses_(self) -> list[NDArray[np.floating]]:
@@ -142,14 +142,13 @@ class RecordingNet(skorch.NeuralNet):
     ) -> None:
         """Gather the state of elementwise optimisers, whose tensors have a run axis."""
         states = [net.optimizer_state(run) for net, runs in parts for run in runs]
-        parameter = self.optimizer_.param_groups[0]["params"][0]
-        self.optimizer_.state[parameter] = joined(states)
+        take_states(self.optimizer_, states)
 
-    def optimizer_state(self, run: int) -> State:
+    def optimizer_state(self, run: int) -> RunState:
         """Return a run's part of the optimiser's state, as of its stop."""
         if run in self._stopped:
-            return dict(self._stopped[run])
-        return state_of_run(self.optimizer_, run)
+            return self._stopped[run]
+        return state_of_run(self.optimizer_, self.module_.body.rows_of(run))
 
     def copy_to_train_on(self) -> RecordingNet:
         """Return a copy whose training leaves this net as it is.

@@ -10,8 +10,8 @@ from scipy.optimize import minimize_scalar
 
 from sk_mixup._networks.losses import Loss
 from sk_mixup._networks.network import Network
-from sk_mixup._training.minibatches import ValidationRows
 from sk_mixup._training.run import Run
+from sk_mixup._training.validation_rows import ValidationRows
 
 #: The bounded search needs an interval; its ends, 20 and 1/20, lie three deviations of
 #: the prior away.
@@ -23,13 +23,13 @@ MOST_ROWS = 20_000
 def fitted_temperature(network: Network, loss: Loss, runs: list[Run]) -> float:
     """Return the temperature of the least loss on the rows that each run left out."""
     thinned = [_thinned(run, MOST_ROWS // len(runs)) for run in runs]
-    rows = ValidationRows(thinned, network.inputs.width)
+    rows = ValidationRows(thinned, network.inputs)
     n_rows = sum(len(portion) for portion in rows.portions)
     with torch.inference_mode():
         judged = [
             (
                 # Near the minimum, sums differ in digits that single precision lacks.
-                network.outputs(batch.inputs).double(),
+                network.outputs(batch.encoded).double(),
                 batch.targets.double(),
                 batch.weight.double(),
             )

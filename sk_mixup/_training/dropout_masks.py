@@ -1,0 +1,59 @@
+"""The masks of dropout, drawn from streams that belong to the runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.random import Generator
+
+from sk_mixup._networks.batch import Dropout
+
+
+def draw_masks(
+    streams: Sequence[Generator],
+    n_own: Sequence[int],
+    shape: tuple[int, int],
+    widths: Sequence[int],
+    rate: float,
+    device: torch.device,
+) -> Dropout:
+    """Draw which units of the hidden layers stay in some steps.
+
+    Parameters
+    ----------
+    streams : sequence of Generator
+        Of each run.
+    n_own : sequence of int
+        For how many rows each run draws: for none that are padding.
+    shape : (int, int)
+        Steps, and rows of each.
+    widths : sequence of int
+        Units of the hidden layers.
+    rate : float
+        The share of units that are dropped.
+    device : torch.device
+        Where the masks are needed.
+    """
+    steps, n_rows = shape
+    units = sum(widths)
+    # Of 2^16 numbers so many keep a unit: two random bytes for each are enough, and
+    # eight are drawn at a time. Of whole rows, or it would matter where blocks end.
+    row_draws = -(-units // 4)
+    keeping = max(1, round((1 - rate) * 2**16))
+    # Steps first: what a step uses lies together. Bytes are a quarter of what goes up
+    # to a GPU, and as fast to multiply with as numbers.
+    kept = [np.zeros((steps, len(streams), n_rows, own), np.uint8) for own in widths]
+    for place, (stream, most) in enumerate(zip(streams, n_own, strict=True)):
+        n_drawn = max(0, min(most, steps * n_rows))
+        size = n_drawn, row_draws
+        drawn = stream.integers(2**64, size=size, dtype=np.uint64).view(np.uint16)
+        stays = np.zeros((steps * n_rows, units), np.bool_)
+        np.less(drawn[:, :units], keeping, out=stays[:n_drawn])
+        ends = np.cumsum(widths)[:-1]
+        for layer, own in zip(kept, np.split(stays, ends, axis=1), strict=True):
+            layer[:, place] = own.reshape(steps, n_rows, -1)
+    masks = (torch.from_numpy(own).to(device).transpose(0, 1) for own in kept)
+    # By the fraction that 16 bits can give, so that a unit keeps its mean exactly.
+    return Dropout(tuple(masks), 2**16 / keeping)

@@ -1,0 +1,78 @@
+"""The rows by which trained networks are judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import torch
+from sklearn.utils import gen_batches
+from torch import Tensor
+
+from sk_mixup._data.subsets import RowSubset
+from sk_mixup._networks.batch import Batch
+from sk_mixup._networks.network import Standardize
+from sk_mixup._training.run import Run
+
+#: Rows up to this, encoded, are gathered once and not every epoch.
+KEPT_BYTES = 16_000_000
+#: Of the rows that are encoded at a time.
+BLOCK_BYTES = 4_000_000
+#: Rows that pass through the networks at a time: what a layer of 128 units makes of
+#: them takes 4 MB a network.
+CHUNK_ROWS = 8192
+
+
+class ValidationRows:
+    """The clean validation rows of several runs.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        The runs.
+    inputs : Standardize
+        The input layer of the runs.
+    """
+
+    def __init__(self, runs: Sequence[Run], inputs: Standardize) -> None:
+        self.portions = [run.validation for run in runs if run.validation is not None]
+        self.inputs = inputs
+        self._kept: list[Batch] | None = None
+
+    def __len__(self) -> int:
+        return max((len(portion) for portion in self.portions), default=0)
+
+    def batches(self, chunk: int = CHUNK_ROWS) -> Iterable[Batch]:
+        """Return batches of encoded rows.
+
+        Runs with fewer rows than the largest are padded with rows of no weight.
+        """
+        if len(self) <= chunk and self._n_bytes <= KEPT_BYTES:
+            if self._kept is None:
+                self._kept = list(self._gathered(chunk))
+            return self._kept
+        fitting = BLOCK_BYTES * len(self) // self._n_bytes
+        return self._gathered(max(1, min(chunk, fitting)))
+
+    @property
+    def _n_bytes(self) -> int:
+        if not self.portions:
+            return 0
+        inputs, targets = self.inputs, self.portions[0].targets
+        width = inputs.width + inputs.n_units + targets.width
+        return 4 * width * len(self) * len(self.portions)
+
+    def _gathered(self, chunk: int) -> Iterator[Batch]:
+        for chunk_rows in gen_batches(len(self), chunk):
+            parts = [self._part(portion, chunk_rows) for portion in self.portions]
+            raw, targets, weight = zip(*parts, strict=True)
+            values, units = self.inputs.encode(torch.stack(raw))
+            yield Batch(values, torch.stack(targets), torch.stack(weight), units=units)
+
+    def _part(self, portion: RowSubset, rows: slice) -> tuple[Tensor, Tensor, Tensor]:
+        numbers = torch.arange(rows.start, rows.stop, device=portion.device)
+        present = numbers < len(portion)
+        numbers = numbers.clamp_(max=len(portion) - 1)
+        # Weights are fractions of all rows: losses of chunks add up to a mean.
+        total = portion.weight(torch.arange(len(portion), device=portion.device)).sum()
+        weight = portion.weight(numbers) * present / total
+        return portion.inputs(numbers), portion.targets.take(numbers), weight[:, None]
