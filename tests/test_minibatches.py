@@ -148,8 +148,9 @@ def test_erm_and_mixup_visit_rows_in_one_order():
         np.testing.assert_array_equal(*orders)
 
 
-def test_an_unmixed_epoch_is_one_of_erm():
-    run = make_run(30, replace(MIXUP, n_mixed=3))
+@pytest.mark.parametrize("weights_per", ["batch", "example"])
+def test_an_unmixed_epoch_is_one_of_erm(weights_per):
+    run = make_run(30, replace(MIXUP, n_mixed=3, weights_per=weights_per))
     unmixed = EpochDraw(make_minibatches(run, warmup_epochs=1), 0)
     assert unmixed.mix_weights.flatten().tolist() == [1.0] * 4
     assert unmixed.numbers.shape == (1, 1, 30)

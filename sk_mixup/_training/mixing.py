@@ -81,10 +81,8 @@ class Vicinity:
 
         A draw is for each minibatch of the rows, or for each row.
         """
-        per_batch = self.weights_per == "batch"
-        return self._convex(
-            -(-n_rows // batch_size) if per_batch else n_rows, generator
-        )
+        n_draws = n_rows if self.draws_each else -(-n_rows // batch_size)
+        return self._convex(n_draws, generator)
 
     def _convex(self, n_draws: int, generator: Generator) -> NDArray[np.float32]:
         # NumPy's beta and dirichlet, because normalised float32 gamma draws are biased
