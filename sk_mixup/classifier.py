@@ -28,6 +28,7 @@ from sk_mixup._data.sklearn_private import Interval, StrOptions
 from sk_mixup._data.tables import numpy_dtype
 from sk_mixup._data.targets import Classes, Indicators, Weights
 from sk_mixup._networks.losses import BinaryCrossEntropy, SoftCrossEntropy
+from sk_mixup._training.fit_data import FitData
 from sk_mixup._training.net import MixupNet
 from sk_mixup._training.target_spec import TargetSpec
 from sk_mixup._training.task import Start, Task
@@ -244,6 +245,18 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         stratified by class and keeps equal rows together. The networks take turns: of
         ten networks that hold out 0.1 of distinct rows, no two hold out the same row.
 
+    validation : splitter, list of (training rows, validation rows) or None, \
+            default=None
+        Which rows each network holds out. None: ``validation_fraction`` of them, whole
+        groups where ``fit`` is given ``groups``. A splitter of scikit-learn, such as
+        :class:`~sklearn.model_selection.GroupShuffleSplit` or
+        :class:`~sklearn.model_selection.TimeSeriesSplit`, or a list of pairs of row
+        numbers: the networks take turns with the splits, beginning with the last one,
+        which by time has the most training rows. A network whose split has fewer
+        training rows than the largest one takes some of them several times an epoch. A
+        splitter without a ``random_state`` draws from the estimator's. Not used with
+        ``X_val``.
+
     n_iter_no_change : int, default=20
         Patience: number of epochs without a decrease of the validation loss before
         training stops. Any decrease counts, however small. A patience of 40 epochs made
@@ -431,6 +444,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         batch_size: int = 64,
         early_stopping: bool = True,
         validation_fraction: float = 0.1,
+        validation: Any = None,
         n_iter_no_change: int = 20,
         n_estimators: int = 8,
         member_weights: Literal["uniform", "validation"] = "validation",
@@ -476,6 +490,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         self.batch_size = batch_size
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
+        self.validation = validation
         self.n_iter_no_change = n_iter_no_change
         self.n_estimators = n_estimators
         self.member_weights = member_weights
@@ -538,7 +553,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
                     f"classes={classes} are not those of the first call, "
                     f"{self.classes_}."
                 )
-        return self._fit(X, y, sample_weight, one_epoch=True, classes=classes)
+        return self._fit(FitData(X, y, sample_weight), one_epoch=True, classes=classes)
 
     def predict_proba(self, X: Any) -> NDArray[np.float32]:
         """Return the probability of each class.
@@ -643,6 +658,9 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
             label_smoothing=self.label_smoothing,
             calibrated=self.temperature == "auto",
         )
+
+    def _encoded(self, y: Any) -> NDArray[Any]:
+        return self._labels.encode(check_labels(y, self))
 
     def _calibrate(self, net: MixupNet, task: Task) -> None:
         if self.temperature != "auto":

@@ -24,6 +24,7 @@ from sk_mixup._data.sklearn_private import Interval, StrOptions, _check_y
 from sk_mixup._data.statistics import target_moments
 from sk_mixup._data.targets import RealTargets, Weights
 from sk_mixup._networks.losses import AbsoluteError, HuberLoss, Loss, SquaredError
+from sk_mixup._training.fit_data import FitData
 from sk_mixup._training.parameter_checks import LARGEST_NUMBER
 from sk_mixup._training.target_spec import TargetSpec
 from sk_mixup._training.task import Start
@@ -238,6 +239,18 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         of ten networks that hold out 0.1 of distinct rows, no two hold out the same
         row.
 
+    validation : splitter, list of (training rows, validation rows) or None, \
+            default=None
+        Which rows each network holds out. None: ``validation_fraction`` of them, whole
+        groups where ``fit`` is given ``groups``. A splitter of scikit-learn, such as
+        :class:`~sklearn.model_selection.GroupShuffleSplit` or
+        :class:`~sklearn.model_selection.TimeSeriesSplit`, or a list of pairs of row
+        numbers: the networks take turns with the splits, beginning with the last one,
+        which by time has the most training rows. A network whose split has fewer
+        training rows than the largest one takes some of them several times an epoch. A
+        splitter without a ``random_state`` draws from the estimator's. Not used with
+        ``X_val``.
+
     n_iter_no_change : int, default=20
         Patience: number of epochs without a decrease of the validation loss before
         training stops. Any decrease counts, however small. A patience of 40 epochs made
@@ -398,6 +411,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         batch_size: int = 64,
         early_stopping: bool = True,
         validation_fraction: float = 0.1,
+        validation: Any = None,
         n_iter_no_change: int = 20,
         n_estimators: int = 8,
         member_weights: Literal["uniform", "validation"] = "uniform",
@@ -441,6 +455,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         self.batch_size = batch_size
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
+        self.validation = validation
         self.n_iter_no_change = n_iter_no_change
         self.n_estimators = n_estimators
         self.member_weights = member_weights
@@ -479,7 +494,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
             If ``y`` has another number of columns than in the first call, or as in
             ``fit``.
         """
-        return self._fit(X, y, sample_weight, one_epoch=True)
+        return self._fit(FitData(X, y, sample_weight), one_epoch=True)
 
     def predict(self, X: Any) -> NDArray[np.floating]:
         """Return the predicted targets of each row.
@@ -507,13 +522,16 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         loss, earlier = LOSSES[self.loss], start.earlier
         before = None if earlier is None else earlier.target_moments
         return TargetSpec(
-            encoded=self._columns(y, start),
+            encoded=self._columns(y, start.is_fresh),
             make=partial(_real_targets, robust=loss.robust, before=before),
             loss=loss,
             n_outputs=self.n_outputs_,
         )
 
-    def _columns(self, y: Any, start: Start) -> NDArray[np.float64]:
+    def _encoded(self, y: Any) -> NDArray[np.float64]:
+        return self._columns(y, is_fresh=False)
+
+    def _columns(self, y: Any, is_fresh: bool) -> NDArray[np.float64]:
         """Check the targets and return them as columns."""
         if y is None:
             raise ValueError(
@@ -527,7 +545,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
             raise ValueError(missing("y", [], who))
         y = _check_y(y, multi_output=True, y_numeric=True, estimator=self)
         columns = y.reshape(len(y), -1).astype(np.float64)
-        if start.is_fresh:
+        if is_fresh:
             self._flat = y.ndim == 1
             self.n_outputs_ = columns.shape[1]
         elif columns.shape[1] != self.n_outputs_:
@@ -549,6 +567,4 @@ def _real_targets(
     moments = target_moments(encoded, weights, unit, robust, before)
     if before is not None:
         moments = before.joined(moments)
-    values = (encoded - moments.mean) / moments.divisor
-    dtype = torch.get_default_dtype()
-    return RealTargets(torch.as_tensor(values, dtype=dtype), moments)
+    return RealTargets.standardized(encoded, moments)

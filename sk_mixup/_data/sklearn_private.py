@@ -26,6 +26,7 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 # Parameters are checked, and refused, in the words of scikit-learn's own estimators.
 from sklearn.utils._param_validation import (
+    HasMethods,
     Interval,
     RealNotInt,
     StrOptions,
@@ -38,6 +39,7 @@ from sklearn.utils.validation import _check_sample_weight, _check_y
 
 __all__ = [
     "FallbackToBackend",
+    "HasMethods",
     "Interval",
     "ParallelBackendBase",
     "RealNotInt",
