@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -19,9 +20,6 @@ from sk_mixup._data.sklearn_private import (
     StrOptions,
 )
 from sk_mixup._data.subsets import (
-    RowSubset,
-    fixed_class_weight,
-    further_rows,
     weighted_rows,
 )
 from sk_mixup._networks.ensemble import Ensemble, Scaling
@@ -31,7 +29,6 @@ from sk_mixup._training.fit_data import (
     FitData,
     FitRows,
     check_length,
-    of_validation_rows,
 )
 from sk_mixup._training.fitted import HasTrained
 from sk_mixup._training.member_weights import weights_by_loss
@@ -44,14 +41,14 @@ from sk_mixup._training.parameter_checks import (
     MOST_NETWORKS,
     check_codes,
     check_parameters,
-    check_use_of_validation,
 )
 from sk_mixup._training.prepare import prepare_task
 from sk_mixup._training.settings import Settings
 from sk_mixup._training.stacks import train
-from sk_mixup._training.takes_tables import TakesTables
+from sk_mixup._training.takes_validation import TakesValidationRows
 from sk_mixup._training.target_spec import TargetSpec
 from sk_mixup._training.task import Start, Task
+from sk_mixup._training.time_limit import TimeLimit
 from sk_mixup._training.transaction import all_or_nothing, enough_memory
 from sk_mixup.encodings import Encoding
 from sk_mixup.vicinity import Pairing
@@ -60,7 +57,7 @@ FEWER_ROWS = "give fewer rows at once"
 LARGEST_LEVELS = 2**24  # whose numbers are whole in single precision
 
 
-class BaseMixup(HasTrained, TakesTables, metaclass=ABCMeta):
+class BaseMixup(HasTrained, TakesValidationRows, metaclass=ABCMeta):
     """What :class:`MixupClassifier` and :class:`MixupRegressor` share.
 
     It never asks which of the two it is: pairings, loss, encoding of the targets and
@@ -116,6 +113,7 @@ class BaseMixup(HasTrained, TakesTables, metaclass=ABCMeta):
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "validation": [HasMethods(["split"]), list, tuple, None],
+        "time_limit": [Interval(Real, 0, None, closed="neither"), None],
         "n_iter_no_change": [Interval(Integral, 1, LARGEST_SIZE, closed="both")],
         "n_estimators": [Interval(Integral, 1, MOST_NETWORKS, closed="both")],
         "member_weights": [StrOptions({"validation", "uniform"})],
@@ -191,10 +189,6 @@ class BaseMixup(HasTrained, TakesTables, metaclass=ABCMeta):
     @abstractmethod
     def _target_spec(self, y: Any, start: Start) -> TargetSpec:
         """Check the targets and return what is made of them, and their loss."""
-
-    @abstractmethod
-    def _encoded(self, y: Any) -> NDArray[Any]:
-        """Check further targets and encode them as those of ``fit`` were."""
 
     # Training.
 
@@ -295,6 +289,7 @@ class BaseMixup(HasTrained, TakesTables, metaclass=ABCMeta):
     @one_thread()
     def _prepare(self, data: FitData, start: Start, memo: Memo) -> Task:
         """Check the data and return what is to be trained."""
+        limit = TimeLimit(None if start.one_epoch else self.time_limit)
         settings = self._settings
         device = resolve_device(self.device)
         data.check_validation()
@@ -309,28 +304,11 @@ class BaseMixup(HasTrained, TakesTables, metaclass=ABCMeta):
             (table, y, sample_weight, start.net),
             lambda: weighted_rows(table, spec, sample_weight, unit, device),
         )
-        given = FitRows(rows, self._validation_rows(data, rows, spec, memo), data)
-        return prepare_task(given, spec, settings, start, memo)
-
-    def _validation_rows(
-        self, data: FitData, rows: RowSubset, spec: TargetSpec, memo: Memo
-    ) -> RowSubset | None:
-        """Check the user's validation rows, if any, as rows to predict."""
-        if data.X_val is None:
-            return None
-        check_use_of_validation(self._settings, spec.calibrated)
-        with of_validation_rows():
-            table = self._known_table(data.X_val, rows, memo)
-            encoded = self._encoded(data.y_val)
-            check_length("X", table.shape[0], "y", len(encoded))
-            class_weight = fixed_class_weight(spec, data.sample_weight)
-            return memo.get(
-                ("validation rows", class_weight),
-                (rows, table, data.y_val, data.sample_weight_val),
-                lambda: further_rows(
-                    rows, table, encoded, class_weight, data.sample_weight_val
-                ),
-            )
+        given = FitRows(
+            rows, self._validation_rows(data, rows, spec, settings, memo), data
+        )
+        task = prepare_task(given, spec, settings, start, memo)
+        return replace(task, seconds_left=limit.left)
 
     @one_thread()
     def _adopt(self, net: MixupNet, task: Task) -> None:

@@ -256,6 +256,16 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         training stops. Any decrease counts, however small. A patience of 40 epochs made
         no difference beyond chance on the 22 tables.
 
+    time_limit : float, default=None
+        Seconds that ``fit`` may take, preparation included: then the training ends,
+        even within its first epoch, with the weights of the best epoch so far or,
+        without one, with the last weights. The learning rate of a schedule, and the
+        epochs in which rows are mixed, go by the fraction of the time where that is
+        larger than the fraction of the steps. Results depend on the speed of the
+        machine and are not reproducible. Networks that are trained together (by
+        ``fit_many`` or a search) have the same limit for the whole of their training;
+        ``partial_fit`` has none.
+
     n_estimators : int, default=8
         Number of networks in the ensemble, trained as one program; their predictions
         are averaged.
@@ -316,6 +326,10 @@ class MixupRegressor(RegressorMixin, BaseMixup):
 
     n_iter_ : int
         Number of epochs in the last call of ``fit`` or ``partial_fit``.
+
+    time_limit_reached_ : bool
+        Whether ``time_limit`` ended the training of the last fit, which is then not
+        reproducible.
 
     history_ : skorch.history.History
         One entry per epoch of all calls since the networks were created: losses,
@@ -413,6 +427,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         validation_fraction: float = 0.1,
         validation: Any = None,
         n_iter_no_change: int = 20,
+        time_limit: float | None = None,
         n_estimators: int = 8,
         member_weights: Literal["uniform", "validation"] = "uniform",
         device: str = "cpu",
@@ -457,6 +472,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         self.validation_fraction = validation_fraction
         self.validation = validation
         self.n_iter_no_change = n_iter_no_change
+        self.time_limit = time_limit
         self.n_estimators = n_estimators
         self.member_weights = member_weights
         self.device = device

@@ -39,3 +39,8 @@ class HasTrained:
     def member_weights_(self) -> NDArray[np.float64]:
         """Return the weight of each member in predictions."""
         return self.net_.module_.weights_of_members.numpy()
+
+    @property
+    def time_limit_reached_(self) -> bool:
+        """Return whether ``time_limit`` has ended the last training."""
+        return self.net_.timed_out_

@@ -41,6 +41,8 @@ class RecordingNet(skorch.NeuralNet):
         are any.
     ran_ : list of ndarray of shape (n_runs,)
         Which runs had not stopped.
+    timed_out_ : bool
+        Whether the last training ended because its time was over.
     """
 
     module_: Network
@@ -75,6 +77,7 @@ class RecordingNet(skorch.NeuralNet):
     def begin_records(self) -> None:
         """Note that a training begins here."""
         self._n_epochs_before = len(self.history)
+        self.timed_out_ = False
         self.records_.begin()
 
     def record_loss(self, key: str, losses: Tensor, running: NDArray[np.bool_]) -> None:
@@ -107,6 +110,7 @@ class RecordingNet(skorch.NeuralNet):
     def take_training_from(self, parts: Sequence[tuple[RecordingNet, range]]) -> None:
         """Take history and optimiser state of the runs that this net was made of."""
         self.records_ = side_by_side([(net.records_, runs) for net, runs in parts])
+        self.timed_out_ = any(net.timed_out_ for net, _ in parts)
         for epoch in range(len(self.ran_)):
             self._record_epoch(epoch, parts)
         self._take_optimizer_state(parts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from sk_mixup._networks.network import Network
@@ -17,6 +18,7 @@ from sk_mixup._training.minibatches import Minibatches
 from sk_mixup._training.net import MixupNet
 from sk_mixup._training.progress import Progress
 from sk_mixup._training.task import Recipe, Task
+from sk_mixup._training.time_limit import TimeLimit, longest, seconds_of_stacks
 
 #: Bytes that networks in training, their optimiser states and draws may take.
 #: On a CPU the cache ends stacks far below; it bounds those of a GPU and large draws.
@@ -53,11 +55,12 @@ def train(
     progress = progress or Progress()
     with one_thread() as threads:
         stacks = plan_stacks(tasks, threads, max_memory)
-        stacked = [_stacked(tasks, stack) for stack in stacks]
+        stacked = _stacked_in_time(tasks, stacks, threads)
         progress.expect(
             sum(task.n_epochs for task in tasks),
             at_once=min(threads, len(stacks)),
             printed=any(task.verbose for task in tasks),
+            most=longest(task.seconds_left for task in tasks),
         )
         nets = _train_stacks(stacked, stacks, threads, progress)
         found: dict[int, list[tuple[MixupNet, range]]] = defaultdict(list)
@@ -145,6 +148,22 @@ def _cut(
     yield stack
 
 
+def _stacked_in_time(
+    tasks: Sequence[Task], stacks: Sequence[Stack], threads: int
+) -> list[Task]:
+    """Return the stacks as tasks, each with the time that it has."""
+    on_gpu = any(task.recipe.device.type != "cpu" for task in tasks)
+    seconds = seconds_of_stacks(
+        [{number for number, _ in stack.parts} for stack in stacks],
+        [task.seconds_left for task in tasks],
+        1 if on_gpu else threads,
+    )
+    return [
+        replace(_stacked(tasks, stack), seconds_left=own)
+        for stack, own in zip(stacks, seconds, strict=True)
+    ]
+
+
 def _stacked(tasks: Sequence[Task], stack: Stack) -> Task:
     """Return the stack's parts of tasks as one task."""
     parts = [tasks[number].part(runs) for number, runs in stack.parts]
@@ -181,6 +200,7 @@ def _train_stacks(
 
 
 def _train_task(task: Task, threads: int, progress: Progress) -> MixupNet:
+    limit = TimeLimit(task.seconds_left)
     with torch_threads(threads), without_denormals():
         net = task.net
         if net is None:
@@ -195,7 +215,7 @@ def _train_task(task: Task, threads: int, progress: Progress) -> MixupNet:
             )
             net.accompany(task.recipe.patience, task.bar_steps)
         minibatches = Minibatches(task.runs, task.recipe.plan, net.module_.inputs)
-        return net.train(minibatches, task.estimator_numbers, progress)
+        return net.train(minibatches, task.estimator_numbers, progress, limit)
 
 
 def _new_net(task: Task, network: Network) -> MixupNet:

@@ -15,7 +15,6 @@ from sk_mixup._data.columns import check_container, is_table
 from sk_mixup._data.features import all_finite
 from sk_mixup._data.frames import Schema
 from sk_mixup._data.memo import Memo
-from sk_mixup._data.subsets import RowSubset
 from sk_mixup._data.tables import Table, numpy_dtype
 from sk_mixup._networks.torch_modes import resolve_device
 from sk_mixup._training.net import MixupNet
@@ -52,15 +51,6 @@ class TakesTables(BaseEstimator):
         self._schema, table = reader.learn(X, sample_weight, rules, device, memo, warns)
         # Names and number of features only: values have been checked, once for each X.
         validate_data(self, X, reset=True, skip_check_array=True)
-        return table
-
-    def _known_table(self, X: Any, rows: RowSubset, memo: Memo) -> Table:
-        """Check rows with the columns of ``rows`` and put them on the device once."""
-        self._check_features(X)
-        dtype = numpy_dtype(torch.get_default_dtype())
-        reader = Reader(type(self).__name__, dtype, self.module is not None)
-        table = reader.known(X, self._schema, rows.device, memo)
-        self._check_shape(table.shape[1:], rows.table.shape[1:])
         return table
 
     def _check_features(self, X: Any) -> None:
