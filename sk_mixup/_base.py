@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABCMeta, abstractmethod
+from collections.abc import Callable
 from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
@@ -19,9 +22,7 @@ from sk_mixup._data.sklearn_private import (
     RealNotInt,
     StrOptions,
 )
-from sk_mixup._data.subsets import (
-    weighted_rows,
-)
+from sk_mixup._data.subsets import RowSubset, weighted_rows
 from sk_mixup._networks.ensemble import Ensemble, Scaling
 from sk_mixup._networks.torch_modes import memory_errors, own_modes, resolve_device
 from sk_mixup._networks.torch_threads import one_thread
@@ -43,11 +44,13 @@ from sk_mixup._training.parameter_checks import (
     check_parameters,
 )
 from sk_mixup._training.prepare import prepare_task
+from sk_mixup._training.run import Score
+from sk_mixup._training.scoring import Judge, View
 from sk_mixup._training.settings import Settings
 from sk_mixup._training.stacks import train
 from sk_mixup._training.takes_validation import TakesValidationRows
 from sk_mixup._training.target_spec import TargetSpec
-from sk_mixup._training.task import Start, Task
+from sk_mixup._training.task import Fitted, Start, Task
 from sk_mixup._training.time_limit import TimeLimit
 from sk_mixup._training.transaction import all_or_nothing, enough_memory
 from sk_mixup.encodings import Encoding
@@ -114,6 +117,7 @@ class BaseMixup(HasTrained, TakesValidationRows, metaclass=ABCMeta):
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "validation": [HasMethods(["split"]), list, tuple, None],
         "time_limit": [Interval(Real, 0, None, closed="neither"), None],
+        "scoring": [StrOptions({"loss", *get_scorer_names()}), callable, None],
         "n_iter_no_change": [Interval(Integral, 1, LARGEST_SIZE, closed="both")],
         "n_estimators": [Interval(Integral, 1, MOST_NETWORKS, closed="both")],
         "member_weights": [StrOptions({"validation", "uniform"})],
@@ -304,11 +308,21 @@ class BaseMixup(HasTrained, TakesValidationRows, metaclass=ABCMeta):
             (table, y, sample_weight, start.net),
             lambda: weighted_rows(table, spec, sample_weight, unit, device),
         )
-        given = FitRows(
-            rows, self._validation_rows(data, rows, spec, settings, memo), data
-        )
+        validation = self._validation_rows(data, rows, spec, settings, memo)
+        given = FitRows(rows, validation, data, self._scored_on(data, rows, settings))
         task = prepare_task(given, spec, settings, start, memo)
         return replace(task, seconds_left=limit.left)
+
+    def _scored_on(
+        self, data: FitData, rows: RowSubset, settings: Settings
+    ) -> Callable[[RowSubset], Score] | None:
+        """Return what scores a network on its validation rows, None for its loss."""
+        if self.scoring == "loss":
+            return None
+        moments = rows.targets.moments
+        fitted = Fitted(settings.lasting, [], [], moments, rows.weight_unit)
+        scorer = check_scoring(self, scoring=self.scoring)
+        return Judge(scorer, View(copy.copy(self), fitted), data).on
 
     @one_thread()
     def _adopt(self, net: MixupNet, task: Task) -> None:

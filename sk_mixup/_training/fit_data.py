@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from sk_mixup._data.subsets import RowSubset
+from sk_mixup._training.run import Score
 
 
 def check_length(one: str, n_rows: int, other: str, n_others: int) -> None:
@@ -56,9 +57,12 @@ class FitData(NamedTuple):
 class FitRows:
     """The checked rows of a fit, and what it was given.
 
-    ``validation`` are the user's own validation rows, None if there are none.
+    ``validation`` are the user's own validation rows, None if there are none;
+    ``scored_on`` returns the score of a network on its validation rows, None where the
+    loss is the score.
     """
 
     rows: RowSubset
     validation: RowSubset | None
     data: FitData
+    scored_on: Callable[[RowSubset], Score] | None = None

@@ -31,9 +31,9 @@ class HasTrained:
 
     @property
     def validation_scores_(self) -> NDArray[np.floating] | None:
-        """Return minus the loss on validation rows, of each epoch that has any."""
-        losses = self.net_.valid_losses_
-        return -np.array(losses) if losses else None
+        """Return the scores on validation rows, of each epoch that has any."""
+        scores = self.net_.valid_scores_
+        return np.array(scores) if scores else None
 
     @property
     def member_weights_(self) -> NDArray[np.float64]:

@@ -130,7 +130,7 @@ class MixupNet(PredictingNet):
         progress: Progress,
         limit: TimeLimit,
     ) -> MixupNet:
-        """Train for ``max_epochs`` epochs, or until the limit, from where the net stands.
+        """Train for ``max_epochs`` epochs or until the limit, from where the net is.
 
         Unlike :meth:`skorch.NeuralNet.partial_fit` it lets a KeyboardInterrupt of the
         user's through, and ends early only where a callback asks for it. (While a
@@ -350,6 +350,20 @@ class MixupNet(PredictingNet):
         if isinstance(self.criterion_, SoftCrossEntropy):
             self.record_loss("valid_error", torch.stack(errors).sum(0), running)
         self.history.record("valid_batch_count", len(losses))
+        self._score()
+
+    def _score(self) -> None:
+        """Record the scores of the epoch, minus the losses where none are asked for."""
+        scorers = [run.score for run in self.session_.minibatches.runs]
+        scores = -self.valid_losses_[-1]
+        if any(scorers):
+            scores = scores.astype(np.float64)
+        for number in np.flatnonzero(self.session_.running).tolist():
+            scorer = scorers[number]
+            if scorer is not None:
+                own = self.module_.select([number])
+                scores[number] = scorer(own, self.criterion_)
+        self.record_scores(scores, any(scorers))
 
 
 def _error(outputs: Tensor, batch: Batch) -> Tensor:

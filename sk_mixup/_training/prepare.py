@@ -25,7 +25,7 @@ from sk_mixup._training.fit_data import FitRows
 from sk_mixup._training.mixing import Vicinity
 from sk_mixup._training.net import MixupNet
 from sk_mixup._training.recipe import recipe_of
-from sk_mixup._training.run import Run
+from sk_mixup._training.run import Run, Score
 from sk_mixup._training.settings import Settings
 from sk_mixup._training.target_spec import TargetSpec
 from sk_mixup._training.task import Start, Task
@@ -38,7 +38,7 @@ def prepare_task(
 ) -> Task:
     """Return the task of an estimator's networks on checked rows."""
     rows = given.rows
-    members = _Members(spec, settings, start, memo)
+    members = _Members(given, spec, settings, start, memo)
     streams = _streams(settings, start)
     subsets = _subsets(given, spec, settings, start, streams, memo)
     moments = [members.moments(t, number) for number, (t, _) in enumerate(subsets)]
@@ -76,12 +76,13 @@ class _Members:
 
     def __init__(
         self,
+        given: FitRows,
         spec: TargetSpec,
         settings: Settings,
         start: Start,
         memo: Memo,
     ) -> None:
-        self.spec, self.settings = spec, settings
+        self.given, self.spec, self.settings = given, spec, settings
         self.start, self.memo = start, memo
 
     def moments(self, training: RowSubset, member: int) -> Moments | None:
@@ -123,7 +124,16 @@ class _Members:
             (training, layer),
             partial(_draw_of, pairing, training, layer),
         )
-        return Run(training, vicinity, draw, streams, validation)
+        return Run(
+            training, vicinity, draw, streams, validation, self.score(validation)
+        )
+
+    def score(self, validation: RowSubset | None) -> Score | None:
+        """Return what scores the network after each epoch, None for its loss."""
+        scored_on, stops = self.given.scored_on, self.settings.early_stopping
+        if validation is None or scored_on is None or not stops:
+            return None
+        return scored_on(validation)
 
 
 def _subsets(
