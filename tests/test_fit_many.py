@@ -26,8 +26,8 @@ from sk_mixup._data.features import plain_rows
 from sk_mixup._networks.torch_threads import rounds_denormals, torch_threads
 from sk_mixup._training import reading
 from sk_mixup._training.fit_data import FitData
+from sk_mixup._training.memory import MAX_MEMORY
 from sk_mixup._training.progress import Progress
-from sk_mixup._training.stacks import MAX_MEMORY
 from sk_mixup.vicinity import Pairing, RandomPairs
 from tests.twins import PLAIN
 
@@ -263,7 +263,7 @@ def test_an_array_given_often_is_checked_once(blobs, monkeypatch):
 
 def test_lengths_must_agree(blobs):
     X, y = blobs
-    with pytest.raises(ValueError, match="1 estimators, 2 X, 1 y and 1 sample_w"):
+    with pytest.raises(ValueError, match="1 estimators, 2 X, 1 y, 1 sample_w"):
         fit_many([MixupClassifier()], [X, X], [y])
 
 

@@ -17,13 +17,16 @@ from sk_mixup._data.statistics import FEWEST_ROWS, feature_moments
 from sk_mixup._data.streams import Streams
 from sk_mixup._data.subsets import RowSubset
 from sk_mixup._data.tables import WidenedTable
+from sk_mixup._networks.architecture import MLPArchitecture
 from sk_mixup._networks.bins import Bins
 from sk_mixup._networks.network import EncodedInputs, Standardize
 from sk_mixup._training.binning import bins_of_members
 from sk_mixup._training.duration import takes_long, warn_of_width
 from sk_mixup._training.fit_data import FitRows
+from sk_mixup._training.memory import check_members
 from sk_mixup._training.mixing import Vicinity
 from sk_mixup._training.net import MixupNet
+from sk_mixup._training.optimizers import resolve_optimizer
 from sk_mixup._training.recipe import recipe_of
 from sk_mixup._training.run import Run, Score
 from sk_mixup._training.settings import Settings
@@ -38,6 +41,8 @@ def prepare_task(
 ) -> Task:
     """Return the task of an estimator's networks on checked rows."""
     rows = given.rows
+    holds_out = settings.early_stopping or spec.calibrated
+    _check_memory(rows, spec, settings, holds_out and given.validation is None)
     members = _Members(given, spec, settings, start, memo)
     streams = _streams(settings, start)
     subsets = _subsets(given, spec, settings, start, streams, memo)
@@ -134,6 +139,18 @@ class _Members:
         if validation is None or scored_on is None or not stops:
             return None
         return scored_on(validation)
+
+
+def _check_memory(
+    rows: RowSubset, spec: TargetSpec, settings: Settings, holds_out: bool
+) -> None:
+    n_weights = 0  # of a user's module, which are not known
+    if settings.module is None:
+        sizes = int(np.prod(rows.table.shape[1:])), *settings.hidden_sizes
+        n_weights = MLPArchitecture((*map(int, sizes), spec.n_outputs)).n_weights
+    optimizer = resolve_optimizer(settings.optimizer)
+    n_rows = len(rows) if holds_out else 0
+    check_members(int(settings.n_estimators), n_weights, n_rows, optimizer, rows.device)
 
 
 def _subsets(

@@ -14,15 +14,20 @@ from sk_mixup._networks.torch_threads import (
     torch_threads,
     without_denormals,
 )
+from sk_mixup._training.memory import (
+    MAX_MEMORY,
+    bytes_in_training,
+    bytes_of_weights,
+    check_memory,
+    even_part,
+    runs_together,
+)
 from sk_mixup._training.minibatches import Minibatches
 from sk_mixup._training.net import MixupNet
 from sk_mixup._training.progress import Progress
 from sk_mixup._training.task import Recipe, Task
 from sk_mixup._training.time_limit import TimeLimit, longest, seconds_of_stacks
 
-#: Bytes that networks in training, their optimiser states and draws may take.
-#: On a CPU the cache ends stacks far below; it bounds those of a GPU and large draws.
-MAX_MEMORY = 1_000_000_000
 #: Runs of 128-128 took 99 microseconds a step each in stacks of 4, 69 in stacks of 16
 #: and 74 in stacks of 64, on one thread.
 CPU_STACK = 16
@@ -53,6 +58,7 @@ def train(
 ) -> list[MixupNet]:
     """Train all tasks, stacked where they can be, and return a net for each."""
     progress = progress or Progress()
+    check_memory(tasks)
     with one_thread() as threads:
         stacks = plan_stacks(tasks, threads, max_memory)
         stacked = _stacked_in_time(tasks, stacks, threads)
@@ -86,9 +92,13 @@ def plan_stacks(tasks: Sequence[Task], threads: int, max_memory: int) -> list[St
         size, workers = _stack_size(first, n_runs, threads, max_memory)
         if first.alone:
             size = n_runs
-        # Networks of one estimator stop by what all of them say.
-        splittable = first.recipe.patience is None
-        parts = list(_cut(sizes, size, splittable))
+        # Networks of one estimator stop by what all of them say, as far as they fit.
+        together = {
+            number: runs_together(tasks[number], max_memory, threads)
+            for number in numbers
+            if first.recipe.patience is not None
+        }
+        parts = list(_cut(sizes, size, together))
         if len(parts) == 1:
             workers = max(workers, _threads_for(first.recipe, n_runs, threads))
         stacks += [Stack(tuple(part), workers) for part in parts]
@@ -100,15 +110,10 @@ def _stack_size(
 ) -> tuple[int, int]:
     """Return the runs of a stack and the threads it should run on."""
     recipe = task.recipe
-    kept = 5 if recipe.ema_halflife else 4  # weights, gradients, two moments, average
-    # Plus 1, since the weights of a user's module are not known and count as 0.
-    weights = 4 * kept * recipe.architecture.n_weights + 1
-    # Bytes: a row number of 8, two weights of 4, and their copies on the way to torch.
-    draws = 40 * recipe.plan.n_mixed * max(len(run.training) for run in task.runs)
-    fits = max(1, max_memory // (weights + draws))
+    fits = max(1, max_memory // bytes_in_training(task))
     if recipe.device.type != "cpu":
         return min(fits, CUDA_STACK), threads
-    cached = max(1, min(CPU_STACK, CACHE // weights))
+    cached = max(1, min(CPU_STACK, CACHE // bytes_of_weights(task)))
     # Stacks on a thread each are faster than one stack on all threads, even if they are
     # a quarter as large: see CPU_STACK.
     if n_runs > cached or n_runs >= threads * cached // 4:
@@ -130,18 +135,23 @@ def _threads_for(recipe: Recipe, n_runs: int, threads: int) -> int:
 
 
 def _cut(
-    sizes: dict[int, int], size: int, splittable: bool
+    sizes: dict[int, int], size: int, together: dict[int, int]
 ) -> Iterator[list[tuple[int, range]]]:
-    """Yield the parts of stacks of at most ``size`` runs, if tasks can be split."""
+    """Yield the parts of stacks of at most ``size`` runs.
+
+    So many runs of a task as ``together`` says are never parted.
+    """
     stack: list[tuple[int, range]] = []
     room = size
     for number, n_runs in sizes.items():
         start = 0
         while start < n_runs:
-            if not room or (stack and not splittable and n_runs > room):
+            left = n_runs - start
+            whole = even_part(left, together.get(number, 1))
+            if not room or (stack and whole > room):
                 yield stack
                 stack, room = [], size
-            stop = min(n_runs, start + room) if splittable else n_runs
+            stop = start + (whole if number in together else min(left, room))
             stack.append((number, range(start, stop)))
             room = max(0, room - (stop - start))
             start = stop
