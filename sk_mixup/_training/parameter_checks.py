@@ -373,16 +373,6 @@ def _kinds(settings: Settings) -> Iterator[tuple[Any, Any]]:
         yield name, callback if isinstance(callback, type) else type(callback)
 
 
-def check_use_of_validation(settings: Settings, calibrated: bool) -> None:
-    """Check that validation rows that were given are of use."""
-    weighs = settings.member_weights == "validation" and settings.n_estimators > 1
-    if not (settings.early_stopping or calibrated or weighs):
-        raise ValueError(
-            "X_val and y_val were given, but nothing is validated by them: set "
-            "early_stopping=True, or leave them out."
-        )
-
-
 def check_codes(X: Any, settings: Settings) -> None:
     """Check that whole numbers, which a module may take for codes, stay whole."""
     if settings.module is None or not holds_codes(X):

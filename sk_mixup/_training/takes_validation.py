@@ -12,7 +12,6 @@ from sk_mixup._data.memo import Memo
 from sk_mixup._data.subsets import RowSubset, fixed_class_weight, further_rows
 from sk_mixup._data.tables import Table, numpy_dtype
 from sk_mixup._training.fit_data import FitData, check_length, of_validation_rows
-from sk_mixup._training.parameter_checks import check_use_of_validation
 from sk_mixup._training.reading import Reader
 from sk_mixup._training.settings import Settings
 from sk_mixup._training.takes_tables import TakesTables
@@ -37,7 +36,7 @@ class TakesValidationRows(TakesTables):
         """Check the user's validation rows, if any, as rows to predict."""
         if data.X_val is None:
             return None
-        check_use_of_validation(settings, spec.calibrated)
+        _check_use(settings, spec.calibrated)
         with of_validation_rows():
             table = self._known_table(data.X_val, rows, memo)
             encoded = self._encoded(data.y_val)
@@ -59,3 +58,13 @@ class TakesValidationRows(TakesTables):
         table = reader.known(X, self._schema, rows.device, memo)
         self._check_shape(table.shape[1:], rows.table.shape[1:])
         return table
+
+
+def _check_use(settings: Settings, calibrated: bool) -> None:
+    """Check that validation rows that were given are of use."""
+    weighs = settings.member_weights == "validation" and settings.n_estimators > 1
+    if not (settings.early_stopping or calibrated or weighs):
+        raise ValueError(
+            "X_val and y_val were given, but nothing is validated by them: set "
+            "early_stopping=True, or leave them out."
+        )
