@@ -251,6 +251,8 @@ class BaseMixup(HasTrained, TakesValidationRows, metaclass=ABCMeta):
         ValueError
             If a parameter or the data are invalid, or if the loss becomes NaN or
             infinite. The estimator then keeps its earlier state.
+        MemoryError
+            If the networks need more memory than is left; it says how many bytes.
         """
         return self._fit(
             FitData(X, y, sample_weight, groups, X_val, y_val, sample_weight_val)

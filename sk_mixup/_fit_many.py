@@ -59,7 +59,8 @@ def fit_many(
     max_memory : int, default=1_000_000_000
         Bytes for the networks in training, with their optimiser states and draws.
         Larger groups are trained in parts. The networks of one estimator with
-        ``early_stopping`` stay together, even beyond this limit.
+        ``early_stopping`` that do not fit are parted too, into parts of at least eight
+        networks, each of which stops by its own mean.
     on_error : {"raise", "return"}, default="raise"
         "raise" raises the first error and leaves all estimators unchanged. "return"
         fits the other estimators and returns the error in place of its estimator.
@@ -77,6 +78,8 @@ def fit_many(
     ValueError
         If the sequences differ in length, if an estimator is given twice, if
         ``on_error`` is unknown, or as in ``fit`` of an estimator.
+    MemoryError
+        If the networks need more memory than is left; it says how many bytes.
     TypeError
         If an estimator is neither a MixupClassifier nor a MixupRegressor, or if
         ``fit_params`` holds an argument that ``fit`` does not take.
