@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABCMeta, abstractmethod
+from collections.abc import Callable
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from sk_mixup._data.memo import Memo
-from sk_mixup._data.sklearn_private import Interval, RealNotInt, StrOptions
-from sk_mixup._data.subsets import weighted_rows
+from sk_mixup._data.sklearn_private import (
+    HasMethods,
+    Interval,
+    RealNotInt,
+    StrOptions,
+)
+from sk_mixup._data.subsets import RowSubset, weighted_rows
 from sk_mixup._networks.ensemble import Ensemble, Scaling
 from sk_mixup._networks.torch_modes import memory_errors, own_modes, resolve_device
 from sk_mixup._networks.torch_threads import one_thread
+from sk_mixup._training.fit_data import (
+    FitData,
+    FitRows,
+    check_length,
+)
+from sk_mixup._training.fitted import HasTrained
 from sk_mixup._training.member_weights import weights_by_loss
 from sk_mixup._training.net import LR_SCHEDULES, MixupNet
 from sk_mixup._training.optimizers import OPTIMIZERS
@@ -29,11 +44,14 @@ from sk_mixup._training.parameter_checks import (
     check_parameters,
 )
 from sk_mixup._training.prepare import prepare_task
+from sk_mixup._training.run import Score
+from sk_mixup._training.scoring import Judge, View
 from sk_mixup._training.settings import Settings
 from sk_mixup._training.stacks import train
-from sk_mixup._training.takes_tables import TakesTables
+from sk_mixup._training.takes_validation import TakesValidationRows
 from sk_mixup._training.target_spec import TargetSpec
-from sk_mixup._training.task import Start, Task
+from sk_mixup._training.task import Fitted, Start, Task
+from sk_mixup._training.time_limit import TimeLimit
 from sk_mixup._training.transaction import all_or_nothing, enough_memory
 from sk_mixup.encodings import Encoding
 from sk_mixup.vicinity import Pairing
@@ -42,7 +60,7 @@ FEWER_ROWS = "give fewer rows at once"
 LARGEST_LEVELS = 2**24  # whose numbers are whole in single precision
 
 
-class BaseMixup(TakesTables, metaclass=ABCMeta):
+class BaseMixup(HasTrained, TakesValidationRows, metaclass=ABCMeta):
     """What :class:`MixupClassifier` and :class:`MixupRegressor` share.
 
     It never asks which of the two it is: pairings, loss, encoding of the targets and
@@ -97,6 +115,9 @@ class BaseMixup(TakesTables, metaclass=ABCMeta):
         "batch_size": [Interval(Integral, 1, LARGEST_SIZE, closed="both")],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "validation": [HasMethods(["split"]), list, tuple, None],
+        "time_limit": [Interval(Real, 0, None, closed="neither"), None],
+        "scoring": [StrOptions({"loss", *get_scorer_names()}), callable, None],
         "n_iter_no_change": [Interval(Integral, 1, LARGEST_SIZE, closed="both")],
         "n_estimators": [Interval(Integral, 1, MOST_NETWORKS, closed="both")],
         "member_weights": [StrOptions({"validation", "uniform"})],
@@ -175,7 +196,17 @@ class BaseMixup(TakesTables, metaclass=ABCMeta):
 
     # Training.
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        groups: Any = None,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
         """Train the networks, with ``warm_start`` from the current weights.
 
         Parameters
@@ -195,6 +226,20 @@ class BaseMixup(TakesTables, metaclass=ABCMeta):
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of the rows; only their ratios matter. A weight of 0
             excludes the row.
+        groups : array-like of shape (n_samples,), default=None
+            The group of each row, such as a patient. Rows of one group are held out for
+            validation together; with a splitter as ``validation``, what it takes as
+            its groups.
+        X_val : array-like, frame or sparse matrix of shape (n_val, n_features), \
+                default=None
+            Validation rows of your own, with the columns of X: all networks are
+            validated by them and trained on every row of X. Without them each network
+            holds out rows of X. In a Pipeline, ``transform_input=["X_val"]`` transforms
+            them as X.
+        y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
+            Targets of X_val.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Weights of X_val; only their ratios matter.
 
         Returns
         -------
@@ -206,14 +251,16 @@ class BaseMixup(TakesTables, metaclass=ABCMeta):
         ValueError
             If a parameter or the data are invalid, or if the loss becomes NaN or
             infinite. The estimator then keeps its earlier state.
+        MemoryError
+            If the networks need more memory than is left; it says how many bytes.
         """
-        return self._fit(X, y, sample_weight)
+        return self._fit(
+            FitData(X, y, sample_weight, groups, X_val, y_val, sample_weight_val)
+        )
 
     def _fit(
         self,
-        X: Any,
-        y: Any,
-        sample_weight: Any,
+        data: FitData,
         one_epoch: bool = False,
         classes: NDArray[Any] | None = None,
     ) -> Self:
@@ -221,7 +268,7 @@ class BaseMixup(TakesTables, metaclass=ABCMeta):
         with all_or_nothing([self]), enough_memory(type(self).__name__):
             start = self._start(one_epoch, classes)
             with own_modes(start.dtype):
-                task = self._prepare(X, y, sample_weight, start, Memo())
+                task = self._prepare(data, start, Memo())
                 (net,) = train([task])
                 self._adopt(net, task)
         return self
@@ -246,27 +293,38 @@ class BaseMixup(TakesTables, metaclass=ABCMeta):
         )
 
     @one_thread()
-    def _prepare(
-        self, X: Any, y: Any, sample_weight: Any, start: Start, memo: Memo
-    ) -> Task:
+    def _prepare(self, data: FitData, start: Start, memo: Memo) -> Task:
         """Check the data and return what is to be trained."""
+        limit = TimeLimit(None if start.one_epoch else self.time_limit)
         settings = self._settings
         device = resolve_device(self.device)
+        data.check_validation()
+        X, y, sample_weight = data.X, data.y, data.sample_weight
         table = self._table(X, sample_weight, start, settings, memo)
         check_codes(X, settings)
         spec = self._target_spec(y, start)
-        if table.shape[0] != len(spec.encoded):
-            raise ValueError(
-                f"X and y must be of one length, but X has {table.shape[0]} rows and y "
-                f"has {len(spec.encoded)}."
-            )
+        check_length("X", table.shape[0], "y", len(spec.encoded))
         unit = None if start.earlier is None else start.earlier.weight_unit
         rows = memo.get(
             ("rows", spec.loss, device, spec.class_weight),
             (table, y, sample_weight, start.net),
             lambda: weighted_rows(table, spec, sample_weight, unit, device),
         )
-        return prepare_task(rows, spec, settings, start, memo)
+        validation = self._validation_rows(data, rows, spec, settings, memo)
+        given = FitRows(rows, validation, data, self._scored_on(data, rows, settings))
+        task = prepare_task(given, spec, settings, start, memo)
+        return replace(task, seconds_left=limit.left)
+
+    def _scored_on(
+        self, data: FitData, rows: RowSubset, settings: Settings
+    ) -> Callable[[RowSubset], Score] | None:
+        """Return what scores a network on its validation rows, None for its loss."""
+        if self.scoring == "loss":
+            return None
+        moments = rows.targets.moments
+        fitted = Fitted(settings.lasting, [], [], moments, rows.weight_unit)
+        scorer = check_scoring(self, scoring=self.scoring)
+        return Judge(scorer, View(copy.copy(self), fitted), data).on
 
     @one_thread()
     def _adopt(self, net: MixupNet, task: Task) -> None:
@@ -301,30 +359,6 @@ class BaseMixup(TakesTables, metaclass=ABCMeta):
             network.member_weights = None
         elif task.runs[0].validation is not None:
             network.member_weights = weights_by_loss(network, net.criterion_, task.runs)
-
-    # Read off the net when asked for: there may be as many epochs as calls.
-
-    @property
-    def history_(self) -> Any:
-        """Return one entry an epoch: losses and durations."""
-        return self.net_.history
-
-    @property
-    def loss_curve_(self) -> list[float]:
-        """Return the mean loss of each epoch."""
-        whole = (epoch for epoch in self.net_.history if "train_loss" in epoch)
-        return [epoch["train_loss"] for epoch in whole]
-
-    @property
-    def validation_scores_(self) -> NDArray[np.floating] | None:
-        """Return minus the loss on validation rows, of each epoch that has any."""
-        losses = self.net_.valid_losses_
-        return -np.array(losses) if losses else None
-
-    @property
-    def member_weights_(self) -> NDArray[np.float64]:
-        """Return the weight of each member in predictions."""
-        return self.net_.module_.weights_of_members.numpy()
 
     # Prediction.
 

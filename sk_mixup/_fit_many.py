@@ -11,8 +11,10 @@ import torch
 from sk_mixup._base import BaseMixup
 from sk_mixup._data.memo import Memo
 from sk_mixup._networks.torch_modes import own_modes
+from sk_mixup._training.fit_data import FitData
+from sk_mixup._training.memory import MAX_MEMORY
 from sk_mixup._training.progress import Progress
-from sk_mixup._training.stacks import MAX_MEMORY, train
+from sk_mixup._training.stacks import train
 from sk_mixup._training.task import Start, Task
 from sk_mixup._training.transaction import Snapshot, all_or_nothing, enough_memory
 
@@ -21,9 +23,7 @@ class FitRequest(NamedTuple):
     """An estimator, and what its ``fit`` was given."""
 
     estimator: Any
-    X: Any
-    y: Any
-    sample_weight: Any = None
+    data: FitData
 
 
 def fit_many(
@@ -32,6 +32,7 @@ def fit_many(
     ys: Sequence[Any],
     sample_weights: Sequence[Any] | None = None,
     *,
+    fit_params: Sequence[dict[str, Any] | None] | None = None,
     max_memory: int = MAX_MEMORY,
     on_error: str = "raise",
     verbose: int = 0,
@@ -52,10 +53,14 @@ def fit_many(
         same object), it is checked, stored and standardised once.
     sample_weights : sequence of array-like or None, default=None
         Sample weights of each estimator.
+    fit_params : sequence of dict or None, default=None
+        Further arguments of each estimator's ``fit``: ``groups``, ``X_val``, ``y_val``
+        and ``sample_weight_val``.
     max_memory : int, default=1_000_000_000
         Bytes for the networks in training, with their optimiser states and draws.
         Larger groups are trained in parts. The networks of one estimator with
-        ``early_stopping`` stay together, even beyond this limit.
+        ``early_stopping`` that do not fit are parted too, into parts of at least eight
+        networks, each of which stops by its own mean.
     on_error : {"raise", "return"}, default="raise"
         "raise" raises the first error and leaves all estimators unchanged. "return"
         fits the other estimators and returns the error in place of its estimator.
@@ -73,8 +78,11 @@ def fit_many(
     ValueError
         If the sequences differ in length, if an estimator is given twice, if
         ``on_error`` is unknown, or as in ``fit`` of an estimator.
+    MemoryError
+        If the networks need more memory than is left; it says how many bytes.
     TypeError
-        If an estimator is neither a MixupClassifier nor a MixupRegressor.
+        If an estimator is neither a MixupClassifier nor a MixupRegressor, or if
+        ``fit_params`` holds an argument that ``fit`` does not take.
 
     Examples
     --------
@@ -89,15 +97,19 @@ def fit_many(
     [True, True, True]
     """
     weights = [None] * len(estimators) if sample_weights is None else sample_weights
-    if not len(estimators) == len(Xs) == len(ys) == len(weights):
+    further = [None] * len(estimators) if fit_params is None else fit_params
+    if not len(estimators) == len(Xs) == len(ys) == len(weights) == len(further):
         raise ValueError(
-            f"fit_many needs one X, y and sample_weight for each estimator, but got "
-            f"{len(estimators)} estimators, {len(Xs)} X, {len(ys)} y and "
-            f"{len(weights)} sample_weights."
+            f"fit_many needs one X, y, sample_weight and dict of fit_params for each "
+            f"estimator, but got {len(estimators)} estimators, {len(Xs)} X, {len(ys)} "
+            f"y, {len(weights)} sample_weights and {len(further)} fit_params."
         )
     _check_estimators(estimators, on_error)
     requests = [
-        FitRequest(*given) for given in zip(estimators, Xs, ys, weights, strict=True)
+        FitRequest(estimator, FitData(X, y, weight, **_checked_params(params)))
+        for estimator, X, y, weight, params in zip(
+            estimators, Xs, ys, weights, further, strict=True
+        )
     ]
     with Progress(verbose > 0) as progress:
         errors = fit_requests(requests, max_memory, on_error == "return", progress)
@@ -120,6 +132,17 @@ def _check_estimators(estimators: Sequence[Any], on_error: str) -> None:
             "One estimator was given several times and would keep one fit only; give "
             "clones of it (sklearn.base.clone)."
         )
+
+
+def _checked_params(params: dict[str, Any] | None) -> dict[str, Any]:
+    known = ("groups", "X_val", "y_val", "sample_weight_val")
+    odd = [name for name in params or {} if name not in known]
+    if odd:
+        raise TypeError(
+            f"fit_params may hold {', '.join(known)} for each estimator, got "
+            f"{odd[0]!r}."
+        )
+    return params or {}
 
 
 def fit_requests(
@@ -193,9 +216,9 @@ class Fits:
             self._keep(number, error)
 
     def _prepare(self, number: int, memo: Memo) -> Task:
-        estimator, *data = self.requests[number]
+        estimator, data = self.requests[number]
         with enough_memory(_name(estimator)):
-            task: Task = estimator._prepare(*data, self.starts[number], memo)
+            task: Task = estimator._prepare(data, self.starts[number], memo)
         return task
 
     def _train(self, tasks: dict[int, Task], progress: Progress) -> None:

@@ -28,6 +28,7 @@ from sk_mixup._data.sklearn_private import Interval, StrOptions
 from sk_mixup._data.tables import numpy_dtype
 from sk_mixup._data.targets import Classes, Indicators, Weights
 from sk_mixup._networks.losses import BinaryCrossEntropy, SoftCrossEntropy
+from sk_mixup._training.fit_data import FitData
 from sk_mixup._training.net import MixupNet
 from sk_mixup._training.target_spec import TargetSpec
 from sk_mixup._training.task import Start, Task
@@ -233,10 +234,10 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
     early_stopping : bool, default=True
         Stop training after ``n_iter_no_change`` epochs without a decrease of the
         validation loss, and restore the weights of the best epoch. The validation loss
-        is the log loss on the rows that each network holds out, averaged over the
-        networks: all stop together. Early stopping lowered the log loss by 0.025 to
-        0.030 on three tables with noisy labels (adult, credit_g, diabetes), and raised
-        it by up to 0.028 (glass).
+        is the log loss on the validation rows of each network, averaged over the
+        networks: all stop together. ``scoring`` names another metric. Early stopping
+        lowered the log loss by 0.025 to 0.030 on three tables with noisy labels (adult,
+        credit_g, diabetes), and raised it by up to 0.028 (glass).
 
     validation_fraction : float, default=0.1
         Fraction of the training rows that each network holds out for validation, if
@@ -244,10 +245,41 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         stratified by class and keeps equal rows together. The networks take turns: of
         ten networks that hold out 0.1 of distinct rows, no two hold out the same row.
 
+    validation : splitter, list of (training rows, validation rows) or None, \
+            default=None
+        Which rows each network holds out. None: ``validation_fraction`` of them, whole
+        groups where ``fit`` is given ``groups``. A splitter of scikit-learn, such as
+        :class:`~sklearn.model_selection.GroupShuffleSplit` or
+        :class:`~sklearn.model_selection.TimeSeriesSplit`, or a list of pairs of row
+        numbers: the networks take turns with the splits, beginning with the last one,
+        which by time has the most training rows. A network whose split has fewer
+        training rows than the largest one takes some of them several times an epoch. A
+        splitter without a ``random_state`` draws from the estimator's. Not used with
+        ``X_val``.
+
+    scoring : str, callable or None, default="loss"
+        What early stopping goes by, measured after each epoch on the validation rows of
+        each network and averaged over the networks. "loss": the validation loss. The
+        name of a scorer of scikit-learn, or a callable ``scorer(estimator, X, y)``: it
+        is given an estimator that predicts by the one network, at temperature 1, and
+        the rows as they were given to ``fit``; higher is better. None: the estimator's
+        ``score``. Weights of rows go to scorers that take ``sample_weight``; weights of
+        classes do not.
+
     n_iter_no_change : int, default=20
-        Patience: number of epochs without a decrease of the validation loss before
-        training stops. Any decrease counts, however small. A patience of 40 epochs made
-        no difference beyond chance on the 22 tables.
+        Patience: number of epochs without a decrease of the validation loss (an
+        increase of the score) before training stops. Any change counts, however small.
+        A patience of 40 epochs made no difference beyond chance on the 22 tables.
+
+    time_limit : float, default=None
+        Seconds that ``fit`` may take, preparation included: then the training ends,
+        even within its first epoch, with the weights of the best epoch so far or,
+        without one, with the last weights. The learning rate of a schedule, and the
+        epochs in which rows are mixed, go by the fraction of the time where that is
+        larger than the fraction of the steps. Results depend on the speed of the
+        machine and are not reproducible. Networks that are trained together (by
+        ``fit_many`` or a search) have the same limit for the whole of their training;
+        ``partial_fit`` has none.
 
     n_estimators : int, default=8
         Number of networks in the ensemble, trained as one program; their probabilities
@@ -328,6 +360,10 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
     n_iter_ : int
         Number of epochs in the last call of ``fit`` or ``partial_fit``.
 
+    time_limit_reached_ : bool
+        Whether ``time_limit`` ended the training of the last fit, which is then not
+        reproducible.
+
     history_ : skorch.history.History
         One entry per epoch of all calls since the networks were created: losses,
         durations in seconds, and numbers of minibatches.
@@ -337,8 +373,8 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         without mixing, on the rows themselves.
 
     validation_scores_ : ndarray of shape (n_epochs, n_estimators) or None
-        Negative log loss of each network on its validation rows, after each epoch with
-        early stopping; None without such epochs.
+        Negative log loss of each network on its validation rows, or its ``scoring``,
+        after each epoch with early stopping; None without such epochs.
 
     See Also
     --------
@@ -431,7 +467,10 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         batch_size: int = 64,
         early_stopping: bool = True,
         validation_fraction: float = 0.1,
+        validation: Any = None,
+        scoring: str | Callable[..., float] | None = "loss",
         n_iter_no_change: int = 20,
+        time_limit: float | None = None,
         n_estimators: int = 8,
         member_weights: Literal["uniform", "validation"] = "validation",
         temperature: float | Literal["auto"] = "auto",
@@ -476,7 +515,10 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         self.batch_size = batch_size
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
+        self.validation = validation
+        self.scoring = scoring
         self.n_iter_no_change = n_iter_no_change
+        self.time_limit = time_limit
         self.n_estimators = n_estimators
         self.member_weights = member_weights
         self.temperature = temperature
@@ -538,7 +580,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
                     f"classes={classes} are not those of the first call, "
                     f"{self.classes_}."
                 )
-        return self._fit(X, y, sample_weight, one_epoch=True, classes=classes)
+        return self._fit(FitData(X, y, sample_weight), one_epoch=True, classes=classes)
 
     def predict_proba(self, X: Any) -> NDArray[np.float32]:
         """Return the probability of each class.
@@ -643,6 +685,9 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
             label_smoothing=self.label_smoothing,
             calibrated=self.temperature == "auto",
         )
+
+    def _encoded(self, y: Any) -> NDArray[Any]:
+        return self._labels.encode(check_labels(y, self))
 
     def _calibrate(self, net: MixupNet, task: Task) -> None:
         if self.temperature != "auto":

@@ -24,6 +24,7 @@ from sk_mixup._data.sklearn_private import Interval, StrOptions, _check_y
 from sk_mixup._data.statistics import target_moments
 from sk_mixup._data.targets import RealTargets, Weights
 from sk_mixup._networks.losses import AbsoluteError, HuberLoss, Loss, SquaredError
+from sk_mixup._training.fit_data import FitData
 from sk_mixup._training.parameter_checks import LARGEST_NUMBER
 from sk_mixup._training.target_spec import TargetSpec
 from sk_mixup._training.task import Start
@@ -229,8 +230,8 @@ class MixupRegressor(RegressorMixin, BaseMixup):
     early_stopping : bool, default=True
         Stop training after ``n_iter_no_change`` epochs without a decrease of the
         validation loss, and restore the weights of the best epoch. The validation loss
-        is the loss on the rows that each network holds out, averaged over the networks:
-        all stop together.
+        is the loss on the validation rows of each network, averaged over the networks:
+        all stop together. ``scoring`` names another metric.
 
     validation_fraction : float, default=0.1
         Fraction of the training rows that each network holds out for validation, with
@@ -238,10 +239,41 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         of ten networks that hold out 0.1 of distinct rows, no two hold out the same
         row.
 
+    validation : splitter, list of (training rows, validation rows) or None, \
+            default=None
+        Which rows each network holds out. None: ``validation_fraction`` of them, whole
+        groups where ``fit`` is given ``groups``. A splitter of scikit-learn, such as
+        :class:`~sklearn.model_selection.GroupShuffleSplit` or
+        :class:`~sklearn.model_selection.TimeSeriesSplit`, or a list of pairs of row
+        numbers: the networks take turns with the splits, beginning with the last one,
+        which by time has the most training rows. A network whose split has fewer
+        training rows than the largest one takes some of them several times an epoch. A
+        splitter without a ``random_state`` draws from the estimator's. Not used with
+        ``X_val``.
+
+    scoring : str, callable or None, default="loss"
+        What early stopping goes by, measured after each epoch on the validation rows of
+        each network and averaged over the networks. "loss": the validation loss. The
+        name of a scorer of scikit-learn, or a callable ``scorer(estimator, X, y)``: it
+        is given an estimator that predicts by the one network, at temperature 1, and
+        the rows as they were given to ``fit``; higher is better. None: the estimator's
+        ``score``. Weights of rows go to scorers that take ``sample_weight``; weights of
+        classes do not.
+
     n_iter_no_change : int, default=20
-        Patience: number of epochs without a decrease of the validation loss before
-        training stops. Any decrease counts, however small. A patience of 40 epochs made
-        no difference beyond chance on the 22 tables.
+        Patience: number of epochs without a decrease of the validation loss (an
+        increase of the score) before training stops. Any change counts, however small.
+        A patience of 40 epochs made no difference beyond chance on the 22 tables.
+
+    time_limit : float, default=None
+        Seconds that ``fit`` may take, preparation included: then the training ends,
+        even within its first epoch, with the weights of the best epoch so far or,
+        without one, with the last weights. The learning rate of a schedule, and the
+        epochs in which rows are mixed, go by the fraction of the time where that is
+        larger than the fraction of the steps. Results depend on the speed of the
+        machine and are not reproducible. Networks that are trained together (by
+        ``fit_many`` or a search) have the same limit for the whole of their training;
+        ``partial_fit`` has none.
 
     n_estimators : int, default=8
         Number of networks in the ensemble, trained as one program; their predictions
@@ -304,6 +336,10 @@ class MixupRegressor(RegressorMixin, BaseMixup):
     n_iter_ : int
         Number of epochs in the last call of ``fit`` or ``partial_fit``.
 
+    time_limit_reached_ : bool
+        Whether ``time_limit`` ended the training of the last fit, which is then not
+        reproducible.
+
     history_ : skorch.history.History
         One entry per epoch of all calls since the networks were created: losses,
         durations in seconds, and numbers of minibatches.
@@ -313,8 +349,8 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         without mixing, on the rows themselves.
 
     validation_scores_ : ndarray of shape (n_epochs, n_estimators) or None
-        Negative loss of each network on its validation rows, after each epoch with
-        early stopping; None without such epochs.
+        Negative loss of each network on its validation rows, or its ``scoring``, after
+        each epoch with early stopping; None without such epochs.
 
     See Also
     --------
@@ -398,7 +434,10 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         batch_size: int = 64,
         early_stopping: bool = True,
         validation_fraction: float = 0.1,
+        validation: Any = None,
+        scoring: str | Callable[..., float] | None = "loss",
         n_iter_no_change: int = 20,
+        time_limit: float | None = None,
         n_estimators: int = 8,
         member_weights: Literal["uniform", "validation"] = "uniform",
         device: str = "cpu",
@@ -441,7 +480,10 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         self.batch_size = batch_size
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
+        self.validation = validation
+        self.scoring = scoring
         self.n_iter_no_change = n_iter_no_change
+        self.time_limit = time_limit
         self.n_estimators = n_estimators
         self.member_weights = member_weights
         self.device = device
@@ -479,7 +521,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
             If ``y`` has another number of columns than in the first call, or as in
             ``fit``.
         """
-        return self._fit(X, y, sample_weight, one_epoch=True)
+        return self._fit(FitData(X, y, sample_weight), one_epoch=True)
 
     def predict(self, X: Any) -> NDArray[np.floating]:
         """Return the predicted targets of each row.
@@ -507,13 +549,16 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         loss, earlier = LOSSES[self.loss], start.earlier
         before = None if earlier is None else earlier.target_moments
         return TargetSpec(
-            encoded=self._columns(y, start),
+            encoded=self._columns(y, start.is_fresh),
             make=partial(_real_targets, robust=loss.robust, before=before),
             loss=loss,
             n_outputs=self.n_outputs_,
         )
 
-    def _columns(self, y: Any, start: Start) -> NDArray[np.float64]:
+    def _encoded(self, y: Any) -> NDArray[np.float64]:
+        return self._columns(y, is_fresh=False)
+
+    def _columns(self, y: Any, is_fresh: bool) -> NDArray[np.float64]:
         """Check the targets and return them as columns."""
         if y is None:
             raise ValueError(
@@ -527,7 +572,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
             raise ValueError(missing("y", [], who))
         y = _check_y(y, multi_output=True, y_numeric=True, estimator=self)
         columns = y.reshape(len(y), -1).astype(np.float64)
-        if start.is_fresh:
+        if is_fresh:
             self._flat = y.ndim == 1
             self.n_outputs_ = columns.shape[1]
         elif columns.shape[1] != self.n_outputs_:
@@ -549,6 +594,4 @@ def _real_targets(
     moments = target_moments(encoded, weights, unit, robust, before)
     if before is not None:
         moments = before.joined(moments)
-    values = (encoded - moments.mean) / moments.divisor
-    dtype = torch.get_default_dtype()
-    return RealTargets(torch.as_tensor(values, dtype=dtype), moments)
+    return RealTargets.standardized(encoded, moments)

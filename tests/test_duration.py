@@ -52,6 +52,15 @@ def test_nothing_is_said_of_what_is_short_or_done(seconds, fraction):
     assert said(Stream(), seconds, fraction) == ""
 
 
+def test_a_time_limit_bounds_what_is_foretold():
+    clock = iter([0.0, 36.0]).__next__
+    stream = Stream()
+    forecast = Forecast(stream, clock)
+    forecast.begin(most=120)
+    forecast.after(0.01)
+    assert "about 2 min" in stream.getvalue()
+
+
 def test_nothing_is_said_where_nobody_looks():
     assert said(Stream(terminal=False), 100, 0.01) == ""
     forecast = Forecast(None)

@@ -25,8 +25,9 @@ from sk_mixup import (
 from sk_mixup._data.features import plain_rows
 from sk_mixup._networks.torch_threads import rounds_denormals, torch_threads
 from sk_mixup._training import reading
+from sk_mixup._training.fit_data import FitData
+from sk_mixup._training.memory import MAX_MEMORY
 from sk_mixup._training.progress import Progress
-from sk_mixup._training.stacks import MAX_MEMORY
 from sk_mixup.vicinity import Pairing, RandomPairs
 from tests.twins import PLAIN
 
@@ -262,7 +263,7 @@ def test_an_array_given_often_is_checked_once(blobs, monkeypatch):
 
 def test_lengths_must_agree(blobs):
     X, y = blobs
-    with pytest.raises(ValueError, match="1 estimators, 2 X, 1 y and 1 sample_w"):
+    with pytest.raises(ValueError, match="1 estimators, 2 X, 1 y, 1 sample_w"):
         fit_many([MixupClassifier()], [X, X], [y])
 
 
@@ -316,7 +317,7 @@ def test_an_error_does_not_end_what_is_trained_next(blobs):
     progress, params = Progress(), SHORT | {"n_estimators": 40}
     for fails in (True, False):
         model = MixupClassifier(random_state=0, pairing=Failing(fails), **params)
-        request = _fit_many.FitRequest(model, *blobs)
+        request = _fit_many.FitRequest(model, FitData(*blobs))
         errors = _fit_many.fit_requests([request], MAX_MEMORY, True, progress)
         assert list(errors) == [0] * fails
     assert model.n_iter_ == SHORT["max_epochs"]

@@ -9,7 +9,7 @@ from scipy import sparse
 from sklearn.metrics import log_loss
 
 from sk_mixup import MixupClassifier, MixupRegressor
-from sk_mixup._data.holdout import equal_rows, held_out, n_held_out, split_rows
+from sk_mixup._data.holdout import Sides, equal_rows, held_out, n_held_out
 from sk_mixup._data.subsets import RowSubset
 from sk_mixup._data.tables import DenseTable, SparseTable
 from sk_mixup._data.targets import Classes
@@ -66,11 +66,12 @@ def test_members_train_on_equally_many_rows(
 ):
     copies, strata = drawn(times, n_classes, entropy)
     X = copies[:, None].astype(np.float32)
-    training, validation = split_rows(
-        portion(X), fraction, entropy, member, strata, copies
-    )
     n_rows, size = len(X), n_held_out(len(X), fraction, strata)
+    sides = Sides.of(held_out(n_rows, fraction, entropy, member, strata, copies))
+    training, validation = sides.subsets(portion(X), n_rows - size, entropy, member)
     assert len(training) == n_rows - size
+    times = np.unique(training.row_numbers, return_counts=True)[1]
+    assert np.ptp(times) <= 1
     assert len(validation) >= size
     both = np.intersect1d(training.row_numbers, validation.row_numbers)
     assert len(both) == 0

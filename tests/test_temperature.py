@@ -23,6 +23,7 @@ from sk_mixup._data.targets import Classes
 from sk_mixup._networks.losses import SoftCrossEntropy
 from sk_mixup._networks.network import Network, Standardize
 from sk_mixup._networks.stacked_mlp import StackedMLP
+from sk_mixup._training.fit_data import FitData
 from sk_mixup._training.mixing import Vicinity
 from sk_mixup._training.run import Run
 from sk_mixup._training.temperature import fitted_temperature
@@ -444,7 +445,7 @@ def test_clean_epochs_may_follow_from_the_steps(n_rows, max_epochs, warmup, mixe
     params = SMALL | {"max_epochs": max_epochs, "warmup_epochs": warmup}
     model = MixupClassifier(1, clean_epochs="auto", **_without(params, "clean_epochs"))
     model.set_params(temperature=1.0)
-    task = model._prepare(X, X[:, 0] > 9, None, model._start(), Memo())
+    task = model._prepare(FitData(X, X[:, 0] > 9), model._start(), Memo())
     plan = task.recipe.plan
     mixing = [epoch for epoch in range(max_epochs) if plan.mixes_in(epoch)]
     assert mixing == list(range(warmup, warmup + mixed))

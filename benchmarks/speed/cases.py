@@ -61,6 +61,7 @@ class Scale:
     growing_runs: tuple[int, ...] = (1, 4, 16, 64, 256)
     predicted_rows: int = 1_000_000
     large_table: tuple[int, int] = (1_000_000, 100)  # rows, features
+    time_limit: float = 5.0  # seconds
 
     @property
     def recipe(self) -> Recipe:
@@ -88,6 +89,7 @@ QUICK: Final = Scale(
     growing_runs=(1, 2),
     predicted_rows=1_000,
     large_table=(2_000, 100),
+    time_limit=0.2,
 )
 
 #: The largest ratios aimed at in single fits, by peer and minibatch.
@@ -280,6 +282,28 @@ def _memory(scale: Scale) -> Iterator[Case]:
     yield Case(title, subjects, [Comparison(title, OURS, table, 2.0)], unit="MB")
 
 
+def _limits(scale: Scale) -> Iterator[Case]:
+    """Time fits that must end in time, against the limit and a second more."""
+    limit = scale.time_limit
+    table, given = make_table(scale.tables[-1][0]), f"time_limit={limit}"
+    for name, stops in (("all epochs", False), ("early stopping", True)):
+        model = MixupClassifier(
+            max_epochs=100_000,
+            n_iter_no_change=100_000,
+            early_stopping=stops,
+            time_limit=limit,
+            random_state=0,
+        )
+        subjects: dict[str, Callable[[], Reading]] = {
+            name: _timed(model, table),
+            given: lambda: (limit, math.nan),
+        }
+        target = (limit + 1) / limit
+        yield Case(
+            f"time limit, {name}", subjects, [Comparison(given, name, given, target)]
+        )
+
+
 def _imports(scale: Scale) -> Iterator[Case]:
     """Time the import, against those of what the package stands on."""
     names = [OURS, "torch", "skorch", "sklearn.neural_network"]
@@ -320,6 +344,7 @@ GROUPS: Final[Mapping[str, Callable[[Scale], Iterator[Case]]]] = {
     "mixing": _mixing,
     "predict": _prediction,
     "memory": _memory,
+    "limit": _limits,
     "import": _imports,
     "gpu": gpu_cases,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,30 +21,36 @@ Mask = NDArray[np.bool_]
 CHUNK_NUMBERS = 1_000_000
 
 
-def split_rows(
-    whole: RowSubset,
-    fraction: float,
-    entropy: int,
-    member: int,
-    strata: Rows | None,
-    copies: Rows | None,
-) -> tuple[RowSubset, RowSubset]:
-    """Return the training rows of a member and its validation rows.
+class Sides(NamedTuple):
+    """Numbers of the rows that a member is trained on, and of its validation rows."""
 
-    Every member gets as many training rows, since networks trained side by side take
-    as many steps an epoch: where copies that must stay together make too many
-    validation rows, some training rows are taken twice.
-    """
-    n_rows = len(whole)
-    mask = held_out(n_rows, fraction, entropy, member, strata, copies)
-    training, validation = np.flatnonzero(~mask), np.flatnonzero(mask)
-    missing = n_rows - n_held_out(n_rows, fraction, strata) - len(training)
-    if missing > 0:
-        # A generator of its own: copies must not move the streams of the training.
-        generator = np.random.default_rng([entropy, member, missing])
-        again = generator.choice(training, missing, replace=missing > len(training))
-        training = np.sort(np.concatenate([training, again]))
-    return _subset(whole, training), _subset(whole, validation)
+    training: Rows
+    validation: Rows
+
+    @staticmethod
+    def of(mask: Mask) -> Sides:
+        """Return the sides of rows of which the validation rows are marked."""
+        return Sides(np.flatnonzero(~mask), np.flatnonzero(mask))
+
+    def subsets(
+        self, whole: RowSubset, n_training: int, entropy: int, member: int
+    ) -> tuple[RowSubset, RowSubset]:
+        """Return the training rows of a member and its validation rows.
+
+        Every member gets as many training rows, since networks trained side by side
+        take as many steps an epoch: where it has fewer, some are taken several times.
+        """
+        training = self.training
+        whole_times, missing = divmod(n_training - len(training), len(training))
+        if n_training > len(training):
+            # A generator of its own: copies must not move the streams of the training.
+            generator = np.random.default_rng(
+                [entropy, member, n_training - len(training)]
+            )
+            again = generator.choice(training, missing, replace=False)
+            times = np.tile(training, 1 + whole_times)
+            training = np.sort(np.concatenate([times, again]))
+        return _subset(whole, training), _subset(whole, self.validation)
 
 
 def _subset(whole: RowSubset, rows: Rows) -> RowSubset:
@@ -83,6 +90,32 @@ def held_out(
             return mask
     # Of so few distinct rows copies cannot stay together.
     return held_out(n_rows, fraction, entropy, member, strata)
+
+
+def groups_held_out(
+    groups: Rows, fraction: float, entropy: int, member: int, strata: Rows | None
+) -> Mask:
+    """Mark the rows of whole groups that a member holds out.
+
+    Members take turns, and a class keeps a row for training, as in :func:`held_out`;
+    no group is ever parted. As few rows as the groups allow are held out, but at least
+    the fraction.
+    """
+    n_rows, counts = len(groups), np.bincount(groups)
+    size = n_held_out(n_rows, fraction, strata)
+    few = counts <= min(size, n_rows - size)
+    if counts[few].sum() < size:
+        few = 2 * counts <= n_rows
+    if not few.any():
+        few = counts < counts.max()
+    free = np.flatnonzero(few)
+    n_units = max(1, int(len(free) * fraction + 1e-9))
+    firsts = np.unique(groups, return_index=True)[1]
+    of_units = None if strata is None else strata[firsts]
+    order = _in_turn(free, n_units, of_units, entropy, member)
+    mask = _taken(order, groups, strata, size)
+    # Where every class would lose its only group the classes cannot be kept.
+    return mask if mask.any() else _taken(order, groups, None, size)
 
 
 def n_held_out(n_rows: int, fraction: float, strata: Rows | None) -> int:

@@ -7,6 +7,9 @@ scikit-learn's searches, and joblib's way to hand tasks to a backend (``submit``
 ``callback`` and ``get`` of the future, ``get_nested_backend``).
 """
 
+from inspect import signature
+from typing import Any
+
 # joblib exports these as names of joblib.parallel, without documentation: the class of
 # backends, the way of a backend to leave a call to another one, two others to leave it
 # to, and the backend in use.
@@ -26,6 +29,7 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 # Parameters are checked, and refused, in the words of scikit-learn's own estimators.
 from sklearn.utils._param_validation import (
+    HasMethods,
     Interval,
     RealNotInt,
     StrOptions,
@@ -36,8 +40,21 @@ from sklearn.utils._param_validation import (
 # weights have none.
 from sklearn.utils.validation import _check_sample_weight, _check_y
 
+
+def takes_sample_weight(scorer: Any) -> bool:
+    """Tell whether a scorer takes weights of rows."""
+    # What scikit-learn's searches ask before they pass weights on; old versions have
+    # it in some of their scorers only.
+    accepts = getattr(scorer, "_accept_sample_weight", None)
+    if accepts is not None:
+        return bool(accepts())
+    metric = getattr(scorer, "_score_func", scorer)
+    return "sample_weight" in signature(metric).parameters
+
+
 __all__ = [
     "FallbackToBackend",
+    "HasMethods",
     "Interval",
     "ParallelBackendBase",
     "RealNotInt",
@@ -49,5 +66,6 @@ __all__ = [
     "_safe_indexing",
     "check_matplotlib_support",
     "get_active_backend",
+    "takes_sample_weight",
     "validate_parameter_constraints",
 ]

@@ -113,28 +113,55 @@ def weighted_rows(
     )
 
 
+def further_rows(
+    rows: RowSubset,
+    table: Table,
+    encoded: NDArray[Any],
+    class_weight: tuple[float, ...] | None,
+    sample_weight: Any,
+) -> RowSubset:
+    """Return rows of another table, whose targets are in the units of ``rows``."""
+
+    def make(values: NDArray[Any], weights: Weights | None, unit: float) -> Targets:
+        return rows.targets.further(values)
+
+    y = EncodedTargets(encoded=encoded, make=make, class_weight=class_weight)
+    return weighted_rows(table, y, sample_weight, None, rows.device)
+
+
+def fixed_class_weight(
+    y: EncodedTargets, sample_weight: Any
+) -> tuple[float, ...] | None:
+    """Return the weights of the classes, balanced ones as a number each."""
+    if y.class_weight is None:
+        return None
+    return tuple(_by_class(y, _checked_weights(y, sample_weight)).tolist())
+
+
 def _row_weights(y: EncodedTargets, sample_weight: Any) -> Weights | None:
     """Return the weights of rows times those of their classes."""
-    weights: Weights | None = None
-    if sample_weight is not None:
-        weights = _check_sample_weight(
-            sample_weight, y.encoded, dtype=np.float64, ensure_non_negative=True
-        )
+    weights = _checked_weights(y, sample_weight)
     if y.class_weight is not None:
-        weights = _product(_of_classes(y, weights), weights)
+        weights = _product(_by_class(y, weights)[y.encoded], weights)
     if weights is not None and not weights.any():
         raise ValueError("Every row has the weight 0: no row is left to train on.")
     return weights
 
 
-def _of_classes(y: EncodedTargets, sample_weight: Weights | None) -> Weights:
-    """Return the weight of each row's class; balanced ones count rows by weight."""
-    if y.class_weight == "balanced":
-        of_class = balancing(y.encoded, sample_weight)
-    else:
-        of_class = np.array(y.class_weight)
-    weights: Weights = of_class[y.encoded]
+def _checked_weights(y: EncodedTargets, sample_weight: Any) -> Weights | None:
+    if sample_weight is None:
+        return None
+    weights: Weights = _check_sample_weight(
+        sample_weight, y.encoded, dtype=np.float64, ensure_non_negative=True
+    )
     return weights
+
+
+def _by_class(y: EncodedTargets, sample_weight: Weights | None) -> Weights:
+    """Return the weight of each class; balanced ones count rows by weight."""
+    if y.class_weight == "balanced":
+        return balancing(y.encoded, sample_weight)
+    return np.array(y.class_weight)
 
 
 def _product(of_class: Weights, weights: Weights | None) -> Weights:

@@ -57,6 +57,10 @@ class Targets(ABC):
         """Return the targets of several subsets, end to end."""
 
     @abstractmethod
+    def further(self, encoded: NDArray[Any]) -> Self:
+        """Return the targets of further rows, which change none of these."""
+
+    @abstractmethod
     def groups(self) -> NDArray[Any]:
         """Return what a pairing may know of the targets, an entry or row each."""
 
@@ -102,6 +106,10 @@ class Classes(Targets):
         codes = torch.cat([part.codes for part in parts])
         return Classes(codes, self.n_classes, self.one_hot)
 
+    def further(self, encoded: NDArray[Any]) -> Classes:
+        codes = torch.from_numpy(encoded).to(self.device)
+        return Classes(codes, self.n_classes, self.one_hot)
+
     def groups(self) -> NDArray[Any]:
         return self.codes.cpu().numpy()
 
@@ -138,6 +146,9 @@ class MatrixTargets(Targets):
     def joined(self, parts: Sequence[Self]) -> Self:
         return self._like(torch.cat([part.values for part in parts]))
 
+    def further(self, encoded: NDArray[Any]) -> Self:
+        return self._like(torch.as_tensor(encoded).to(self.values))
+
     def groups(self) -> NDArray[Any]:
         return self.values.cpu().numpy()
 
@@ -164,6 +175,16 @@ class RealTargets(MatrixTargets):
     def __init__(self, values: Tensor, moments: Moments) -> None:
         super().__init__(values)
         self.moments: Moments = moments
+
+    @staticmethod
+    def standardized(encoded: NDArray[Any], moments: Moments) -> RealTargets:
+        """Return targets standardised by the moments."""
+        values = (encoded - moments.mean) / moments.divisor
+        dtype = torch.get_default_dtype()
+        return RealTargets(torch.as_tensor(values, dtype=dtype), moments)
+
+    def further(self, encoded: NDArray[Any]) -> RealTargets:
+        return self.standardized(encoded, self.moments).to(self.device)
 
     def _like(self, values: Tensor) -> RealTargets:
         return RealTargets(values, self.moments)

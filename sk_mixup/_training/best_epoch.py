@@ -20,26 +20,26 @@ class ValidatedNet(Protocol):
     history: Any
     module_: Network
     session_: TrainingSession
-    valid_losses_: list[NDArray[np.floating]]
+    valid_scores_: list[NDArray[np.floating]]
 
     def keep_stopped(self, stopping: NDArray[np.intp]) -> None:
         """Keep what belongs to runs that stop while others go on."""
 
 
 def _means_of_owners(
-    losses: NDArray[np.floating], owners: NDArray[np.int64]
+    scores: NDArray[np.floating], owners: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Return for each run the mean loss of all runs of its estimator."""
-    sums = np.bincount(owners, weights=losses)
+    """Return for each run the mean score of all runs of its estimator."""
+    sums = np.bincount(owners, weights=scores)
     return (sums / np.bincount(owners))[owners]
 
 
 class BestEpoch(Callback):
     """Keep the weights of each estimator's best epoch on clean rows, and stop in time.
 
-    The runs of an estimator are validated by their mean loss, each on its own rows, and
-    stop together after ``patience`` epochs without a lower one; the training ends when
-    all have stopped, and every run takes its best weights back.
+    The runs of an estimator are validated by their mean score, each on its own rows,
+    and stop together after ``patience`` epochs without a higher one; the training ends
+    when all have stopped, and every run takes its best weights back.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class BestEpoch(Callback):
     def on_train_begin(self, net: ValidatedNet, **kwargs: Any) -> None:
         """Forget all earlier bests."""
         runs = net.module_.runs
-        self.best_losses_ = np.full(runs, np.inf)
+        self.best_scores_ = np.full(runs, -np.inf)
         self.best_epochs_ = np.zeros(runs, dtype=np.int64)
         self.n_epochs_ = 0
         self.best_ = {}
@@ -66,11 +66,11 @@ class BestEpoch(Callback):
         session = net.session_
         # An estimator's runs together: alone, by the few rows that each holds out, they
         # stop by chance (docs/results/defaults.md, first round).
-        losses = _means_of_owners(net.valid_losses_[-1], session.owners)
+        scores = _means_of_owners(net.valid_scores_[-1], session.owners)
         self.n_epochs_ += 1
-        # Strictly lower, or a loss that stands still would never end the training.
-        improved = session.running & (losses < self.best_losses_)
-        self.best_losses_[improved] = losses[improved]
+        # Strictly higher, or a score that stands still would never end the training.
+        improved = session.running & (scores > self.best_scores_)
+        self.best_scores_[improved] = scores[improved]
         self.best_epochs_[improved] = self.n_epochs_
         net.module_.body.keep(torch.from_numpy(improved), self.best_)
         patient = self.n_epochs_ - self.best_epochs_ < self.patience

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from collections.abc import Callable
@@ -58,10 +59,10 @@ class Forecast:
         self._open = stream is not None and stream.isatty()
         self._start: float | None = None
 
-    def begin(self) -> None:
-        """Start the clock at the first training."""
+    def begin(self, most: float = math.inf) -> None:
+        """Start the clock at the first training, of at most so many seconds."""
         if self._open:
-            self._open, self._start = False, self.clock()
+            self._open, self._start, self._most = False, self.clock(), most
 
     def after(self, fraction: float) -> None:
         """Take note of the first epoch, after such a fraction of the training."""
@@ -69,7 +70,7 @@ class Forecast:
         start, self._start = self._start, None
         if start is None or fraction >= 1:
             return
-        seconds = (self.clock() - start) / fraction
+        seconds = min((self.clock() - start) / fraction, self._most)
         if seconds > LONG_S:
             print(
                 f"The training takes about {_in_words(seconds)}, or less if it stops "

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import sparse
-from sklearn.utils import gen_batches
 from skorch.callbacks import Callback, EpochTimer
 from torch import Tensor
 
@@ -31,9 +29,10 @@ from sk_mixup._training.epoch_draw import EpochDraw
 from sk_mixup._training.log import QuietLog
 from sk_mixup._training.minibatches import Minibatches
 from sk_mixup._training.optimizer_state import cloned
+from sk_mixup._training.predicting_net import PredictingNet
 from sk_mixup._training.progress import Progress
-from sk_mixup._training.recording_net import RecordingNet
 from sk_mixup._training.session import EndOfTraining, TrainingSession
+from sk_mixup._training.time_limit import TimeLimit
 from sk_mixup._training.validation_rows import ValidationRows
 from sk_mixup._training.weight_average import WeightAverage
 
@@ -46,7 +45,7 @@ LR_SCHEDULES: dict[str, Callable[[float], float]] = {
 }
 
 
-class MixupNet(RecordingNet):
+class MixupNet(PredictingNet):
     """Train every run of a :class:`Network` by vicinal risk minimisation.
 
     A :class:`skorch.NeuralNet` whose training data are :class:`Minibatches`. Training
@@ -125,15 +124,19 @@ class MixupNet(RecordingNet):
         return [("epoch_timer", EpochTimer()), ("print_log", QuietLog())]
 
     def train(
-        self, minibatches: Minibatches, owners: NDArray[np.int64], progress: Progress
+        self,
+        minibatches: Minibatches,
+        owners: NDArray[np.int64],
+        progress: Progress,
+        limit: TimeLimit,
     ) -> MixupNet:
-        """Train for ``max_epochs`` epochs, from where the net stands.
+        """Train for ``max_epochs`` epochs or until the limit, from where the net is.
 
         Unlike :meth:`skorch.NeuralNet.partial_fit` it lets a KeyboardInterrupt of the
         user's through, and ends early only where a callback asks for it. (While a
         callback of the user's runs, the two cannot be told apart.)
         """
-        self.session_ = self._new_session(minibatches, owners, progress)
+        self.session_ = self._new_session(minibatches, owners, progress, limit)
         # Validation judges the networks' own outputs, also where training goes on.
         self.module_.temperature = 1.0
         self.begin_records()
@@ -156,7 +159,11 @@ class MixupNet(RecordingNet):
         return self
 
     def _new_session(
-        self, minibatches: Minibatches, owners: NDArray[np.int64], progress: Progress
+        self,
+        minibatches: Minibatches,
+        owners: NDArray[np.int64],
+        progress: Progress,
+        limit: TimeLimit,
     ) -> TrainingSession:
         body = self.module_.body
         generators = [run.streams.dropout for run in minibatches.runs]
@@ -169,6 +176,7 @@ class MixupNet(RecordingNet):
             named_parameters=list(self.module_.named_parameters()),
             n_steps=max(1, self.max_epochs * minibatches.steps),
             listens=any_listens_to_batches(self.callbacks_),
+            limit=limit,
         )
 
     def keep_stopped(self, stopping: NDArray[np.intp]) -> None:
@@ -193,6 +201,13 @@ class MixupNet(RecordingNet):
             if any_of_the_user(self.callbacks):
                 raise EndOfTraining from interrupt
             raise
+        # After the callbacks, which have seen the epoch and validated it.
+        if method_name == "on_epoch_end" and self.session_.limit.is_over:
+            self._end_by_time()
+
+    def _end_by_time(self) -> NoReturn:
+        self.timed_out_ = True
+        raise EndOfTraining
 
     def get_split_datasets(
         self, X: Minibatches, y: None = None, **fit_params: Any
@@ -225,7 +240,7 @@ class MixupNet(RecordingNet):
         """
         session = self.session_
         session.average.hide()
-        draw = EpochDraw(minibatches, session.epoch)
+        draw = EpochDraw(minibatches, session.epoch_of_plan)
         # Not a list: small tensors that stay would part the memory of the blocks.
         losses = minibatches.step_rows.new_empty(minibatches.step_rows.shape)
         done = 0
@@ -233,7 +248,11 @@ class MixupNet(RecordingNet):
             own = self._train_block(block, step_fn)
             losses[:, done : done + own.shape[1]] = own
             done += own.shape[1]
+            if session.limit.is_over:
+                break
         session.average.show()
+        if done < minibatches.steps:
+            self._cut_epoch(losses[:, :done].mean(1))
         self.history.record("train_batch_count", minibatches.steps)
         self.ran_.append(session.running.copy())
         mean = draw.mean_loss(losses)
@@ -243,16 +262,30 @@ class MixupNet(RecordingNet):
         if not np.isfinite(self.train_losses_[-1]).any():
             raise EndOfTraining
 
+    def _cut_epoch(self, losses: Tensor) -> NoReturn:
+        """End the training in mid-epoch, which leaves no figures unless it diverged."""
+        if not torch.isfinite(losses[torch.from_numpy(self.session_.running)]).all():
+            self.ran_.append(self.session_.running.copy())
+            self.record_loss("train_loss", losses, self.session_.running)
+        del self.history[-1]
+        self._end_by_time()
+
     def _train_block(self, block: Batch, step_fn: StepFunction) -> Tensor:
-        """Take the steps of a block and return their losses, ``(runs, steps)``."""
+        """Take a block's steps in time and return their losses, ``(runs, steps)``."""
         outputs = []
         for batch in block.steps():
             self.notify("on_batch_begin", batch=batch, training=True)
             step = step_fn(batch)
             self.notify("on_batch_end", batch=batch, training=True, **step)
             outputs.append(step["y_pred"])
+            if self.session_.limit.is_over:
+                break
         # One loss for the block: its own for each step would be many small calls.
-        return self._loss(torch.stack(outputs, 1), block)
+        targets, weight = (
+            own[:, : len(outputs)] for own in (block.targets, block.weight)
+        )
+        losses: Tensor = self.criterion_(torch.stack(outputs, 1), targets, weight)
+        return losses
 
     def on_batch_end(
         self, net: Any, batch: Any = None, training: bool = False, **step: Any
@@ -317,56 +350,20 @@ class MixupNet(RecordingNet):
         if isinstance(self.criterion_, SoftCrossEntropy):
             self.record_loss("valid_error", torch.stack(errors).sum(0), running)
         self.history.record("valid_batch_count", len(losses))
+        self._score()
 
-    # Prediction.
-
-    def forward_iter(
-        self, X: Any, training: bool = False, device: str = "cpu"
-    ) -> Iterator[Tensor]:
-        """Yield the outputs of all networks, ``(rows, networks, outputs)``.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_rows, *features)
-            Rows as those that the estimator was fitted on.
-        training : bool, default=False
-            Whether modules are in training mode and gradients can be taken.
-        device : str, default="cpu"
-            Where the outputs are put.
-
-        Yields
-        ------
-        outputs : torch.Tensor of shape (n_rows, n_networks, n_outputs)
-            Of ``batch_size`` rows: logits of a classifier, standardised targets of a
-            regressor.
-        """
-        rows = X if sparse.issparse(X) or torch.is_tensor(X) else np.asarray(X)
-        for chunk in gen_batches(rows.shape[0], self.batch_size):
-            outputs = self.evaluation_step(rows[chunk], training=training)
-            yield outputs.transpose(0, 1).to(device)
-
-    def evaluation_step(self, batch: Any, training: bool = False) -> Tensor:
-        """Return the outputs of all networks, ``(networks, rows, outputs)``."""
-        dense = batch.toarray() if sparse.issparse(batch) else batch
-        # A copy, since torch warns of read-only arrays such as joblib's memory maps.
-        rows = dense if torch.is_tensor(dense) else torch.from_numpy(np.array(dense))
-        self._set_training(training)
-        with torch.set_grad_enabled(training):
-            outputs: Tensor = self.module_(rows.to(self.module_.inputs.shift)[None])
-            return outputs
-
-    def predict_proba(self, X: Any) -> NDArray[np.floating]:
-        """Return the average of the networks' predictions, ``(n_rows, n_outputs)``.
-
-        Those are probabilities of a classifier and standardised targets of a regressor,
-        whose estimator brings them back to the scale of its targets.
-        """
-        link, weights = self.criterion_.link(), self.module_.weights_of_members
-        means = [
-            torch.einsum("nmo,m->no", link(outputs), weights.to(outputs))
-            for outputs in self.forward_iter(X)
-        ]
-        return torch.cat(means).numpy()
+    def _score(self) -> None:
+        """Record the scores of the epoch, minus the losses where none are asked for."""
+        scorers = [run.score for run in self.session_.minibatches.runs]
+        scores = -self.valid_losses_[-1]
+        if any(scorers):
+            scores = scores.astype(np.float64)
+        for number in np.flatnonzero(self.session_.running).tolist():
+            scorer = scorers[number]
+            if scorer is not None:
+                own = self.module_.select([number])
+                scores[number] = scorer(own, self.criterion_)
+        self.record_scores(scores, any(scorers))
 
 
 def _error(outputs: Tensor, batch: Batch) -> Tensor:

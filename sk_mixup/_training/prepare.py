@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_random_state
 
-from sk_mixup._data.holdout import equal_rows, split_rows
 from sk_mixup._data.memo import Memo
 from sk_mixup._data.moments import Moments
 from sk_mixup._data.neighbors import Draw
@@ -18,27 +17,35 @@ from sk_mixup._data.statistics import FEWEST_ROWS, feature_moments
 from sk_mixup._data.streams import Streams
 from sk_mixup._data.subsets import RowSubset
 from sk_mixup._data.tables import WidenedTable
+from sk_mixup._networks.architecture import MLPArchitecture
 from sk_mixup._networks.bins import Bins
 from sk_mixup._networks.network import EncodedInputs, Standardize
 from sk_mixup._training.binning import bins_of_members
 from sk_mixup._training.duration import takes_long, warn_of_width
+from sk_mixup._training.fit_data import FitRows
+from sk_mixup._training.memory import check_members
 from sk_mixup._training.mixing import Vicinity
 from sk_mixup._training.net import MixupNet
+from sk_mixup._training.optimizers import resolve_optimizer
 from sk_mixup._training.recipe import recipe_of
-from sk_mixup._training.run import Run
+from sk_mixup._training.run import Run, Score
 from sk_mixup._training.settings import Settings
 from sk_mixup._training.target_spec import TargetSpec
 from sk_mixup._training.task import Start, Task
+from sk_mixup._training.validation_split import Pair, split_members
 from sk_mixup.vicinity import Pairing, RandomPairs, TrainingRows
 
 
 def prepare_task(
-    rows: RowSubset, spec: TargetSpec, settings: Settings, start: Start, memo: Memo
+    given: FitRows, spec: TargetSpec, settings: Settings, start: Start, memo: Memo
 ) -> Task:
     """Return the task of an estimator's networks on checked rows."""
-    members = _Members(rows, spec, settings, start, memo)
+    rows = given.rows
+    holds_out = settings.early_stopping or spec.calibrated
+    _check_memory(rows, spec, settings, holds_out and given.validation is None)
+    members = _Members(given, spec, settings, start, memo)
     streams = _streams(settings, start)
-    subsets = [members.split(own) for own in streams]
+    subsets = _subsets(given, spec, settings, start, streams, memo)
     moments = [members.moments(t, number) for number, (t, _) in enumerate(subsets)]
     layers = [
         members.standardize(training, own)
@@ -50,7 +57,7 @@ def prepare_task(
             subsets, layers, streams, strict=True
         )
     ]
-    # Any run stands for all: split_rows gives every member as many training rows.
+    # Any run stands for all: every member has as many training rows.
     _warn_of_width(settings, spec, start, rows, len(runs[0].training), memo)
     inputs = _with_bins(settings, start, rows, [t for t, _ in subsets], layers, memo)
     return Task(
@@ -74,33 +81,14 @@ class _Members:
 
     def __init__(
         self,
-        rows: RowSubset,
+        given: FitRows,
         spec: TargetSpec,
         settings: Settings,
         start: Start,
         memo: Memo,
     ) -> None:
-        self.rows, self.spec, self.settings = rows, spec, settings
+        self.given, self.spec, self.settings = given, spec, settings
         self.start, self.memo = start, memo
-
-    def split(self, streams: Streams) -> tuple[RowSubset, RowSubset | None]:
-        """Return a member's training rows and, if needed, its validation rows."""
-        rows, settings = self.rows, self.settings
-        holds_out = settings.early_stopping or self.spec.calibrated
-        if self.start.one_epoch or not holds_out:
-            return rows, None
-        if len(rows) < 2:
-            raise ValueError(
-                f"{settings.estimator} holds rows out for validation and needs at "
-                f"least 2 rows with a weight above 0, but got n_samples={len(rows)}."
-            )
-        turn = settings.validation_fraction, streams.entropy, streams.member
-
-        def compute() -> tuple[RowSubset, RowSubset]:
-            copies = self.memo.get("equal rows", (rows,), lambda: equal_rows(rows))
-            return split_rows(rows, *turn, rows.targets.strata(), copies)
-
-        return self.memo.get(("split", *turn), (rows,), compute)
 
     def moments(self, training: RowSubset, member: int) -> Moments | None:
         """Return mean and deviation of the features, earlier rows included."""
@@ -141,7 +129,44 @@ class _Members:
             (training, layer),
             partial(_draw_of, pairing, training, layer),
         )
-        return Run(training, vicinity, draw, streams, validation)
+        return Run(
+            training, vicinity, draw, streams, validation, self.score(validation)
+        )
+
+    def score(self, validation: RowSubset | None) -> Score | None:
+        """Return what scores the network after each epoch, None for its loss."""
+        scored_on, stops = self.given.scored_on, self.settings.early_stopping
+        if validation is None or scored_on is None or not stops:
+            return None
+        return scored_on(validation)
+
+
+def _check_memory(
+    rows: RowSubset, spec: TargetSpec, settings: Settings, holds_out: bool
+) -> None:
+    n_weights = 0  # of a user's module, which are not known
+    if settings.module is None:
+        sizes = int(np.prod(rows.table.shape[1:])), *settings.hidden_sizes
+        n_weights = MLPArchitecture((*map(int, sizes), spec.n_outputs)).n_weights
+    optimizer = resolve_optimizer(settings.optimizer)
+    n_rows = len(rows) if holds_out else 0
+    check_members(int(settings.n_estimators), n_weights, n_rows, optimizer, rows.device)
+
+
+def _subsets(
+    given: FitRows,
+    spec: TargetSpec,
+    settings: Settings,
+    start: Start,
+    streams: list[Streams],
+    memo: Memo,
+) -> list[Pair]:
+    """Return each member's training rows and, if needed, its validation rows."""
+    if given.validation is not None:
+        return [(given.rows, given.validation)] * len(streams)
+    if start.one_epoch or not (settings.early_stopping or spec.calibrated):
+        return [(given.rows, None)] * len(streams)
+    return split_members(given, settings, streams, memo)
 
 
 def _draw_of(pairing: Pairing, training: RowSubset, layer: Standardize) -> Draw:

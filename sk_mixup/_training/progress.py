@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from threading import Event
 from typing import Any
@@ -30,7 +31,14 @@ class Progress:
         if self.bar is not None:
             self.bar.close()
 
-    def expect(self, n_epochs: int, at_once: int, *, printed: bool = False) -> None:
+    def expect(
+        self,
+        n_epochs: int,
+        at_once: int,
+        *,
+        printed: bool = False,
+        most: float = math.inf,
+    ) -> None:
         """Expect more epochs, counted for each run.
 
         Parameters
@@ -41,13 +49,15 @@ class Progress:
             Stacks that are trained at the same time.
         printed : bool, default=False
             Whether epochs are printed, which says enough about the duration.
+        most : float, default=math.inf
+            Seconds that the training may take.
         """
         if self.bar is not None:
             self.bar.total = (self.bar.total or 0) + n_epochs
         # Stacks on other threads are about as far: an epoch of one stands for all.
         self._share = at_once / max(1, n_epochs)
         if not printed:
-            self.forecast.begin()
+            self.forecast.begin(most)
 
     def epoch_done(self, n_runs: int) -> None:
         """Note that so many runs have finished an epoch."""

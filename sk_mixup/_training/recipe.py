@@ -52,6 +52,7 @@ def recipe_of(
         ema_halflife=0.0 if one_epoch else settings.ema_halflife,
         device=device,
         patience=None if one_epoch else patience,
+        time_limit=None if one_epoch else settings.time_limit,
         standardize=settings.standardize,
         clip=settings.clip if settings.standardize else None,
     )

@@ -39,8 +39,13 @@ class RecordingNet(skorch.NeuralNet):
     valid_losses_, valid_errors_ : list of ndarray of shape (n_runs,)
         Mean loss and share of wrong predictions on clean validation rows, if there
         are any.
+    valid_scores_ : list of ndarray of shape (n_runs,)
+        What decides on the best epoch, the higher the better: minus the loss, or the
+        score that was asked for.
     ran_ : list of ndarray of shape (n_runs,)
         Which runs had not stopped.
+    timed_out_ : bool
+        Whether the last training ended because its time was over.
     """
 
     module_: Network
@@ -69,12 +74,17 @@ class RecordingNet(skorch.NeuralNet):
         return self.records_.figures["valid_error"]
 
     @property
+    def valid_scores_(self) -> list[NDArray[np.floating]]:
+        return self.records_.figures["valid_score"]
+
+    @property
     def ran_(self) -> list[NDArray[np.bool_]]:
         return self.records_.figures["ran"]
 
     def begin_records(self) -> None:
         """Note that a training begins here."""
         self._n_epochs_before = len(self.history)
+        self.timed_out_ = False
         self.records_.begin()
 
     def record_loss(self, key: str, losses: Tensor, running: NDArray[np.bool_]) -> None:
@@ -85,12 +95,21 @@ class RecordingNet(skorch.NeuralNet):
         self.records_.figures[key].append(kept)
         self._note(key, float(own[running].mean()))
 
-    def _note(self, key: str, figure: float) -> None:
-        """Write a figure of this epoch down, and whether it is the lowest so far."""
+    def record_scores(self, scores: NDArray[np.floating], noted: bool) -> None:
+        """Record the scores of an epoch, and note their mean if they are no losses."""
+        self.valid_scores_.append(scores)
+        if noted:
+            self._note("valid_score", float(np.nanmean(scores)), sign=-1)
+
+    def _note(self, key: str, figure: float, sign: int = 1) -> None:
+        """Write a figure of this epoch down, and whether it is the best so far.
+
+        The lowest is best, or the highest if the sign is -1.
+        """
         lowest = self._lowest.get(key, np.inf)
         self.history.record(key, figure)
-        self.history.record(f"{key}_best", figure < lowest)
-        self._lowest[key] = min(figure, lowest)
+        self.history.record(f"{key}_best", sign * figure < lowest)
+        self._lowest[key] = min(sign * figure, lowest)
 
     def latest_epochs(self) -> list[dict[str, Any]]:
         """Return the history of the last training.
@@ -107,6 +126,7 @@ class RecordingNet(skorch.NeuralNet):
     def take_training_from(self, parts: Sequence[tuple[RecordingNet, range]]) -> None:
         """Take history and optimiser state of the runs that this net was made of."""
         self.records_ = side_by_side([(net.records_, runs) for net, runs in parts])
+        self.timed_out_ = any(net.timed_out_ for net, _ in parts)
         for epoch in range(len(self.ran_)):
             self._record_epoch(epoch, parts)
         self._take_optimizer_state(parts)
@@ -126,6 +146,9 @@ class RecordingNet(skorch.NeuralNet):
             for net, runs in parts
             if epoch < len(net.history)
         ]
+        if any("valid_score" in entry for entry, _ in entries):
+            score = float(np.nanmean(self.valid_scores_[epoch]))
+            self._note("valid_score", score, sign=-1)
         for key in ("train_batch_count", "valid_batch_count"):
             counts = [entry[key] for entry, _ in entries if key in entry]
             if counts:

@@ -23,6 +23,7 @@ NOTHING: dict[str, Any] = {
     "train_loss": np.float32(np.nan),
     "valid_loss": np.float32(np.nan),
     "valid_error": np.float32(np.nan),
+    "valid_score": np.float32(np.nan),
     "ran": False,
 }
 
@@ -33,8 +34,8 @@ PLAIN: dict[Any, Any] = {float: np.float64, bool: np.bool_}
 class Records:
     """The figures of all runs, an array of shape ``(n_runs,)`` an epoch.
 
-    ``figures`` has a list for each of "train_loss", "valid_loss", "valid_error" and
-    "ran", which runs had not stopped.
+    ``figures`` has a list for each of "train_loss", "valid_loss", "valid_error",
+    "valid_score", the higher the better, and "ran", which runs had not stopped.
     """
 
     def __init__(self) -> None:

@@ -13,6 +13,7 @@ from torch import nn
 from sk_mixup._networks.batch import Step
 from sk_mixup._training.minibatches import Minibatches
 from sk_mixup._training.progress import Progress
+from sk_mixup._training.time_limit import TimeLimit
 from sk_mixup._training.weight_average import WeightAverage
 
 
@@ -43,6 +44,8 @@ class TrainingSession:
         Steps of the whole training, if it does not stop early.
     listens : bool
         Whether a callback listens to minibatches.
+    limit : TimeLimit
+        After which it ends.
     """
 
     minibatches: Minibatches
@@ -53,6 +56,7 @@ class TrainingSession:
     named_parameters: list[tuple[str, nn.Parameter]]
     n_steps: int
     listens: bool
+    limit: TimeLimit
     steps_taken: int = 0
     running: NDArray[np.bool_] = field(init=False)
     stopped: dict[int, dict[str, Any]] = field(default_factory=dict)
@@ -67,8 +71,14 @@ class TrainingSession:
 
     @property
     def fraction(self) -> float:
-        """The fraction of all steps that has been taken."""
-        return self.steps_taken / self.n_steps
+        """The fraction of all steps that has been taken, or of the time if larger."""
+        return max(self.steps_taken / self.n_steps, self.limit.fraction)
+
+    @property
+    def epoch_of_plan(self) -> int:
+        """The epoch from 0, of a training whose time runs out one farther on."""
+        n_epochs = self.n_steps // self.minibatches.steps
+        return max(self.epoch, int(self.limit.fraction * n_epochs))
 
     def keep_streams(self, runs: Iterable[int]) -> None:
         """Note where the streams of runs are that stop while others go on."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from sk_mixup._networks.network import Network
@@ -13,14 +14,20 @@ from sk_mixup._networks.torch_threads import (
     torch_threads,
     without_denormals,
 )
+from sk_mixup._training.memory import (
+    MAX_MEMORY,
+    bytes_in_training,
+    bytes_of_weights,
+    check_memory,
+    even_part,
+    runs_together,
+)
 from sk_mixup._training.minibatches import Minibatches
 from sk_mixup._training.net import MixupNet
 from sk_mixup._training.progress import Progress
 from sk_mixup._training.task import Recipe, Task
+from sk_mixup._training.time_limit import TimeLimit, longest, seconds_of_stacks
 
-#: Bytes that networks in training, their optimiser states and draws may take.
-#: On a CPU the cache ends stacks far below; it bounds those of a GPU and large draws.
-MAX_MEMORY = 1_000_000_000
 #: Runs of 128-128 took 99 microseconds a step each in stacks of 4, 69 in stacks of 16
 #: and 74 in stacks of 64, on one thread.
 CPU_STACK = 16
@@ -51,13 +58,15 @@ def train(
 ) -> list[MixupNet]:
     """Train all tasks, stacked where they can be, and return a net for each."""
     progress = progress or Progress()
+    check_memory(tasks)
     with one_thread() as threads:
         stacks = plan_stacks(tasks, threads, max_memory)
-        stacked = [_stacked(tasks, stack) for stack in stacks]
+        stacked = _stacked_in_time(tasks, stacks, threads)
         progress.expect(
             sum(task.n_epochs for task in tasks),
             at_once=min(threads, len(stacks)),
             printed=any(task.verbose for task in tasks),
+            most=longest(task.seconds_left for task in tasks),
         )
         nets = _train_stacks(stacked, stacks, threads, progress)
         found: dict[int, list[tuple[MixupNet, range]]] = defaultdict(list)
@@ -83,9 +92,13 @@ def plan_stacks(tasks: Sequence[Task], threads: int, max_memory: int) -> list[St
         size, workers = _stack_size(first, n_runs, threads, max_memory)
         if first.alone:
             size = n_runs
-        # Networks of one estimator stop by what all of them say.
-        splittable = first.recipe.patience is None
-        parts = list(_cut(sizes, size, splittable))
+        # Networks of one estimator stop by what all of them say, as far as they fit.
+        together = {
+            number: runs_together(tasks[number], max_memory, threads)
+            for number in numbers
+            if first.recipe.patience is not None
+        }
+        parts = list(_cut(sizes, size, together))
         if len(parts) == 1:
             workers = max(workers, _threads_for(first.recipe, n_runs, threads))
         stacks += [Stack(tuple(part), workers) for part in parts]
@@ -97,15 +110,10 @@ def _stack_size(
 ) -> tuple[int, int]:
     """Return the runs of a stack and the threads it should run on."""
     recipe = task.recipe
-    kept = 5 if recipe.ema_halflife else 4  # weights, gradients, two moments, average
-    # Plus 1, since the weights of a user's module are not known and count as 0.
-    weights = 4 * kept * recipe.architecture.n_weights + 1
-    # Bytes: a row number of 8, two weights of 4, and their copies on the way to torch.
-    draws = 40 * recipe.plan.n_mixed * max(len(run.training) for run in task.runs)
-    fits = max(1, max_memory // (weights + draws))
+    fits = max(1, max_memory // bytes_in_training(task))
     if recipe.device.type != "cpu":
         return min(fits, CUDA_STACK), threads
-    cached = max(1, min(CPU_STACK, CACHE // weights))
+    cached = max(1, min(CPU_STACK, CACHE // bytes_of_weights(task)))
     # Stacks on a thread each are faster than one stack on all threads, even if they are
     # a quarter as large: see CPU_STACK.
     if n_runs > cached or n_runs >= threads * cached // 4:
@@ -127,22 +135,43 @@ def _threads_for(recipe: Recipe, n_runs: int, threads: int) -> int:
 
 
 def _cut(
-    sizes: dict[int, int], size: int, splittable: bool
+    sizes: dict[int, int], size: int, together: dict[int, int]
 ) -> Iterator[list[tuple[int, range]]]:
-    """Yield the parts of stacks of at most ``size`` runs, if tasks can be split."""
+    """Yield the parts of stacks of at most ``size`` runs.
+
+    So many runs of a task as ``together`` says are never parted.
+    """
     stack: list[tuple[int, range]] = []
     room = size
     for number, n_runs in sizes.items():
         start = 0
         while start < n_runs:
-            if not room or (stack and not splittable and n_runs > room):
+            left = n_runs - start
+            whole = even_part(left, together.get(number, 1))
+            if not room or (stack and whole > room):
                 yield stack
                 stack, room = [], size
-            stop = min(n_runs, start + room) if splittable else n_runs
+            stop = start + (whole if number in together else min(left, room))
             stack.append((number, range(start, stop)))
             room = max(0, room - (stop - start))
             start = stop
     yield stack
+
+
+def _stacked_in_time(
+    tasks: Sequence[Task], stacks: Sequence[Stack], threads: int
+) -> list[Task]:
+    """Return the stacks as tasks, each with the time that it has."""
+    on_gpu = any(task.recipe.device.type != "cpu" for task in tasks)
+    seconds = seconds_of_stacks(
+        [{number for number, _ in stack.parts} for stack in stacks],
+        [task.seconds_left for task in tasks],
+        1 if on_gpu else threads,
+    )
+    return [
+        replace(_stacked(tasks, stack), seconds_left=own)
+        for stack, own in zip(stacks, seconds, strict=True)
+    ]
 
 
 def _stacked(tasks: Sequence[Task], stack: Stack) -> Task:
@@ -181,6 +210,7 @@ def _train_stacks(
 
 
 def _train_task(task: Task, threads: int, progress: Progress) -> MixupNet:
+    limit = TimeLimit(task.seconds_left)
     with torch_threads(threads), without_denormals():
         net = task.net
         if net is None:
@@ -195,7 +225,7 @@ def _train_task(task: Task, threads: int, progress: Progress) -> MixupNet:
             )
             net.accompany(task.recipe.patience, task.bar_steps)
         minibatches = Minibatches(task.runs, task.recipe.plan, net.module_.inputs)
-        return net.train(minibatches, task.estimator_numbers, progress)
+        return net.train(minibatches, task.estimator_numbers, progress, limit)
 
 
 def _new_net(task: Task, network: Network) -> MixupNet:

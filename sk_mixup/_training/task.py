@@ -39,6 +39,8 @@ class Recipe:
     ema_halflife: float
     device: torch.device
     patience: int | None
+    # Tasks of a stack end together.
+    time_limit: float | None
     # Joined input layers take both from the first of them.
     standardize: bool
     clip: float | None
@@ -122,6 +124,8 @@ class Task:
         The layer of a table with gaps or categories, None of a stack of several tasks.
     owners : ndarray of shape (n_runs,) or None
         The number of the estimator that each run belongs to; None if there is one.
+    seconds_left : float or None
+        For which it may be trained; None for as long as it takes.
     """
 
     recipe: Recipe
@@ -134,6 +138,7 @@ class Task:
     alone: bool = False
     widen: Widen | None = None
     owners: NDArray[np.int64] | None = None
+    seconds_left: float | None = None
 
     @property
     def verbose(self) -> int:

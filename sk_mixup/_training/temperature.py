@@ -18,11 +18,14 @@ from sk_mixup._training.validation_rows import ValidationRows
 LARGEST = 20.0
 #: One number does not need more rows, and each trial of the search visits them all.
 MOST_ROWS = 20_000
+#: Of the outputs of these rows, which are held in double precision: 160 MB.
+MOST_NUMBERS = 10_000_000
 
 
 def fitted_temperature(network: Network, loss: Loss, runs: list[Run]) -> float:
     """Return the temperature of the least loss on the rows that each run left out."""
-    thinned = [_thinned(run, MOST_ROWS // len(runs)) for run in runs]
+    most = min(MOST_ROWS, MOST_NUMBERS // runs[0].training.targets.width)
+    thinned = [_thinned(run, max(1, most // len(runs))) for run in runs]
     rows = ValidationRows(thinned, network.inputs)
     n_rows = sum(len(portion) for portion in rows.portions)
     with torch.inference_mode():

@@ -35,6 +35,9 @@ class ValidationRows:
 
     def __init__(self, runs: Sequence[Run], inputs: Standardize) -> None:
         self.portions = [run.validation for run in runs if run.validation is not None]
+        # Rows of the user's own are those of all runs, and gathered once.
+        alike = all(portion is self.portions[0] for portion in self.portions)
+        self._gathered_from = self.portions[:1] if alike else self.portions
         self.inputs = inputs
         self._kept: list[Batch] | None = None
 
@@ -62,11 +65,12 @@ class ValidationRows:
         return 4 * width * len(self) * len(self.portions)
 
     def _gathered(self, chunk: int) -> Iterator[Batch]:
+        size = len(self.portions), -1, -1
         for chunk_rows in gen_batches(len(self), chunk):
-            parts = [self._part(portion, chunk_rows) for portion in self.portions]
-            raw, targets, weight = zip(*parts, strict=True)
-            values, units = self.inputs.encode(torch.stack(raw))
-            yield Batch(values, torch.stack(targets), torch.stack(weight), units=units)
+            parts = [self._part(portion, chunk_rows) for portion in self._gathered_from]
+            raw, targets, weight = map(torch.stack, zip(*parts, strict=True))
+            values, units = self.inputs.encode(raw)
+            yield Batch(values, targets.expand(size), weight.expand(size), units=units)
 
     def _part(self, portion: RowSubset, rows: slice) -> tuple[Tensor, Tensor, Tensor]:
         numbers = torch.arange(rows.start, rows.stop, device=portion.device)

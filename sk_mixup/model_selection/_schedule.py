@@ -11,6 +11,7 @@ from typing import Any
 import joblib
 
 from sk_mixup._fit_many import FitRequest, fit_requests
+from sk_mixup._training.fit_data import FitData
 from sk_mixup._training.progress import Progress
 from sk_mixup.model_selection._tasks import Task
 
@@ -73,7 +74,7 @@ class Schedule:
         task.advance()
         self.running = []
         if task.request:
-            rows = task.request.X
+            rows = task.request.data.X
             self.fitting.append(task)
             # By identity, since rows that tasks share take memory once.
             self.n_bytes[id(rows)] = _n_bytes(rows)
@@ -134,7 +135,10 @@ def share_equal_data(requests: Sequence[FitRequest]) -> list[FitRequest]:
             keys[id(value)] = _content(value)
         return first.setdefault(keys[id(value)], value)
 
-    return [FitRequest(estimator, *map(shared, data)) for estimator, *data in requests]
+    return [
+        FitRequest(estimator, FitData(*map(shared, data)))
+        for estimator, data in requests
+    ]
 
 
 def _content(value: Any) -> object:

@@ -21,6 +21,7 @@ from sklearn import config_context, get_config
 
 from sk_mixup._base import BaseMixup
 from sk_mixup._fit_many import FitRequest
+from sk_mixup._training.fit_data import FitData
 
 _fit = BaseMixup.fit
 _lock = threading.Lock()
@@ -163,12 +164,14 @@ class Task:
 
 
 @wraps(_fit)
-def _fit_with_others(self: Any, X: Any, y: Any, sample_weight: Any = None) -> Any:
+def _fit_with_others(
+    self: Any, X: Any, y: Any, sample_weight: Any = None, **params: Any
+) -> Any:
     task = current_task()
     if task is None:
-        return _fit(self, X, y, sample_weight)
+        return _fit(self, X, y, sample_weight, **params)
     self._validate_params()  # a bad candidate may end a search before it trains
-    task.wait_for_fit(FitRequest(self, X, y, sample_weight))
+    task.wait_for_fit(FitRequest(self, FitData(X, y, sample_weight, **params)))
     return self
 
 

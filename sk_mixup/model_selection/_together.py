@@ -20,8 +20,8 @@ from sk_mixup._data.sklearn_private import (
     validate_parameter_constraints,
 )
 from sk_mixup._networks.torch_threads import torch_threads
+from sk_mixup._training.memory import MAX_MEMORY
 from sk_mixup._training.progress import Progress
-from sk_mixup._training.stacks import MAX_MEMORY
 from sk_mixup.model_selection._schedule import Schedule
 from sk_mixup.model_selection._tasks import Task, current_task, fits_suspend_tasks
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn import model_selection
 
-from sk_mixup._training.stacks import MAX_MEMORY
+from sk_mixup._training.memory import MAX_MEMORY
 from sk_mixup.model_selection._together import together
 
 

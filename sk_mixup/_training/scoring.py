@@ -1,0 +1,149 @@
+"""Scores of single networks on validation rows, by scorers of scikit-learn."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from numbers import Real
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sk_mixup._data.sklearn_private import (
+    _check_sample_weight,
+    _safe_indexing,
+    takes_sample_weight,
+)
+from sk_mixup._data.subsets import RowSubset
+from sk_mixup._networks.losses import Loss
+from sk_mixup._networks.network import Network
+from sk_mixup._training.fit_data import FitData
+from sk_mixup._training.run import Score
+from sk_mixup._training.task import Fitted
+
+
+class View:
+    """An estimator in training as scorers see it: it predicts by one network.
+
+    Parameters
+    ----------
+    estimator : object
+        A copy, with what it has learnt of the data.
+    fitted : Fitted
+        What the training would leave behind, as far as predictions need it.
+    """
+
+    def __init__(self, estimator: Any, fitted: Fitted) -> None:
+        estimator._fitted = fitted
+        self.estimator = estimator
+
+    def __call__(self, network: Network, loss: Loss) -> Any:
+        """Return an estimator that predicts by the network."""
+        estimator = copy.copy(self.estimator)
+        estimator.net_ = SimpleNamespace(module_=network, criterion_=loss)
+        return estimator
+
+
+class KnownRows:
+    """Reads rows to predict, and those that come again once only.
+
+    Parameters
+    ----------
+    X : array-like, frame or sparse matrix
+        The rows that come again, as the same object.
+    """
+
+    def __init__(self, X: Any) -> None:
+        self.X = X
+        self.read: dict[Any, Any] = {}
+
+    def reader(self, read: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+        """Return a function that reads as ``read`` does."""
+
+        def rows(X: Any, dtype: Any) -> Any:
+            if X is not self.X:
+                return read(X, dtype)
+            if dtype not in self.read:
+                self.read[dtype] = read(X, dtype)
+            return self.read[dtype]
+
+        return rows
+
+
+@dataclass(frozen=True)
+class MemberScore:
+    """The score of a network on its validation rows, as the user gave them.
+
+    Parameters
+    ----------
+    scorer : callable
+        A scorer of scikit-learn's kind.
+    view : View
+        Makes the estimator that it scores.
+    rows : KnownRows
+        The validation rows.
+    y : array-like
+        Their targets.
+    sample_weight : ndarray or None
+        Their weights.
+    """
+
+    scorer: Any
+    view: View
+    rows: KnownRows
+    y: Any
+    sample_weight: NDArray[np.float64] | None
+
+    def __call__(self, network: Network, loss: Loss) -> float:
+        """Return the score of a network of one run."""
+        estimator = self.view(network, loss)
+        # Reading frames would take longer than an epoch of a small table.
+        estimator._rows_to_predict = self.rows.reader(estimator._rows_to_predict)
+        weights = {}
+        if self.sample_weight is not None and takes_sample_weight(self.scorer):
+            weights = {"sample_weight": self.sample_weight}
+        score = self.scorer(estimator, self.rows.X, self.y, **weights)
+        if not isinstance(score, Real):
+            raise ValueError(
+                f"scoring must return one number, but {self.scorer!r} returned "
+                f"{score!r}."
+            )
+        return float(score)
+
+
+@dataclass(frozen=True)
+class Judge:
+    """What scores the networks of an estimator.
+
+    Parameters
+    ----------
+    scorer : callable
+        A scorer of scikit-learn's kind.
+    view : View
+        Makes the estimator that it scores.
+    data : FitData
+        What ``fit`` was given.
+    """
+
+    scorer: Any
+    view: View
+    data: FitData
+
+    def on(self, validation: RowSubset) -> Score:
+        """Return the score on the validation rows of a network."""
+        data = self.data
+        X, y, weights = data.X, data.y, data.sample_weight
+        if data.X_val is not None:
+            X, y, weights = data.X_val, data.y_val, data.sample_weight_val
+        if weights is not None:
+            weights = _check_sample_weight(weights, X, dtype=np.float64)
+        if validation.row_numbers is not None:
+            numbers = validation.row_numbers.cpu().numpy()
+            X, y, weights = (
+                None if each is None else _safe_indexing(each, numbers)
+                for each in (X, y, weights)
+            )
+        return MemberScore(self.scorer, self.view, KnownRows(X), y, weights)

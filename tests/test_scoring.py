@@ -1,0 +1,209 @@
+"""The metric that decides on the best epoch."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from sklearn.base import is_classifier
+from sklearn.metrics import accuracy_score, get_scorer, make_scorer, r2_score
+
+from sk_mixup import MixupClassifier, MixupRegressor, fit_many
+from sk_mixup.model_selection import GridSearchCV
+from tests.twins import (
+    CONSTANT,
+    TWINS,
+    all_rows,
+    assert_same_predictions,
+    perceptron,
+    predicted,
+)
+
+twins = pytest.mark.parametrize("make", TWINS)
+STOPPING = CONSTANT | {"early_stopping": True, "max_epochs": 8, "lr": 0.02}
+LOSSES = {MixupClassifier: "neg_log_loss", MixupRegressor: "neg_mean_squared_error"}
+
+
+def own_rows(X, y, n_rows=60):
+    return {"X_val": X[n_rows:], "y_val": y[n_rows:]}
+
+
+@twins
+@pytest.mark.parametrize("n_estimators", [1, 3])
+def test_the_loss_as_a_scorer_is_the_loss(make, n_estimators, data):
+    X, y = data
+    params = STOPPING | {"n_estimators": n_estimators}
+    default = make(1, **params).fit(X, y)
+    scored = make(1, scoring=LOSSES[make], **params).fit(X, y)
+    scale = 1 if make is MixupClassifier else 2 * default._scaling[1] ** 2
+    np.testing.assert_allclose(
+        scored.validation_scores_, default.validation_scores_ * scale, rtol=1e-4
+    )
+    assert_same_predictions(scored, default, X)
+
+
+FORMS = {
+    "array": np.asarray,
+    "frame": lambda X: pd.DataFrame(np.where(X > 3, np.nan, X), columns=list("abcd")),
+    "sparse": sparse.csr_matrix,
+}
+SCORERS = ["r2", "neg_median_absolute_error", None]
+CLASS_SCORERS = ["accuracy", "roc_auc_ovr", "f1_macro", "neg_brier_score", None]
+
+
+@twins
+@pytest.mark.parametrize("form", FORMS)
+def test_the_best_epoch_has_the_score_of_the_fitted_estimator(make, form, data):
+    X, y = data
+    params = STOPPING | all_rows(make)
+    if make is MixupClassifier:
+        y = np.array(["ant", "bee", "cat"])[y]
+    for scoring in CLASS_SCORERS if make is MixupClassifier else SCORERS:
+        rows, own = FORMS[form](X[:60]), FORMS[form](X[60:])
+        model = make(1, scoring=scoring, **params)
+        model.fit(rows, y[:60], X_val=own, y_val=y[60:])
+        score = model.score if scoring is None else get_scorer(scoring)
+        given = (own, y[60:]) if scoring is None else (model, own, y[60:])
+        np.testing.assert_allclose(
+            model.validation_scores_.max(), score(*given), rtol=1e-5
+        )
+        best = model.validation_scores_.mean(axis=1).argmax() + 1
+        short = make(1, **params | {"early_stopping": False, "max_epochs": int(best)})
+        assert_same_predictions(model, short.fit(rows, y[:60]), rows)
+
+
+@twins
+def test_members_are_scored_on_the_rows_that_each_leaves_out(make, data):
+    X, y = data
+    seen = []
+
+    def scorer(estimator, X, y):
+        seen.append(X[:, 0])
+        assert len(X) == len(y) == len(estimator.predict(X))
+        return 0.0
+
+    params = STOPPING | {"n_estimators": 3, "max_epochs": 1}
+    make(1, scoring=scorer, **params).fit(X, y)
+    assert len(seen) == 3
+    assert len(np.unique(np.concatenate(seen))) == sum(map(len, seen))
+    assert set(np.concatenate(seen)) <= set(X[:, 0])
+
+
+@twins
+def test_a_scorer_is_given_an_estimator_that_predicts_as_it_will(make, data):
+    X, y = data
+    kinds = set()
+
+    def scorer(estimator, X, y):
+        kinds.add(type(estimator))
+        other = estimator.predict(np.array(X))
+        np.testing.assert_array_equal(other, estimator.predict(X))
+        if is_classifier(estimator):
+            assert estimator.predict_proba(X).shape == (30, len(estimator.classes_))
+            np.testing.assert_allclose(
+                estimator.decision_function(X),
+                np.log(estimator.predict_proba(X)),
+                atol=1e-4,
+            )
+        return estimator.score(X, y)
+
+    model = make(1, scoring=scorer, **STOPPING).fit(X[:60], y[:60], **own_rows(X, y))
+    assert kinds == {make}
+    assert not hasattr(model.net_, "session_")
+
+
+@twins
+def test_weights_reach_scorers_that_take_them(make, data):
+    X, y = data
+    got = []
+
+    def weighted(estimator, X, y, sample_weight=None):
+        got.append(sample_weight)
+        return 1.0
+
+    weights = np.arange(90) % 4.0
+    params = STOPPING | {"max_epochs": 1}
+    make(1, scoring=weighted, **params).fit(X, y, weights)
+    make(1, scoring=weighted, **params).fit(
+        X[:60], y[:60], **own_rows(X, y), sample_weight_val=weights[60:]
+    )
+    make(1, scoring=weighted, **params).fit(X[:60], y[:60], **own_rows(X, y))
+    assert (got[0] > 0).all()
+    np.testing.assert_array_equal(got[1], weights[60:][weights[60:] > 0])
+    assert got[2] is None
+    metric = accuracy_score if make is MixupClassifier else r2_score
+    for scoring in (make_scorer(metric), "neg_max_error"):  # which takes none
+        model = make(1, scoring=scoring, **params)
+        model.fit(X[:60], y[:60], weights[:60], **own_rows(X, y))
+        assert np.isfinite(model.validation_scores_).all()
+
+
+@twins
+def test_a_score_that_is_no_number_never_improves(make, data):
+    X, y = data
+    model = make(scoring=lambda *given: np.nan, n_iter_no_change=3, **STOPPING)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        assert model.fit(X, y).n_iter_ == 3
+    assert np.isfinite(predicted(model, X)).all()
+
+
+@twins
+@pytest.mark.parametrize("scoring", ["no_scorer", 3])
+def test_unknown_scorers_are_refused(make, scoring, data):
+    with pytest.raises(ValueError, match="scoring"):
+        make(scoring=scoring, **STOPPING).fit(*data)
+
+
+@twins
+def test_an_error_of_a_scorer_leaves_the_old_fit(make, data):
+    X, y = data
+    model = make(1, **STOPPING).fit(X, y)
+    before = predicted(model, X)
+    model.set_params(scoring=lambda *given: "good")
+    with pytest.raises(ValueError, match="scoring must return one number"):
+        model.fit(X, y)
+    np.testing.assert_array_equal(predicted(model, X), before)
+
+
+@twins
+def test_a_module_is_scored_too(make, data):
+    X, y = data
+    outputs = 3 if make is MixupClassifier else 1
+    params = STOPPING | {"module": perceptron, "module_params": {"n_outputs": outputs}}
+    model = make(1, scoring=None, **params)
+    model.fit(X[:60], y[:60], **own_rows(X, y))
+    best = model.validation_scores_.max()
+    np.testing.assert_allclose(best, model.score(X[60:], y[60:]), rtol=1e-5)
+
+
+@twins
+def test_estimators_with_other_scorers_share_a_stack(make, data):
+    X, y = data
+    models = [make(1, **STOPPING, scoring=scoring) for scoring in ("loss", None)]
+    alone = [make(1, **STOPPING, scoring=scoring) for scoring in ("loss", None)]
+    fit_many(models, [X] * 2, [y] * 2)
+    for one, other in zip(models, alone, strict=True):
+        assert_same_predictions(one, other.fit(X, y), X, atol=1e-5)
+        np.testing.assert_allclose(
+            one.validation_scores_, other.validation_scores_, rtol=1e-4
+        )
+    assert "valid_score" in models[1].history_[0]
+
+
+def test_a_search_may_choose_the_metric(blobs):
+    search = GridSearchCV(
+        MixupClassifier(1, **STOPPING), {"scoring": ["loss", "accuracy"]}, cv=2
+    )
+    search.fit(*blobs)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+def test_multilabel_targets_are_scored(blobs):
+    X, y = blobs
+    labels = np.column_stack([y > 0, y > 1]).astype(int)
+    model = MixupClassifier(1, scoring="f1_macro", temperature=1.0, **STOPPING)
+    model.fit(X[:60], labels[:60], X_val=X[60:], y_val=labels[60:])
+    score = get_scorer("f1_macro")(model, X[60:], labels[60:])
+    np.testing.assert_allclose(model.validation_scores_.max(), score)
