@@ -306,7 +306,7 @@ BAD_PARAMETERS = [
     ({"pairing": "nearest"}, r"'nearest' is unknown; it is one of \['random', "),
     ({"pairing": ["random"]}, r"\['random'\] is unknown"),
     ({"pairing": SameClass}, "is unknown"),
-    ({"mix_layer": 3}, r"3 does not exist; .*\['input', 'random', 0, 1, 2\]"),
+    ({"mix_layer": 3}, r"3 does not exist; .*\['input', 'random', 'raw', 0, 1, 2\]"),
     ({"mix_layer": "output"}, "'output' does not exist; .*'input'"),
     ({"mix_layer": -1}, "'mix_layer' parameter"),
     ({"warmup_epochs": 2, "clean_epochs": 2}, "more than max_epochs=3"),
