@@ -54,7 +54,8 @@ def feature_moments(subset: RowSubset, before: Moments | None = None) -> Moments
             _within(rows, low, high, zero) if is_sparse else _clipped(rows, low, high)
         )
         weights = weights_of(subset, numbers)
-        scaler.partial_fit(rows, sample_weight=weights)
+        with np.errstate(over="ignore", invalid="ignore"):  # of a first look only
+            scaler.partial_fit(rows, sample_weight=weights)
         total += float(weights.sum())
     deviation = np.sqrt(scaler.var_)
     # scikit-learn's scale is 1 where nothing varies beyond the rounding of the mean.

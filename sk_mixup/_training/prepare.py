@@ -171,15 +171,16 @@ def _subsets(
 
 def _draw_of(pairing: Pairing, training: RowSubset, layer: Standardize) -> Draw:
     """Let the pairing look at the training rows."""
-    numbers = training.row_numbers
-    in_table = np.arange(len(training)) if numbers is None else numbers.cpu().numpy()
-    return pairing.fit(
-        TrainingRows(
-            # Computed when asked for: most pairings look at no rows.
-            lambda: training.table.standardized(in_table, layer),
-            training.targets.groups(),
+
+    def standardized() -> Any:
+        numbers = training.row_numbers
+        in_table = (
+            np.arange(len(training)) if numbers is None else numbers.cpu().numpy()
         )
-    )
+        return training.table.standardized(in_table, layer)
+
+    # Computed when asked for: most pairings look at no rows.
+    return pairing.fit(TrainingRows(standardized, training.targets.groups()))
 
 
 def _with_bins(
