@@ -40,7 +40,9 @@ def test_full_scale_is_what_the_targets_are_for():
     assert FULL.n_networks == 70
 
 
-@pytest.mark.parametrize("group", ["ensemble", "rows", "runs", "mixing", "predict", "limit"])
+@pytest.mark.parametrize(
+    "group", ["ensemble", "rows", "runs", "mixing", "predict", "limit"]
+)
 def test_every_subject_can_be_measured(group):
     for case in cases_of(group):
         records = list(interleaved(case, 1))
