@@ -221,8 +221,8 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         teacher of arXiv 1703.01780), or 7 % of the steps so far, if that is shorter.
         Validation and prediction use the average; training continues from the last
         weights. 0 uses the last weights throughout. The average lowered the log loss on
-        15 of the 22 tables, the mean from 0.383 to 0.382. ``partial_fit`` does not
-        average.
+        15 of the 22 tables, the mean from 0.383 to 0.382. In ``partial_fit``
+        a call counts as an epoch.
 
     max_epochs : int, default=100
         Number of epochs; with ``early_stopping`` the maximum.
@@ -543,6 +543,10 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         seen so far. The first layer is adjusted to new values of these statistics, so
         that they change no prediction (except where features are clipped). A ``module``
         is not adjusted.
+
+        Predictions use the average of the weights over all calls, whose half-life is
+        ``ema_halflife`` calls. The edges of bins are learnt again when the number of
+        rows so far has doubled, from a sample of at most 4,000 of them.
 
         Parameters
         ----------

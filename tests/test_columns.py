@@ -423,3 +423,23 @@ def test_the_remedy_is_one(make, values, remedy, data):
     with pytest.raises(ValueError, match="olumn 'odd'"):
         model.fit(with_column(X, values), y)
     model.fit(with_column(X, remedy(values)), y)
+
+
+@pytest.mark.parametrize("make", TWINS)
+@pytest.mark.parametrize("cell", [0.0, "x", None])
+def test_rows_of_another_shape_are_refused_by_their_shape(make, cell):
+    y = np.arange(6) % 2
+    for shape, words in (((6,), "got 1D array"), ((6, 2, 2), "array with dim 3")):
+        with pytest.raises(ValueError, match=words) as caught:
+            make(**SMALL).fit(np.full(shape, cell, dtype=object), y)
+        assert "reshape" in str(caught.value)
+
+
+@pytest.mark.parametrize("make", TWINS)
+def test_missing_values_of_sparse_rows_are_named(make):
+    X, y = np.eye(6), np.arange(6) % 2
+    model = make(**SMALL).fit(sparse.csr_matrix(X), y)
+    X[3, 1] = np.nan
+    for train in (model.fit, model.partial_fit, lambda X, y: model.predict(X)):
+        with pytest.raises(ValueError, match=r"column 1, but Mixup\w+ takes sparse"):
+            train(sparse.csr_matrix(X), y)

@@ -22,7 +22,7 @@ from sk_mixup import (
     _fit_many,
     fit_many,
 )
-from sk_mixup._data.features import plain_rows
+from sk_mixup._data.features import numeric_rows
 from sk_mixup._networks.torch_threads import rounds_denormals, torch_threads
 from sk_mixup._training import reading
 from sk_mixup._training.fit_data import FitData
@@ -250,11 +250,11 @@ def test_training_goes_on_from_a_stack_as_from_a_fit(params, optimizer, blobs):
 def test_an_array_given_often_is_checked_once(blobs, monkeypatch):
     checked = []
 
-    def count(X, *args):
+    def count(X, *args, **kwargs):
         checked.append(X)
-        return plain_rows(X, *args)
+        return numeric_rows(X, *args, **kwargs)
 
-    monkeypatch.setattr(reading, "plain_rows", count)
+    monkeypatch.setattr(reading, "numeric_rows", count)
     X, y = blobs
     models = fit_many(candidates(MixupClassifier), [X] * 10, [y] * 10)
     assert len(checked) == 1

@@ -323,11 +323,7 @@ NO_LONGER_THE_SAME = {
     "a column less": (lambda f: f.drop(columns="code"), "feature names should"),
     "text where numbers were": (
         lambda f: f.assign(whole="ten"),
-        "Column 'whole' of X holds text .*, but held numbers in fit: ",
-    ),
-    "numbers where text was": (
-        lambda f: f.assign(colour=1.5),
-        "Column 'colour' of X holds numbers, such as '1.5', but held text",
+        "Column 'whole' of X holds text .*, but was a column of numbers in fit: ",
     ),
 }
 
@@ -340,6 +336,49 @@ def test_columns_are_known_again(make, kind, mixed):
     change, message = NO_LONGER_THE_SAME[kind]
     with pytest.raises(ValueError, match=message):
         model.predict(change(X))
+
+
+@BOTH
+@pytest.mark.parametrize("empty", [None, pd.NA, pl.Null], ids=str)
+def test_a_column_without_values_is_a_category_without_levels(make, empty, mixed):
+    X, y = mixed
+    if empty is pl.Null:
+        frame = in_form(X, "polars")
+        X, other = (frame.with_columns(none=pl.lit(v)) for v in (None, "new"))
+    else:
+        none = pd.Series([empty] * len(X), X.index, dtype=object)
+        X, other = X.assign(none=none), X.assign(none="new")
+    model = make(**SMALL).fit(X, y)
+    # A level for gaps; whatever comes later was never seen.
+    assert set(model.to_numeric(X)[:, -1]) == {0.0}
+    assert set(model.to_numeric(other)[:, -1]) == {-1.0}
+
+
+@BOTH
+def test_missing_numbers_alone_stay_numbers(make, mixed):
+    X, y = mixed
+    for values in (np.full(len(X), np.nan), pd.array([None] * len(X), "boolean")):
+        model = make(**SMALL).fit(X.assign(none=values), y)
+        with pytest.raises(ValueError, match=r"'none' .* was a column of numbers in"):
+            model.predict(X.assign(none="text"))
+
+
+@BOTH
+def test_a_level_is_known_by_its_name(make, mixed):
+    X, y = mixed
+    X = X.assign(code=X.code.astype(str).astype(int))
+    model = make(**SMALL, categorical_features=["code", "colour"]).fit(X, y)
+    wanted = predicted(model, X)
+    for form in (str, float, "category", object):
+        np.testing.assert_array_equal(
+            predicted(model, X.astype({"code": form})), wanted
+        )
+    # Beside a level that there was not, the others stay what they are.
+    other = X.astype({"code": str})
+    other.loc[0, "code"] = "none such"
+    with pytest.warns(UserWarning, match="'code' .* holds text, such as 'none such'"):
+        found = predicted(model, other)
+    np.testing.assert_array_equal(found[1:], wanted[1:])
 
 
 @pytest.mark.parametrize("inspect", [between_examples, lambda *a: fgsm(*a, 0.1)])
@@ -408,6 +447,22 @@ def test_any_frame_is_its_numeric_table_or_refused(drawn, min_frequency, random)
     for rows in (known, new, new.iloc[shuffled]):
         wanted = plain.predict_proba(encoder.transform(for_hand(rows, categories)))
         np.testing.assert_allclose(model.predict_proba(rows), wanted, atol=1e-6)
+
+
+@BOTH
+def test_a_range_beyond_single_precision_is_refused(make, mixed):
+    X, y = mixed
+    width = np.linspace(-3.3e38, 3.3e38, len(X))
+    tables = (
+        lambda width: X.assign(width=width),
+        lambda width: pd.DataFrame({"width": width}),
+        lambda width: width[:, None],
+    )
+    for of in tables:
+        with pytest.raises(ValueError, match=r"too large .* column (0|'width'), which"):
+            make(**SMALL).fit(of(width), y)
+        half = of(np.abs(width))
+        assert np.isfinite(predicted(make(**SMALL).fit(half, y), half)).all()
 
 
 # Levels that are numbers, and rows that are none.

@@ -13,7 +13,6 @@ from sk_mixup._training.weight_average import WeightAverage
 from tests.twins import (
     CONSTANT,
     TWINS,
-    assert_same_predictions,
     outputs_of,
     predicted,
 )
@@ -169,12 +168,3 @@ def test_averaging_changes_nothing_but_the_weights_taken(make, data):
     )
     assert last.loss_curve_ == mean.loss_curve_
     assert not np.allclose(predicted(last, data[0]), predicted(mean, data[0]))
-
-
-@pytest.mark.parametrize("make", TWINS)
-def test_partial_fit_does_not_average(make, data):
-    last, mean = (
-        make(1, **CONSTANT | {"ema_halflife": h}).partial_fit(*data).partial_fit(*data)
-        for h in (0.0, 2.0)
-    )
-    assert_same_predictions(last, mean, data[0])

@@ -197,6 +197,8 @@ def _as_series(column: nw.Series[Any]) -> Any:
     dtype = column.dtype
     if dtype.is_numeric() and not isinstance(dtype, nw.Decimal):
         return pd.Series(column.to_numpy())
+    if isinstance(dtype, nw.Boolean):  # which says so, also of missing values alone
+        return pd.Series(column.to_list(), dtype="boolean")
     if isinstance(dtype, nw.Categorical | nw.Enum | nw.String):
         return pd.Series(column.cast(nw.String).to_list(), dtype="string")
     return pd.Series(_as_objects(column.to_list()), dtype=object)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn import get_config
-from sklearn.utils import check_array
+from sklearn.utils import check_array, gen_batches
 
 from sk_mixup._data.columns import (
     OF_MODULE,
@@ -54,23 +54,48 @@ def check_rows(X: Any, dtype: type[np.floating], taker: str, allow_nd: bool) -> 
     return rows
 
 
-def plain_rows(X: Any, dtype: type[np.floating], taker: str) -> Any | None:
-    """Return rows as an array, or a CSR matrix, if all columns hold numbers only.
+def numeric_rows(X: Any, dtype: type[np.floating], taker: str, fits: bool) -> Any:
+    """Return rows as an array, gaps as NaN, or a CSR matrix, if they are numbers only.
 
-    None stands for a table whose columns must be read one by one.
+    None stands for a table whose columns must be read one by one. An array in C order
+    and of ``dtype``, a memory map included, is returned itself. With ``fits`` the range
+    of each column must be a number of that precision too, to be standardised in it.
     """
     if sparse.issparse(X):
         return check_rows(X, dtype, taker, allow_nd=False)
     check_container(X, "X")
     if not is_table(X):
+        _refuse_shape(X, taker)
         return check_rows(X, dtype, taker, allow_nd=False)
     if not says_numbers(X):
         return None
     rows = _as_array(X, dtype, taker, allow_nd=False)
-    if not sparse.issparse(rows) and not all_finite(rows) and np.isnan(rows).any():
-        return None
-    check_finite(rows, _names(X), taker)
+    if sparse.issparse(rows):  # of a frame of sparse columns
+        check_finite(rows, _names(X), taker)
+    elif not (_has_finite_range(rows) if fits else all_finite(rows)):
+        wide = too_wide(rows) if fits else columns_where(rows, np.isinf)
+        if len(wide) and not get_config()["assume_finite"]:
+            refuse_infinite(_named(wide, _names(X)), rows.dtype, taker)
     return rows
+
+
+def _refuse_shape(X: Any, taker: str) -> None:
+    """Refuse what has a row of another shape, whatever it holds."""
+    try:
+        n_axes = np.ndim(X)
+    except ValueError:  # of no shape, as scikit-learn will say
+        return
+    if n_axes == 1:
+        raise ValueError(
+            f"Expected 2D array, got 1D array instead: {taker} takes a row of features "
+            "for each sample. Reshape your data by X.reshape(-1, 1) if it is one "
+            "feature, or by X.reshape(1, -1) if it is one row."
+        )
+    if n_axes > 2:
+        raise ValueError(
+            f"Found array with dim {n_axes}, while dim <= 2 is required by {taker}: "
+            "make one row of each sample by X.reshape(len(X), -1)."
+        )
 
 
 def table_columns(X: Any, taker: str) -> list[Column]:
@@ -113,9 +138,44 @@ def _names(X: Any) -> list[Any] | None:
 def all_finite(values: Any) -> bool:
     """Tell whether all values are finite; infinite ones may be assumed away."""
     if get_config()["assume_finite"]:  # which gaps, that are allowed, are not
-        return not bool(np.isnan(values).any())
+        return not has_gaps(values)
     with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.isfinite(values.sum()) or np.isfinite(values).all())
+        if np.isfinite(values.sum()):
+            return True
+    return all(bool(np.isfinite(values[some]).all()) for some in in_chunks(values))
+
+
+def has_gaps(values: Any) -> bool:
+    """Tell whether any value is NaN."""
+    return any(bool(np.isnan(values[some]).any()) for some in in_chunks(values))
+
+
+def in_chunks(values: Any) -> Iterator[slice]:
+    """Return slices of an array whose parts are small beside it."""
+    width = max(1, int(np.prod(values.shape[1:])))
+    return gen_batches(len(values), max(1, NUMBERS_LOOKED_AT // width))
+
+
+def _has_finite_range(rows: NDArray[np.floating]) -> bool:
+    """Tell whether the largest less the smallest number is one, which NaN is not."""
+    each = [(rows[some].min(), rows[some].max()) for some in in_chunks(rows)]
+    least, most = zip(*each, strict=True)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(np.max(most) - np.min(least)))
+
+
+def too_wide(rows: NDArray[np.floating]) -> NDArray[np.intp]:
+    """Return the numbers of the columns whose range is no number of their precision."""
+    each = [
+        (np.fmin.reduce(rows[some]), np.fmax.reduce(rows[some]))
+        for some in in_chunks(rows)
+    ]
+    least, most = (np.stack(own) for own in zip(*each, strict=True))
+    with np.errstate(over="ignore", invalid="ignore"):
+        reach = np.fmax.reduce(most) - np.fmin.reduce(least)
+    # A column of one infinite value only has no range.
+    infinite = np.isinf(reach) | np.isinf(most).any(axis=0)
+    return np.flatnonzero(infinite)
 
 
 def check_finite(
@@ -125,11 +185,13 @@ def check_finite(
     values = X.data if sparse.issparse(X) else X
     if all_finite(values):
         return
-    absent, infinite = np.isnan(values), np.isinf(values)
-    if absent.any():
-        raise ValueError(missing("X", _marked(X, absent, names), taker, reason))
-    if infinite.any():
-        refuse_infinite(_marked(X, infinite, names), values.dtype, taker)
+    absent = columns_where(X, np.isnan)
+    if has_gaps(values):
+        if sparse.issparse(X):
+            reason = reason or f", but {taker} takes sparse rows without any only"
+        raise ValueError(missing("X", _named(absent, names), taker, reason))
+    infinite = columns_where(X, np.isinf)
+    refuse_infinite(_named(infinite, names), values.dtype, taker)
 
 
 def refuse_infinite(columns: Sequence[str], dtype: Any, taker: str) -> None:
@@ -142,14 +204,18 @@ def refuse_infinite(columns: Sequence[str], dtype: Any, taker: str) -> None:
     )
 
 
-def _marked(X: Any, marks: NDArray[np.bool_], names: Sequence[Any] | None) -> list[str]:
-    """Return the names of the columns with marks, or their numbers."""
+def columns_where(X: Any, test: np.ufunc) -> NDArray[np.intp]:
+    """Return the numbers of the columns with values that pass the test."""
     if sparse.issparse(X):
-        numbers = np.unique(X.indices[marks])
-    elif X.ndim == 2:
-        numbers = np.flatnonzero(marks.any(axis=0))
-    else:
-        return []
+        return np.unique(X.indices[test(X.data)])
+    if X.ndim != 2:
+        return np.empty(0, dtype=np.intp)
+    each = [test(X[some]).any(axis=0) for some in in_chunks(X)]
+    return np.flatnonzero(np.any(each, axis=0))
+
+
+def _named(numbers: NDArray[np.intp], names: Sequence[Any] | None) -> list[str]:
+    """Return the names of columns, or their numbers where they have none."""
     return [str(n) if names is None else repr(names[n]) for n in numbers]
 
 
@@ -199,8 +265,7 @@ def warn_of_lost_digits(X: Any, dtype: type[np.floating]) -> None:
         X = np.asarray(X)
     width = np.asarray(_safe_indexing(X, slice(1))).size
     first = slice(max(2, min(ROWS_LOOKED_AT, NUMBERS_LOOKED_AT // width)))
-    rows = np.asarray(_safe_indexing(X, first), dtype=np.float64)
-    rows = rows.reshape(len(rows), -1)
+    rows = _exact(_safe_indexing(X, first))
     deviation, size = rows.std(axis=0), np.abs(rows).max(axis=0)
     steps = deviation / (size * np.finfo(dtype).eps + np.finfo(dtype).tiny)
     varies = deviation > 1e-12 * size  # more than by the rounding of the mean
@@ -215,3 +280,13 @@ def warn_of_lost_digits(X: Any, dtype: type[np.floating]) -> None:
             UserWarning,
             stacklevel=2,
         )
+
+
+def _exact(X: Any) -> NDArray[np.float64]:
+    """Return rows in double precision, gaps as the mean of their column."""
+    rows = check_array(X, dtype=np.float64, ensure_all_finite=False, allow_nd=True)
+    rows = rows.reshape(len(rows), -1)
+    gaps = np.isnan(rows)
+    counts = (~gaps).sum(axis=0)
+    mean = rows.sum(axis=0, where=~gaps) / counts.clip(min=1)
+    return np.where(gaps, mean, rows)

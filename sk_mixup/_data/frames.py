@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral
@@ -11,7 +12,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn import get_config
-from sklearn.utils import gen_batches
 
 from sk_mixup._data.columns import (
     NOT_NAMED,
@@ -20,12 +20,12 @@ from sk_mixup._data.columns import (
     fault_of_levels,
     fault_of_numbers,
     is_text,
+    known_values,
     refuse,
 )
-from sk_mixup._data.features import refuse_infinite
+from sk_mixup._data.features import columns_where, in_chunks, refuse_infinite, too_wide
 
-HELD_NUMBERS = ", but held numbers in fit"
-CHUNK_NUMBERS = 1_000_000  # averaged at a time, so that copies stay small
+WAS_NUMBERS = ", but was a column of numbers in fit"
 Mask = NDArray[np.bool_]
 Codes = NDArray[np.float64]
 
@@ -139,17 +139,22 @@ class Levels(NamedTuple):
         )
 
     def codes(self, column: Column) -> Codes:
-        """Return the number of each row's one-hot column, -1 for none."""
+        """Return the number of each row's one-hot column, -1 for none.
+
+        A level is known by its name: the text "1" is the number 1.
+        """
         codes, levels = _factorized(column.values)
         keys = [_key(level) for level in levels]
         of_text = is_text(pd.Series(levels, dtype=object))
         strange = [key for key in keys if key not in self.columns]
         if self.columns and strange and of_text != self.of_text:
             held = ("text", "numbers") if of_text else ("numbers", "text")
-            raise ValueError(
+            warnings.warn(
                 f"Column {column.name} of X holds {held[0]}, such as {strange[0]!r}, "
-                f"but held {held[1]} when the estimator was fitted: give it the "
-                "levels of then."
+                f"but held {held[1]} when the estimator was fitted: levels of another "
+                "name count as unseen.",
+                UserWarning,
+                stacklevel=2,
             )
         numbers = [self.columns.get(key, self.unseen) for key in keys]
         return np.array([*numbers, self.gap], dtype=np.float64)[codes]
@@ -183,15 +188,20 @@ class Schema:
         return not self.gaps and not self.levels
 
     @staticmethod
-    def plain(rows: NDArray[np.floating], weights: Codes | None) -> Schema:
-        """Return the schema of rows of numbers without gaps."""
-        if weights is None or not weights.any():
-            return Schema(rows.mean(axis=0, dtype=np.float64))
-        weights = weights / weights.max()  # whose sum is a number
-        total = np.zeros(rows.shape[1])
-        for chunk in gen_batches(len(rows), max(1, CHUNK_NUMBERS // rows.shape[1])):
-            total += weights[chunk] @ rows[chunk].astype(np.float64)
-        return Schema(total / weights.sum())
+    def of_numbers(rows: NDArray[np.floating], weights: Codes | None) -> Schema:
+        """Return the schema of rows of numbers, gaps being NaN, read once in order."""
+        weights = _relative(weights, len(rows))
+        total, known = np.zeros((2, rows.shape[1]))
+        has_gaps = np.zeros(rows.shape[1], dtype=bool)
+        for some in in_chunks(rows):
+            values, own = rows[some].astype(np.float64), weights[some]
+            gaps = np.isnan(values)
+            values[gaps] = 0
+            total += own @ values
+            known += own @ ~gaps
+            has_gaps |= (own > 0) @ gaps
+        fill = np.divide(total, known, out=np.zeros_like(total), where=known > 0)
+        return Schema(fill, tuple(np.flatnonzero(has_gaps).tolist()))
 
     @staticmethod
     def learn(
@@ -204,10 +214,7 @@ class Schema:
         marks = rules.marks(columns)
         reason = "" if rules.features == "from_dtype" else NOT_NAMED
         _check(columns, marks, taker, reason)
-        n_rows = len(columns[0].values)
-        if weights is None or not weights.any():
-            weights = np.ones(n_rows)
-        weights = weights / weights.max()  # whose sum is a number
+        weights = _relative(weights, len(columns[0].values))
         kept = weights > 0
         fill, gaps, levels = np.zeros(len(columns)), [], {}
         for place, (column, is_category) in enumerate(zip(columns, marks, strict=True)):
@@ -224,9 +231,16 @@ class Schema:
         return Schema(fill, tuple(gaps), levels)
 
     def matrix(
-        self, columns: Sequence[Column], dtype: type[np.floating], taker: str
+        self,
+        columns: Sequence[Column],
+        dtype: type[np.floating],
+        taker: str,
+        fits: bool = False,
     ) -> NDArray[np.floating]:
-        """Return a table's columns as one matrix of numbers with gaps and codes."""
+        """Return a table's columns as one matrix of numbers with gaps and codes.
+
+        With ``fits`` the range of each column must be a number of ``dtype`` too.
+        """
         if len(columns) != len(self.fill):  # in scikit-learn's words
             raise ValueError(
                 f"X has {len(columns)} features, but {taker} is expecting "
@@ -234,31 +248,42 @@ class Schema:
             )
         levels = self.levels or {}
         marks = [place in levels for place in range(len(columns))]
-        _check(columns, marks, taker, HELD_NUMBERS)
+        _check(columns, marks, taker, WAS_NUMBERS)
         rows = np.empty((len(columns[0].values), len(columns)), dtype=dtype)
-        infinite = []
         for place, column in enumerate(columns):
             with np.errstate(over="ignore"):  # to infinity
                 if place in levels:
                     rows[:, place] = levels[place].codes(column)
                 else:
                     rows[:, place] = as_numbers(column.values)
-            if np.isinf(rows[:, place]).any() and not get_config()["assume_finite"]:
-                infinite.append(column.name)
-        if infinite:
-            refuse_infinite(infinite, rows.dtype, taker)
-        seen = {*self.gaps, *levels}
-        places = [place for place in range(len(columns)) if place not in seen]
-        return self.filled(rows, places)
+        wide = too_wide(rows) if fits else columns_where(rows, np.isinf)
+        if len(wide) and not get_config()["assume_finite"]:
+            refuse_infinite([columns[n].name for n in wide], rows.dtype, taker)
+        return self._fill(rows, self._to_fill(rows))
 
-    def filled(
+    def filled(self, rows: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Return the rows, or a copy if gaps must be filled: training rows had none."""
+        places = self._to_fill(rows)
+        return self._fill(rows.copy(), places) if places else rows
+
+    def _to_fill(self, rows: NDArray[np.floating]) -> list[int]:
+        seen = {*self.gaps, *(self.levels or {})}
+        return [n for n in columns_where(rows, np.isnan).tolist() if n not in seen]
+
+    def _fill(
         self, rows: NDArray[np.floating], places: Sequence[int]
     ) -> NDArray[np.floating]:
-        """Fill the gaps of columns in place, and return the rows."""
         for place in places:
             column = rows[:, place]
             column[np.isnan(column)] = self.fill[place]
         return rows
+
+
+def _relative(weights: Codes | None, n_rows: int) -> Codes:
+    """Return weights whose sum is a number; without any, all rows are alike."""
+    if weights is None or not weights.any():
+        return np.ones(n_rows)
+    return weights / weights.max()
 
 
 def as_numbers(values: Any) -> Codes:
@@ -281,8 +306,12 @@ def _is_extension(values: Any) -> bool:
 
 
 def _says_levels(values: Any) -> bool:
-    is_category = isinstance(getattr(values, "dtype", None), pd.CategoricalDtype)
-    return is_category or (not _is_of_numbers(values) and is_text(values))
+    """Tell whether a column holds levels; one without values may come to hold any."""
+    if isinstance(getattr(values, "dtype", None), pd.CategoricalDtype):
+        return True
+    if _is_of_numbers(values):
+        return False
+    return is_text(values) or not len(known_values(values))
 
 
 def _is_of_numbers(values: Any) -> bool:

@@ -54,7 +54,8 @@ def feature_moments(subset: RowSubset, before: Moments | None = None) -> Moments
             _within(rows, low, high, zero) if is_sparse else _clipped(rows, low, high)
         )
         weights = weights_of(subset, numbers)
-        scaler.partial_fit(rows, sample_weight=weights)
+        with np.errstate(over="ignore", invalid="ignore"):  # of a first look only
+            scaler.partial_fit(rows, sample_weight=weights)
         total += float(weights.sum())
     deviation = np.sqrt(scaler.var_)
     # scikit-learn's scale is 1 where nothing varies beyond the rounding of the mean.
@@ -174,9 +175,9 @@ def _varies(rows: Any, weights: Figures) -> NDArray[np.bool_]:
     return varies
 
 
-def sample_of(subset: RowSubset) -> torch.Tensor:
+def sample_of(subset: RowSubset, most: int = QUANTILE_ROWS) -> torch.Tensor:
     """Return the numbers of some rows, a random one of every stretch."""
-    most = min(QUANTILE_ROWS, QUANTILE_NUMBERS // int(np.prod(subset.table.shape[1:])))
+    most = min(most, QUANTILE_NUMBERS // int(np.prod(subset.table.shape[1:])))
     size = min(len(subset), max(most, FEWEST_ROWS))
     ends = np.linspace(0, len(subset), size + 1)
     # Evenly spaced rows may all be of one kind where kinds alternate.

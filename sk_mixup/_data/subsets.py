@@ -20,9 +20,9 @@ from sk_mixup._data.targets import EncodedTargets, Targets, Weights
 class RowSubset:
     """The rows of a table that a run is trained on, or validated by.
 
-    ``row_numbers`` (None: all) are those in the table; ``targets`` and ``weights`` are
-    in their order; a weight of 1 stands for ``weight_unit`` of the user's. Methods
-    number the rows from 0 within the subset.
+    ``row_numbers`` (None: all) are those in the table, of 32 bits where these suffice;
+    ``targets`` and ``weights`` are in their order; a weight of 1 stands for
+    ``weight_unit`` of the user's. Methods number the rows from 0 within the subset.
     """
 
     table: Table
@@ -43,7 +43,7 @@ class RowSubset:
         return RowSubset(
             self.table,
             self.targets.subset(numbers),
-            self._in_table(numbers),
+            _as_narrow(self._in_table(numbers), self.table.shape[0]),
             None if self.weights is None else self.weights[numbers],
             self.weight_unit,
         )
@@ -53,7 +53,8 @@ class RowSubset:
         return self.table.take(self._in_table(numbers))
 
     def _in_table(self, numbers: Tensor) -> Tensor:
-        return numbers if self.row_numbers is None else self.row_numbers[numbers]
+        # Long ones, since not all versions of torch index by others.
+        return numbers if self.row_numbers is None else self.row_numbers[numbers].long()
 
     def flat_rows(self, numbers: Tensor) -> Any:
         """Return rows for NumPy, one-dimensional each, or sparse as the table is."""
@@ -107,7 +108,7 @@ def weighted_rows(
     return RowSubset(
         table,
         targets.to(device),
-        torch.from_numpy(kept).to(device),
+        _as_narrow(torch.from_numpy(kept), len(relative)).to(device),
         torch.as_tensor(weights, dtype=dtype, device=device),
         unit,
     )
@@ -136,6 +137,11 @@ def fixed_class_weight(
     if y.class_weight is None:
         return None
     return tuple(_by_class(y, _checked_weights(y, sample_weight)).tolist())
+
+
+def _as_narrow(numbers: Tensor, n_rows: int) -> Tensor:
+    """Return row numbers in 32 bits if those of the table fit: each member has some."""
+    return numbers.int() if n_rows <= torch.iinfo(torch.int32).max else numbers
 
 
 def _row_weights(y: EncodedTargets, sample_weight: Any) -> Weights | None:

@@ -75,7 +75,8 @@ class Classes(Targets):
     def __init__(
         self, codes: Tensor, n_classes: int, one_hot: Tensor | None = None
     ) -> None:
-        self.codes = codes
+        # As narrow as can be: every member has those of its own rows.
+        self.codes = codes.to(_narrowest(n_classes))
         self.n_classes = n_classes
         if one_hot is None:
             # Rows are looked up here: one-hot targets of a whole table would be large.
@@ -94,7 +95,7 @@ class Classes(Targets):
         return self.codes.device
 
     def take(self, row_numbers: Tensor) -> Tensor:
-        return self.one_hot[self.codes[row_numbers]]
+        return self.one_hot[self.codes[row_numbers].long()]
 
     def to(self, device: torch.device) -> Classes:
         return Classes(self.codes.to(device), self.n_classes, self.one_hot.to(device))
@@ -111,10 +112,16 @@ class Classes(Targets):
         return Classes(codes, self.n_classes, self.one_hot)
 
     def groups(self) -> NDArray[Any]:
-        return self.codes.cpu().numpy()
+        return self.codes.long().cpu().numpy()
 
     def strata(self) -> NDArray[Any]:
         return self.groups()
+
+
+def _narrowest(n_classes: int) -> torch.dtype:
+    """Return the smallest type that holds so many class numbers."""
+    kinds = torch.int8, torch.int16, torch.int32
+    return next(kind for kind in kinds if n_classes - 1 <= torch.iinfo(kind).max)
 
 
 class MatrixTargets(Targets):

@@ -103,6 +103,13 @@ class Bins(ArrayModule):
         figures = mean[None, None], scale[None, None]
         return Bins(self.columns, self.runs, *before, *figures)
 
+    def has_edges_of(self, other: Bins) -> bool:
+        """Tell whether the bins are those of the other, whatever their units' scale."""
+        names = "columns", "low", "slope"
+        return self.runs == other.runs and all(
+            torch.equal(getattr(self, name), getattr(other, name)) for name in names
+        )
+
     @property
     def width(self) -> int:
         """Columns of the output."""

@@ -82,6 +82,7 @@ class Ensemble:
         for start in range(0, X.shape[0], size):
             chunk = slice(start, start + size)
             rows = X[chunk].toarray() if sparse.issparse(X) else X[chunk]
+            rows = np.asarray(rows, dtype=self.dtype)
             means = self._averaged(network, torch.from_numpy(without_warning(rows)))
             if not predicted.size:  # whole at once: parts would litter the heap
                 predicted = np.empty((X.shape[0], means.shape[1]), self.dtype)

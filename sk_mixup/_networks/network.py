@@ -299,14 +299,19 @@ class Network(ArrayModule):
         before: Sequence[Moments | None],
         after: Sequence[Moments | None],
         inputs: Standardize,
+        bodies: Sequence[Body],
     ) -> None:
-        """Standardise by other moments and let the first layers make up for it."""
+        """Standardise by other moments; the first layers of ``bodies`` make up for it.
+
+        Those are the body and others that are to take its place.
+        """
         # Clipped inputs moved outputs by so many deviations at most: weights need not
         # grow by more.
         limit = inputs.clip or np.inf
         for run, (old, new) in enumerate(zip(before, after, strict=True)):
             if old is not None and new is not None:
-                self.body.follow_inputs(run, old, new, limit)
+                for body in bodies:
+                    body.follow_inputs(run, old, new, limit)
         self.inputs = inputs
 
     def select(self, runs: Sequence[int]) -> Network:

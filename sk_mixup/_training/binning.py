@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from sk_mixup._data.memo import Memo
-from sk_mixup._data.statistics import sample_of, weights_of
+from sk_mixup._data.reservoir import Sample
+from sk_mixup._data.statistics import sample_of
 from sk_mixup._data.subsets import RowSubset
 from sk_mixup._data.tables import SparseTable
 from sk_mixup._networks.bins import Bins
@@ -34,58 +35,88 @@ def bins_of_members(
     columns = memo.get("binned columns", (rows,), lambda: _binned_columns(rows))
     if not len(columns):
         return []
-    pairs = list(zip(trainings, encodings, strict=True))
     name = columns.tobytes()
+    samples = [memo.get("sample", (t,), partial(Sample.of, t)) for t in trainings]
     edges = [
-        memo.get(("edges", e, name), (t,), partial(_edges, e, t, columns))
-        for t, e in pairs
+        memo.get(("edges", e, name), (s,), partial(_edges, e, s, columns))
+        for s, e in zip(samples, encodings, strict=True)
     ]
     n_edges = max(own.shape[1] for own in edges)
     return [
         memo.get(
             ("bins", encoding, name, n_edges),
-            (training,),
-            partial(_bins, training, columns, _padded(own, n_edges)),
+            (sample,),
+            partial(_bins, sample, columns, _padded(own, n_edges), rows.device),
         ).moved(member)
-        for member, ((training, encoding), own) in enumerate(
-            zip(pairs, edges, strict=True)
+        for member, (sample, encoding, own) in enumerate(
+            zip(samples, encodings, edges, strict=True)
         )
         if own.shape[1] > 1
     ]
 
 
+def bins_learnt_anew(
+    sample: Sample, encodings: Sequence[Encoding], before: Bins | None
+) -> Bins | None:
+    """Return all members' bins, learnt from a sample of all rows so far.
+
+    Columns that had bins before have some again, and as many.
+    """
+    had = [] if before is None else before.columns.tolist()
+    columns = np.union1d(_columns_of_values(sample.rows), had).astype(np.int64)
+    if not 0 < len(columns) <= MOST_COLUMNS:
+        return before
+    edges = {each: _edges(each, sample, columns) for each in dict.fromkeys(encodings)}
+    n_edges = max(own.shape[1] for own in edges.values())
+    if before is not None:
+        n_edges = max(n_edges, before.low.shape[-1] + 1)
+    if n_edges < 2:
+        return None
+    device = torch.device("cpu") if before is None else before.low.device
+    with_bins = () if before is None else before.runs
+    bins = Bins.concatenate(
+        [
+            _bins(sample, columns, _padded(edges[each], n_edges), device).moved(member)
+            for member, each in enumerate(encodings)
+            if edges[each].shape[1] > 1 or member in with_bins
+        ]
+    )
+    return bins if before is None or not bins.has_edges_of(before) else before
+
+
 def _bins(
-    training: RowSubset, columns: NDArray[np.int64], edges: NDArray[np.float64]
+    sample: Sample,
+    columns: NDArray[np.int64],
+    edges: NDArray[np.float64],
+    device: torch.device,
 ) -> Bins:
     """Return a member's bins, whose units are standardised on its training rows."""
     dtype = torch.get_default_dtype()
     bins = Bins.between(torch.from_numpy(columns), torch.as_tensor(edges, dtype=dtype))
-    sample = sample_of(training)
-    rows = torch.as_tensor(training.flat_rows(sample), dtype=dtype)
-    weights = torch.from_numpy(weights_of(training, sample))
-    return bins.standardized(rows, weights).to(training.device)
+    rows = torch.as_tensor(sample.rows, dtype=dtype)
+    return bins.standardized(rows, torch.from_numpy(sample.weights)).to(device)
 
 
 def _binned_columns(rows: RowSubset) -> NDArray[np.int64]:
-    """Return the numbers of the columns with more than two values."""
+    """Return the numbers of the columns that have bins, of a dense table."""
     if isinstance(rows.table, SparseTable) or len(rows.table.shape) != 2:
         return np.empty(0, dtype=np.int64)
-    values = rows.flat_rows(sample_of(rows))
-    # A bin of two values would say what the standardised feature says.
-    least, most = values.min(axis=0), values.max(axis=0)
-    columns = np.flatnonzero(((values != least) & (values != most)).any(axis=0))
+    columns = _columns_of_values(rows.flat_rows(sample_of(rows)))
     return columns if len(columns) <= MOST_COLUMNS else columns[:0]
 
 
+def _columns_of_values(values: NDArray[np.floating]) -> NDArray[np.int64]:
+    """Return the numbers of the columns with more than two values."""
+    # A bin of two values would say what the standardised feature says.
+    least, most = values.min(axis=0), values.max(axis=0)
+    return np.flatnonzero(((values != least) & (values != most)).any(axis=0))
+
+
 def _edges(
-    encoding: Encoding, training: RowSubset, columns: NDArray[np.int64]
+    encoding: Encoding, sample: Sample, columns: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    sample = sample_of(training)
-    X = training.flat_rows(sample)[:, columns].astype(np.float64)
-    y = training.targets.groups()[sample.numpy()]
-    edges = np.asarray(
-        encoding.edges(X, y, weights_of(training, sample)), dtype=np.float64
-    )
+    X = sample.rows[:, columns].astype(np.float64)
+    edges = np.asarray(encoding.edges(X, sample.y, sample.weights), dtype=np.float64)
     _check_edges(edges, encoding, len(columns))
     return edges
 

@@ -129,14 +129,20 @@ class MixupNet(PredictingNet):
         owners: NDArray[np.int64],
         progress: Progress,
         limit: TimeLimit,
+        one_epoch: bool = False,
     ) -> MixupNet:
         """Train for ``max_epochs`` epochs or until the limit, from where the net is.
+
+        With ``one_epoch`` the average of the weights goes on from call to call.
 
         Unlike :meth:`skorch.NeuralNet.partial_fit` it lets a KeyboardInterrupt of the
         user's through, and ends early only where a callback asks for it. (While a
         callback of the user's runs, the two cannot be told apart.)
         """
         self.session_ = self._new_session(minibatches, owners, progress, limit)
+        if one_epoch and self.average_ is not None:
+            self.session_.average.resume(self.average_)
+        self.average_ = None
         # Validation judges the networks' own outputs, also where training goes on.
         self.module_.temperature = 1.0
         self.begin_records()
@@ -146,6 +152,8 @@ class MixupNet(PredictingNet):
                 self.fit_loop(minibatches)
             # Again, for an epoch that a callback has cut short.
             self.session_.average.show()
+            if one_epoch:
+                self.average_ = self.session_.average.so_far(self.module_.body)
             if (best := best_epoch(self.callbacks_)) is not None:
                 # Not in on_train_end, which another callback may cut short.
                 best.restore(self)

@@ -6,7 +6,7 @@ own, whose runs all stop at once, so that their states are never parted.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import zip_longest
 from typing import Any
 
@@ -61,6 +61,26 @@ def _joined(states: Sequence[State]) -> State:
         else value
         # A clone, because optimisers count their steps in place.
         for name, value in _cloned(states[0]).items()
+    }
+
+
+def put_parameter(
+    optimizer: torch.optim.Optimizer,
+    old: torch.nn.Parameter | None,
+    new: torch.nn.Parameter,
+    moved: Callable[[torch.Tensor], torch.Tensor],
+) -> None:
+    """Give the optimiser a further parameter, or one for another and its state."""
+    if old is None:
+        _parameters(optimizer).append(new)
+        return
+    for group in optimizer.param_groups:
+        group["params"] = [new if each is old else each for each in group["params"]]
+    optimizer.state[new] = {
+        name: moved(value)
+        if torch.is_tensor(value) and value.shape == old.shape
+        else value
+        for name, value in optimizer.state.pop(old, {}).items()
     }
 
 

@@ -13,14 +13,16 @@ from sklearn.utils.validation import check_random_state
 from sk_mixup._data.memo import Memo
 from sk_mixup._data.moments import Moments
 from sk_mixup._data.neighbors import Draw
+from sk_mixup._data.reservoir import Reservoir
 from sk_mixup._data.statistics import FEWEST_ROWS, feature_moments
 from sk_mixup._data.streams import Streams
 from sk_mixup._data.subsets import RowSubset
-from sk_mixup._data.tables import WidenedTable
+from sk_mixup._data.tables import SparseTable, WidenedTable
 from sk_mixup._networks.architecture import MLPArchitecture
 from sk_mixup._networks.bins import Bins
+from sk_mixup._networks.moved_bins import MovedBins
 from sk_mixup._networks.network import EncodedInputs, Standardize
-from sk_mixup._training.binning import bins_of_members
+from sk_mixup._training.binning import bins_learnt_anew, bins_of_members
 from sk_mixup._training.duration import takes_long, warn_of_width
 from sk_mixup._training.fit_data import FitRows
 from sk_mixup._training.memory import check_members
@@ -33,6 +35,7 @@ from sk_mixup._training.settings import Settings
 from sk_mixup._training.target_spec import TargetSpec
 from sk_mixup._training.task import Start, Task
 from sk_mixup._training.validation_split import Pair, split_members
+from sk_mixup.encodings import Standardized
 from sk_mixup.vicinity import Pairing, RandomPairs, TrainingRows
 
 
@@ -59,7 +62,15 @@ def prepare_task(
     ]
     # Any run stands for all: every member has as many training rows.
     _warn_of_width(settings, spec, start, rows, len(runs[0].training), memo)
-    inputs = _with_bins(settings, start, rows, [t for t, _ in subsets], layers, memo)
+    reservoir = _reservoir(settings, start, rows, streams[0].entropy)
+    standardize = Standardize.concatenate(layers)
+    if start.net is None:
+        trainings = [training for training, _ in subsets]
+        inputs = _with_bins(settings, rows, trainings, standardize, memo)
+    else:
+        inputs, reservoir = _with_bins_again(
+            settings, start.net, rows, standardize, reservoir
+        )
     return Task(
         recipe=recipe_of(settings, spec, runs[0], inputs, start.one_epoch),
         runs=runs,
@@ -68,8 +79,9 @@ def prepare_task(
         lasting=settings.lasting,
         net_params=_net_params(settings),
         net=_net_to_go_on_with(start, rows, inputs, moments),
-        alone=not start.is_fresh or _is_watched(settings),
+        alone=start.one_epoch or not start.is_fresh or _is_watched(settings),
         widen=rows.table.widen if isinstance(rows.table, WidenedTable) else None,
+        reservoir=reservoir,
     )
 
 
@@ -171,38 +183,64 @@ def _subsets(
 
 def _draw_of(pairing: Pairing, training: RowSubset, layer: Standardize) -> Draw:
     """Let the pairing look at the training rows."""
-    numbers = training.row_numbers
-    in_table = np.arange(len(training)) if numbers is None else numbers.cpu().numpy()
-    return pairing.fit(
-        TrainingRows(
-            # Computed when asked for: most pairings look at no rows.
-            lambda: training.table.standardized(in_table, layer),
-            training.targets.groups(),
+
+    def standardized() -> Any:
+        numbers = training.row_numbers
+        in_table = (
+            np.arange(len(training)) if numbers is None else numbers.cpu().numpy()
         )
-    )
+        return training.table.standardized(in_table, layer)
+
+    # Computed when asked for: most pairings look at no rows.
+    return pairing.fit(TrainingRows(standardized, training.targets.groups()))
 
 
 def _with_bins(
     settings: Settings,
-    start: Start,
     rows: RowSubset,
     trainings: list[RowSubset],
-    layers: list[Standardize],
+    standardize: Standardize,
     memo: Memo,
 ) -> Standardize:
-    """Return the input layer of all members."""
-    standardize = Standardize.concatenate(layers)
-    # Bins of an earlier call stay: the weights of their units could not follow.
-    if start.net is not None:
-        before = start.net.module_.inputs
-        if not isinstance(before, EncodedInputs):
-            return standardize
-        return EncodedInputs(standardize, before.bins)
+    """Return the input layer of new members."""
     if settings.module is not None:
         return standardize
-    encodings = [settings.encoding_of(member) for member in range(len(layers))]
+    encodings = settings.encodings_of_members
     bins = bins_of_members(rows, trainings, encodings, memo)
     return EncodedInputs(standardize, Bins.concatenate(bins)) if bins else standardize
+
+
+def _with_bins_again(
+    settings: Settings,
+    net: MixupNet,
+    rows: RowSubset,
+    standardize: Standardize,
+    reservoir: Reservoir | None,
+) -> tuple[Standardize, Reservoir | None]:
+    """Return the input layer of members at hand, and the reservoir as it is then."""
+    bins = _bins_of(net.module_.inputs)
+    # As rows double, and not at every call: what bins become is only interpolated.
+    if reservoir is not None and reservoir.is_due:
+        sample = reservoir.sample(rows.targets)
+        bins = bins_learnt_anew(sample, settings.encodings_of_members, bins)
+        reservoir = reservoir.learnt()
+    if bins is None:
+        return standardize, reservoir
+    return EncodedInputs(standardize, bins.to(rows.device)), reservoir
+
+
+def _reservoir(
+    settings: Settings, start: Start, rows: RowSubset, entropy: int
+) -> Reservoir | None:
+    """Return a sample of the rows of all calls of ``partial_fit``, if bins need one."""
+    is_dense = not isinstance(rows.table, SparseTable)
+    has_bins = any(e != Standardized() for e in settings.encodings)
+    if not (start.one_epoch and is_dense and has_bins) or settings.module is not None:
+        return None
+    if start.earlier is None:
+        return Reservoir.of(rows)
+    before = start.earlier.reservoir  # None after a fit, whose bins stay
+    return None if before is None else before.joined(Reservoir.of(rows), entropy)
 
 
 def _vicinity(settings: Settings, spec: TargetSpec, member: int) -> Vicinity:
@@ -255,9 +293,17 @@ def _net_to_go_on_with(
     net: MixupNet = start.net.copy_to_train_on()
     before, after = start.fitted.target_moments, rows.targets.moments
     if before is not None and after is not None:
-        net.module_.body.follow_targets(before, after)
-    net.module_.follow_inputs(start.fitted.moments, moments, inputs)
+        for body in net.bodies:
+            body.follow_targets(before, after)
+    net.module_.follow_inputs(start.fitted.moments, moments, inputs, net.bodies)
+    earlier, own = (_bins_of(each) for each in (start.net.module_.inputs, inputs))
+    if own is not None and own is not earlier:
+        net.move_bins(MovedBins(earlier, own))
     return net
+
+
+def _bins_of(inputs: Standardize) -> Bins | None:
+    return inputs.bins if isinstance(inputs, EncodedInputs) else None
 
 
 def _net_params(settings: Settings) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,14 +14,14 @@ from scipy import sparse
 from sk_mixup._data.features import (
     ROWS_LOOKED_AT,
     check_rows,
-    plain_rows,
+    numeric_rows,
     table_columns,
     warn_of_lost_digits,
 )
 from sk_mixup._data.frames import CategoryRules, Schema
 from sk_mixup._data.memo import Memo
 from sk_mixup._data.sklearn_private import _check_sample_weight, _safe_indexing
-from sk_mixup._data.tables import DenseTable, Table, WidenedTable, as_table
+from sk_mixup._data.tables import Table, WidenedTable, as_table, without_warning
 from sk_mixup._networks.widen import Widen
 
 
@@ -54,26 +55,21 @@ class Reader:
                 f"X is sparse, but {self.taker} was fitted on categories or gaps: give "
                 "X.toarray()."
             )
-        rows = None if schema.levels else plain_rows(X, self.dtype, self.taker)
-        if rows is not None:
-            return rows
-        columns = table_columns(X, self.taker)
-        return schema.matrix(columns, self.dtype, self.taker)
+        rows = None
+        if not schema.levels:
+            rows = numeric_rows(X, self.dtype, self.taker, fits=False)
+        if rows is None:
+            return schema.matrix(table_columns(X, self.taker), self.dtype, self.taker)
+        return rows if sparse.issparse(rows) else schema.filled(rows)
 
     def known(
         self, X: Any, schema: Schema | None, device: torch.device, memo: Memo
     ) -> Table:
         """Return the table of rows of known columns."""
-        table = None
-        if schema is None or schema.is_plain:
-            table = self._plain(X, device, memo, warns=False)
-        if table is not None:
-            return table
-        return memo.get(
-            ("known", device),
-            (X, schema),
-            lambda: _table(schema, self.rows(X, schema), device),
-        )
+        # Any schema of numbers without gaps stands for the others.
+        plain = None if schema is None or schema.is_plain else schema
+        rows = memo.get("rows", (X, plain), lambda: self.rows(X, schema))
+        return self._table(schema, rows, device, memo)
 
     def learn(
         self,
@@ -95,64 +91,71 @@ class Reader:
                 f"categorical_features names columns of X, but {taker} numbers only: "
                 "encode categories first, by OneHotEncoder in a ColumnTransformer."
             )
-        table = None if rules.names_columns else self._plain(X, device, memo, warns)
-        if table is None:
-            return memo.get(
-                ("learnt", rules, device),
+        rows = None if rules.names_columns else self._numbers(X, memo, warns)
+        if rows is None:
+            schema, rows = memo.get(
+                ("learnt", rules),
                 (X, sample_weight),
-                lambda: self._learnt(X, sample_weight, rules, device, warns),
+                lambda: self._learnt(X, sample_weight, rules, warns),
             )
-        if self.for_module or not isinstance(table, DenseTable):
-            return None, table
-        values = table.values.cpu().numpy()
-        schema = memo.get(
-            "schema",
-            (table, sample_weight),
-            lambda: Schema.plain(values, _weights(sample_weight, values)),
-        )
-        return schema, table
+        elif self.for_module or sparse.issparse(rows):
+            schema = None
+        else:
+            schema, rows = memo.get(
+                "learnt",
+                (rows, sample_weight),
+                partial(self._learnt_of_numbers, rows, sample_weight),
+            )
+        return schema, self._table(schema, rows, device, memo)
 
-    def _plain(
-        self, X: Any, device: torch.device, memo: Memo, warns: bool
-    ) -> Table | None:
-        """Return the table of numbers without gaps, None if columns must be read."""
+    def _numbers(self, X: Any, memo: Memo, warns: bool) -> Any:
+        """Return rows of numbers, None if columns must be read."""
 
-        def compute() -> Table | None:
+        def compute() -> Any:
             if self.for_module:
                 rows = check_rows(X, self.dtype, self.taker, allow_nd=True)
             else:
-                rows = plain_rows(X, self.dtype, self.taker)
-            if rows is None:
-                return None
-            if warns:
+                rows = numeric_rows(X, self.dtype, self.taker, fits=True)
+            if warns and rows is not None:
                 warn_of_lost_digits(X, self.dtype)
-            return as_table(rows, device)
+            return rows
 
-        return memo.get(("plain", device, self.for_module), (X,), compute)
+        return memo.get(("numbers", self.for_module), (X,), compute)
 
     def _learnt(
         self,
         X: Any,
         sample_weight: Any,
         rules: CategoryRules,
-        device: torch.device,
         warns: bool,
-    ) -> tuple[Schema, Table]:
+    ) -> tuple[Schema, NDArray[np.floating]]:
         columns = table_columns(X, self.taker)
         schema = Schema.learn(columns, rules, _weights(sample_weight, X), self.taker)
-        rows = schema.matrix(columns, self.dtype, self.taker)
+        rows = schema.matrix(columns, self.dtype, self.taker, fits=True)
         if warns:
             some = table_columns(_safe_indexing(X, slice(ROWS_LOOKED_AT)), self.taker)
-            exact = schema.matrix(some, np.float64, self.taker)
-            warn_of_lost_digits(schema.filled(exact, schema.gaps), self.dtype)
-        return schema, _table(schema, rows, device)
+            warn_of_lost_digits(schema.matrix(some, np.float64, self.taker), self.dtype)
+        return schema, rows
+
+    def _learnt_of_numbers(
+        self, rows: NDArray[np.floating], sample_weight: Any
+    ) -> tuple[Schema, NDArray[np.floating]]:
+        schema = Schema.of_numbers(rows, _weights(sample_weight, rows))
+        return schema, schema.filled(rows)
+
+    def _table(
+        self, schema: Schema | None, rows: Any, device: torch.device, memo: Memo
+    ) -> Table:
+        if schema is None or schema.is_plain:
+            return memo.get(("table", device), (rows,), lambda: as_table(rows, device))
+        return memo.get(
+            ("widened", device), (rows, schema), lambda: _widened(schema, rows, device)
+        )
 
 
-def _table(schema: Schema | None, rows: Any, device: torch.device) -> Table:
-    if schema is None or schema.is_plain:
-        return as_table(rows, device)
+def _widened(schema: Schema, rows: Any, device: torch.device) -> Table:
     widen = Widen(schema).to(device)
-    return WidenedTable(rows, device, widen, widen.width)
+    return WidenedTable(without_warning(rows), device, widen, widen.width)
 
 
 def _weights(sample_weight: Any, X: Any) -> NDArray[np.float64] | None:

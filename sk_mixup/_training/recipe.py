@@ -46,13 +46,13 @@ def recipe_of(
         # Sorted: the same arguments in another order are the same recipe.
         optimizer_params=tuple(sorted(arguments.items())),
         lr=settings.lr,
-        # A single epoch has no schedule: nothing is averaged over epochs to come, and
-        # none of them stops the training.
+        # A single epoch has no schedule, and none of more to come stops the training.
         lr_schedule="constant" if one_epoch else settings.lr_schedule,
-        ema_halflife=0.0 if one_epoch else settings.ema_halflife,
+        ema_halflife=settings.ema_halflife,
         device=device,
         patience=None if one_epoch else patience,
         time_limit=None if one_epoch else settings.time_limit,
+        one_epoch=one_epoch,
         standardize=settings.standardize,
         clip=settings.clip if settings.standardize else None,
     )

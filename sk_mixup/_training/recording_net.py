@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import numpy as np
 import skorch
@@ -12,11 +13,18 @@ from numpy.typing import NDArray
 from skorch.utils import get_map_location
 from torch import Tensor
 
-from sk_mixup._networks.network import Network
+from sk_mixup._networks.moved_bins import MovedBins
+from sk_mixup._networks.network import Body, Network
+from sk_mixup._networks.stacked_mlp import StackedMLP
 from sk_mixup._networks.storage import as_arrays, as_tensors, deep_copy
 from sk_mixup._networks.torch_modes import own_modes
 from sk_mixup._training.callbacks import named_callback
-from sk_mixup._training.optimizer_state import RunState, state_of_run, take_states
+from sk_mixup._training.optimizer_state import (
+    RunState,
+    put_parameter,
+    state_of_run,
+    take_states,
+)
 from sk_mixup._training.records import (
     EpochHistory,
     Records,
@@ -24,6 +32,7 @@ from sk_mixup._training.records import (
     side_by_side,
     unpacked,
 )
+from sk_mixup._training.weight_average import AverageSoFar
 
 #: Made anew from the rest when a net is read.
 DERIVED = ("module", "criterion_", "virtual_params_")
@@ -46,9 +55,27 @@ class RecordingNet(skorch.NeuralNet):
         Which runs had not stopped.
     timed_out_ : bool
         Whether the last training ended because its time was over.
+    average_ : AverageSoFar or None
+        Of the weights over several calls, if it is to go on.
     """
 
     module_: Network
+
+    @property
+    def bodies(self) -> list[Body]:
+        """The body, and the one with its last weights if it has averages of more."""
+        body, average = self.module_.body, self.average_
+        return [body] if average is None else [body, average.last]
+
+    def move_bins(self, moved: MovedBins) -> None:
+        """Let first layers and optimiser follow bins that are learnt anew."""
+        bodies = cast(list[StackedMLP], self.bodies)  # a user's module has no bins
+        before = bodies[0].theta_bins if bodies[0].binned else None
+        for each in bodies:
+            moved.move(each)
+        if bodies[0].theta_bins is not before:
+            state = partial(moved.moved_state, n_hidden=bodies[0].sizes[1])
+            put_parameter(self.optimizer_, before, bodies[0].theta_bins, state)
 
     def initialize_history(self) -> None:
         """Forget the losses of all epochs."""
@@ -60,6 +87,7 @@ class RecordingNet(skorch.NeuralNet):
         self._n_epochs_before = 0
         self._lowest: dict[str, float] = {}
         self._stopped: dict[int, RunState] = {}
+        self.average_: AverageSoFar | None = None
 
     @property
     def train_losses_(self) -> list[NDArray[np.floating]]:

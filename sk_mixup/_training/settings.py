@@ -69,6 +69,11 @@ class Settings(SimpleNamespace):
         return self.encodings[turn % n_encodings]
 
     @property
+    def encodings_of_members(self) -> list[Encoding]:
+        """Each member's encoding."""
+        return [self.encoding_of(member) for member in range(int(self.n_estimators))]
+
+    @property
     def mixing_layer(self) -> int | str | None:
         """Where rows are mixed, None for the input and where nothing is mixed."""
         # One value for all of these: they have the same recipe and share a stack.

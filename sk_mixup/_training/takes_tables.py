@@ -68,7 +68,14 @@ class TakesTables(BaseEstimator):
             )
 
     def _rows_to_predict(self, X: Any, dtype: type[np.floating]) -> Any:
-        """Return rows as an array or CSR matrix of ``dtype``, none infinite."""
+        """Return rows as an array or CSR matrix of ``dtype``, none infinite.
+
+        Those in the precision of the networks may stay so: of a large table, perhaps a
+        memory map, only chunks are made ``dtype``.
+        """
+        trained = numpy_dtype(self.net_.module_.dtype)
+        if isinstance(X, np.ndarray) and X.dtype == trained:
+            dtype = trained
         if self._is_in_form(X):
             with np.errstate(over="ignore"):  # what overflows is refused below
                 rows = X.astype(dtype, order="C", copy=False)
@@ -85,7 +92,7 @@ class TakesTables(BaseEstimator):
         """Whether rows are an array that validation would return as it is."""
         # scikit-learn's validation takes as long as the networks for a single row.
         return (
-            type(X) is np.ndarray
+            type(X) in (np.ndarray, np.memmap)
             and X.dtype.kind == "f"
             and X.shape[1:] == self.net_.module_.row_shape
             and not (self._schema and self._schema.levels)

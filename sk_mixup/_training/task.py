@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from sk_mixup._data.moments import Moments
+from sk_mixup._data.reservoir import Reservoir
 from sk_mixup._data.streams import Streams
 from sk_mixup._networks.architecture import Architecture
 from sk_mixup._networks.losses import Loss
@@ -41,6 +42,7 @@ class Recipe:
     patience: int | None
     # Tasks of a stack end together.
     time_limit: float | None
+    one_epoch: bool
     # Joined input layers take both from the first of them.
     standardize: bool
     clip: float | None
@@ -51,7 +53,8 @@ class Fitted:
     """What a training leaves behind besides its net, for another to start from.
 
     ``lasting`` are the parameters that may not change, ``moments`` those of each run's
-    features, if they are standardised.
+    features, if they are standardised, ``reservoir`` a sample of the rows of all calls
+    of ``partial_fit``, if bins are learnt from it.
     """
 
     lasting: dict[str, Any]
@@ -59,6 +62,7 @@ class Fitted:
     moments: list[Moments | None]
     target_moments: Moments | None
     weight_unit: float
+    reservoir: Reservoir | None = None
 
 
 @dataclass(frozen=True)
@@ -126,6 +130,8 @@ class Task:
         The number of the estimator that each run belongs to; None if there is one.
     seconds_left : float or None
         For which it may be trained; None for as long as it takes.
+    reservoir : Reservoir or None
+        What it leaves behind of the rows that it has seen.
     """
 
     recipe: Recipe
@@ -139,6 +145,7 @@ class Task:
     widen: Widen | None = None
     owners: NDArray[np.int64] | None = None
     seconds_left: float | None = None
+    reservoir: Reservoir | None = None
 
     @property
     def verbose(self) -> int:
@@ -165,6 +172,7 @@ class Task:
             moments=self.moments,
             target_moments=training.targets.moments,
             weight_unit=training.weight_unit,
+            reservoir=self.reservoir,
         )
 
     @property

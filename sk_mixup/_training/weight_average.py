@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +14,14 @@ from torch.nn.modules.batchnorm import _BatchNorm
 #: A young average takes a tenth of each step's weights and so reaches back over a tenth
 #: of its steps, until that is more than the half-life asked for.
 YOUNG = 10
+
+
+@dataclass(frozen=True)
+class AverageSoFar:
+    """An average that is to go on: a module with the last weights, and the steps."""
+
+    last: Any
+    n_steps: int
 
 
 class WeightAverage:
@@ -35,6 +46,20 @@ class WeightAverage:
         self.means = [weight.clone() for weight in self.weights]
         self.last: list[Tensor] = []
         self.n_steps = 0
+
+    def resume(self, before: AverageSoFar) -> None:
+        """Go on with an average, which the module has now."""
+        if self.weights:
+            self.last = [weight.clone() for weight in _trained(before.last)]
+            self.n_steps = before.n_steps
+
+    def so_far(self, module: nn.Module) -> AverageSoFar | None:
+        """Return what lets the average that the module shows go on, if it is one."""
+        if not self.weights:
+            return None
+        last = copy.deepcopy(module)
+        _copy(self.last, list(_trained(last)))
+        return AverageSoFar(last, self.n_steps)
 
     @torch.no_grad()
     def update(self) -> None:
