@@ -157,7 +157,8 @@ class BaseMixup(HasTrained, TakesValidationRows, metaclass=ABCMeta):
         "weights_per": "batch",
     }
     _pairings: ClassVar[dict[str, type[Pairing]]]
-    _flat = False  # whether the only column of predictions comes as a vector
+    # The shape of a row's predictions; None for one number an output.
+    _row_shape: tuple[int, ...] | None = None
 
     @classmethod
     def paper(cls, alpha: float, **params: Any) -> Self:
@@ -369,13 +370,23 @@ class BaseMixup(HasTrained, TakesValidationRows, metaclass=ABCMeta):
         return None if moments is None else (moments.mean, moments.deviation)
 
     def _ensemble(self) -> Ensemble:
-        net = self.net_
-        return Ensemble(net.module_, net.criterion_.link(), self._scaling, self._flat)
+        module, loss = self.net_.module_, self.net_.criterion_
+        scaling = self._scaling
+        if scaling is not None:
+            mean, deviation = (
+                np.repeat(figures, loss.outputs_per_target) for figures in scaling
+            )
+            scaling = mean, deviation
+        return Ensemble(module, loss.link(), scaling, self._row_shape)
 
-    def _predict(self, X: Any, ensemble: Ensemble) -> NDArray[np.floating]:
+    def _predict(self, X: Any, ensemble: Ensemble, return_std: bool = False) -> Any:
         with memory_errors(f"Predicting by {type(self).__name__}", FEWER_ROWS):
             rows = self._rows_to_predict(X, ensemble.dtype)
-            return ensemble.predict(rows)
+            return (
+                ensemble.predict_with_std(rows)
+                if return_std
+                else ensemble.predict(rows)
+            )
 
     @one_thread()
     def to_torch(self) -> nn.Module:

@@ -41,6 +41,9 @@ ESTIMATORS = [
     MixupRegressor(alpha=0, batch_size=16),
     Regressor(pairing="similar", loss="huber", n_estimators=2),
     Regressor(pairing="neighbors", mix_layer=1, loss="absolute_error"),
+    Regressor(loss="quantile", quantile=0.4),
+    Regressor(loss="poisson", pairing="similar"),
+    Regressor(loss="gamma", n_estimators=2),
     Regressor(n_mixed=3, noise_std=0.1, mix_layer="random", weights_per="example"),
 ]
 MINIBATCHES = dict.fromkeys(

@@ -15,7 +15,7 @@ PAIRS = pytest.mark.parametrize("twins", [ESTIMATORS, SEARCHES], ids=["fit", "se
 
 ONLY_ONE = {
     *("mix_target", "label_smoothing", "temperature", "class_weight"),  # classes
-    *("loss", "bandwidth"),  # real targets
+    *("loss", "quantile", "bandwidth"),  # real targets
     *("param_grid", "param_distributions", "n_iter", "random_state"),
     *("classes_", "temperature_", "n_outputs_"),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,8 @@ FEWEST_ROWS = 256  # of a chunk
 SMALL_TABLE = 20_000  # rows, up to which several threads only slow down
 
 Scaling = tuple[NDArray[np.float64], NDArray[np.float64]]
+#: From the members' predictions and weights to one row of numbers a row.
+Reduce = Callable[[Sequence[Tensor], Sequence[float] | None], Tensor]
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,9 @@ class Ensemble:
         Turns outputs into predictions.
     scaling : tuple of ndarrays (mean, deviation) or None
         By which the targets were standardised, if they were.
-    flat : bool
-        Whether the only column of predictions is returned as a vector.
+    shape : tuple of int or None
+        The shape of a row's predictions, () for a number; None for one number an
+        output.
     exact : bool
         Predict in double precision, in which a row alone has the prediction that it
         has among others to 1e-7, and more.
@@ -51,7 +54,7 @@ class Ensemble:
     network: Network
     link: nn.Module
     scaling: Scaling | None = None
-    flat: bool = False
+    shape: tuple[int, ...] | None = None
     exact: bool = False
 
     @property
@@ -62,6 +65,20 @@ class Ensemble:
 
     def predict(self, X: Any) -> NDArray[np.floating]:
         """Return the members' averaged predictions of rows, dense or in CSR format."""
+        return self._in_units(self._reduced(X, _mean))
+
+    def predict_with_std(
+        self, X: Any
+    ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+        """Return averaged predictions and the deviation of the members' around them."""
+        both = self._reduced(X, _mean_and_std)
+        mean, std = np.split(both, 2, axis=1)
+        if self.scaling is not None:
+            std = std * self.scaling[1]
+        return self._in_units(mean), self._shaped(std)
+
+    def _reduced(self, X: Any, reduce: Reduce) -> NDArray[np.floating]:
+        """Return what is left of the members' predictions of each row."""
         threads = torch.get_num_threads() if X.shape[0] > SMALL_TABLE else 1
         # The default dtype is that of all threads, some of which may train.
         ours = self.network.is_perceptron
@@ -69,9 +86,11 @@ class Ensemble:
         with modes, torch_threads(threads):
             network = self.network.in_double() if self.exact else self.network
             with torch.inference_mode():
-                return self._in_units(self._in_chunks(network.eval(), X))
+                return self._in_chunks(network.eval(), X, reduce)
 
-    def _in_chunks(self, network: Network, X: Any) -> NDArray[np.floating]:
+    def _in_chunks(
+        self, network: Network, X: Any, reduce: Reduce
+    ) -> NDArray[np.floating]:
         predicted: NDArray[np.floating] = np.empty(0)
         numbers = 4 * network.largest_width * network.runs
         size = max(FEWEST_ROWS, PREDICT_BYTES // numbers)
@@ -82,26 +101,24 @@ class Ensemble:
         for start in range(0, X.shape[0], size):
             chunk = slice(start, start + size)
             rows = X[chunk].toarray() if sparse.issparse(X) else X[chunk]
-            means = self._averaged(network, torch.from_numpy(without_warning(rows)))
+            own = torch.from_numpy(without_warning(rows)).to(network.device)
+            members = self.link(network(own.unsqueeze(0))).unbind()
+            reduced = reduce(members, network.member_weights).cpu().numpy()
             if not predicted.size:  # whole at once: parts would litter the heap
-                predicted = np.empty((X.shape[0], means.shape[1]), self.dtype)
-            predicted[chunk] = means
+                predicted = np.empty((X.shape[0], reduced.shape[1]), self.dtype)
+            predicted[chunk] = reduced
         return predicted
-
-    def _averaged(self, network: Network, rows: Tensor) -> NDArray[np.floating]:
-        outputs = network(rows.to(network.device).unsqueeze(0))
-        # One by one: the rounding of torch's mean depends on a row's place.
-        members = self.link(outputs).unbind()
-        if network.member_weights is None:
-            return (sum(members) / network.runs).cpu().numpy()
-        weighted = zip(network.member_weights, members, strict=True)
-        return sum(weight * own for weight, own in weighted).cpu().numpy()
 
     def _in_units(self, averaged: NDArray[np.floating]) -> NDArray[np.floating]:
         if self.scaling is not None:
             mean, deviation = self.scaling
             averaged = averaged * deviation + mean
-        return averaged[:, 0] if self.flat else averaged
+        return self._shaped(averaged)
+
+    def _shaped(self, predicted: NDArray[np.floating]) -> NDArray[np.floating]:
+        if self.shape is None:
+            return predicted
+        return predicted.reshape(len(predicted), *self.shape)
 
     def export(self) -> Predictor:
         """Return a copy as plain torch layers, on the CPU and without gradients."""
@@ -111,7 +128,7 @@ class Ensemble:
             predictor = Predictor(
                 members,
                 network.member_weights,
-                flat=self.flat,
+                shape=self.shape,
                 widen=network.widen,
             )
             return predictor.eval().requires_grad_(False)
@@ -128,6 +145,22 @@ class Ensemble:
                 rescale=rescale,
             )
         )
+
+
+def _mean(members: Sequence[Tensor], weights: Sequence[float] | None) -> Tensor:
+    """Return the members' mean by weight."""
+    # One by one: the rounding of torch's mean depends on a row's place.
+    if weights is None:
+        return sum(members[1:], members[0]) / len(members)
+    weighted = [weight * own for weight, own in zip(weights, members, strict=True)]
+    return sum(weighted[1:], weighted[0])
+
+
+def _mean_and_std(members: Sequence[Tensor], weights: Sequence[float] | None) -> Tensor:
+    """Return the mean and, beside it, the deviation from it."""
+    mean = _mean(members, weights)
+    variance = _mean([(own - mean).square() for own in members], weights)
+    return torch.cat([mean, variance.sqrt()], -1)
 
 
 class Member(nn.Sequential):
@@ -160,15 +193,15 @@ class Predictor(nn.Module):
         Their predictions are averaged.
     weights : sequence of float or None, default=None
         Weights of the members, of sum 1; None weighs them alike.
-    flat : bool, default=False
-        Return the only output as a vector.
+    shape : tuple of int or None, default=None
+        The shape of a row's predictions, () for the only output; None for a vector.
     widen : Widen, default=None
         Applied to the rows first, where a table has gaps or categories.
 
     Shape
     -----
     - input: ``(rows, *features)``
-    - output: ``(rows, outputs)``, or ``(rows,)`` if flat
+    - output: ``(rows, outputs)``, or ``(rows, *shape)``
     """
 
     weights: Tensor
@@ -178,11 +211,11 @@ class Predictor(nn.Module):
         members: Sequence[Member],
         weights: Sequence[float] | None = None,
         *,
-        flat: bool = False,
+        shape: tuple[int, ...] | None = None,
         widen: Widen | None = None,
     ) -> None:
         super().__init__()
-        self.flat = flat
+        self.shape = shape
         self.widen = widen
         self.members = nn.ModuleList(members)
         alike = [1 / len(members)] * len(members)
@@ -195,7 +228,9 @@ class Predictor(nn.Module):
         # Clones, since a user's module may work in place.
         outputs = torch.stack([member(x.clone()) for member in self.members], -1)
         outputs = outputs @ self.weights
-        return outputs.squeeze(-1) if self.flat else outputs
+        if self.shape is None:
+            return outputs
+        return outputs.unflatten(-1, self.shape) if self.shape else outputs.squeeze(-1)
 
 
 class Temperature(nn.Module):

@@ -255,7 +255,8 @@ def _net_to_go_on_with(
     net: MixupNet = start.net.copy_to_train_on()
     before, after = start.fitted.target_moments, rows.targets.moments
     if before is not None and after is not None:
-        net.module_.body.follow_targets(before, after)
+        follow = net.criterion_.output_moments
+        net.module_.body.follow_targets(follow(before), follow(after))
     net.module_.follow_inputs(start.fitted.moments, moments, inputs)
     return net
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from sk_mixup._data.targets import EncodedTargets
 from sk_mixup._networks.losses import Loss
@@ -17,6 +17,8 @@ class TargetSpec(EncodedTargets):
     ----------
     loss : type of Loss
         The loss to train.
+    loss_params : tuple of (str, Any)
+        Its keyword arguments.
     n_outputs : int
         Columns of the networks' outputs.
     mix_target : {"interpolate", "dominant"}
@@ -29,6 +31,7 @@ class TargetSpec(EncodedTargets):
 
     loss: type[Loss]
     n_outputs: int
+    loss_params: tuple[tuple[str, Any], ...] = ()
     mix_target: Literal["interpolate", "dominant"] = "interpolate"
     label_smoothing: float = 0.0
     calibrated: bool = False
