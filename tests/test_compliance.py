@@ -37,6 +37,7 @@ ESTIMATORS = [
     Classifier(mix_layer="random", noise_std=0.1, warmup_epochs=5, clean_epochs=5),
     Classifier(mix_layer=2, pairing=Neighbors(10), hidden_layer_sizes=(30, 20)),
     Classifier(standardize=False),
+    Classifier(pairing="balanced", mix_target="remix"),
     MixupRegressor(),
     MixupRegressor(alpha=0, batch_size=16),
     Regressor(pairing="similar", loss="huber", n_estimators=2),
@@ -60,7 +61,14 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 
-@parametrize_with_checks(ESTIMATORS, expected_failed_checks=lambda _: MINIBATCHES)
+def expected_failures(estimator):
+    if getattr(estimator, "loss", None) not in ("poisson", "gamma"):
+        return MINIBATCHES
+    reason = "its targets are negative, for which there is no deviance"
+    return {**MINIBATCHES, "check_regressor_multioutput": reason}
+
+
+@parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_failures)
 def test_scikit_learns_checks_pass(estimator, check):
     check(estimator)
 

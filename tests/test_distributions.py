@@ -58,7 +58,7 @@ def test_quantiles_of_known_noise_cover_what_they_say(rng):
     X = rng.uniform(-2, 2, size=(3000, 2))
     noise = (0.2 + 0.4 * abs(X[:, 1])) * rng.normal(size=3000)
     y = np.sin(2 * X[:, 0]) + noise
-    model = MixupRegressor(**SEVERAL, n_estimators=2, max_epochs=40, random_state=0)
+    model = MixupRegressor(**SEVERAL, n_estimators=1, max_epochs=30, random_state=0)
     low, _, high = model.fit(X[:1000], y[:1000]).predict(X[1000:]).T
     inside = (low <= y[1000:]) & (y[1000:] <= high)
     assert 0.74 < inside.mean() < 0.86

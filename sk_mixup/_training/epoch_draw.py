@@ -88,7 +88,8 @@ class EpochDraw:
             numbers[:, place, : len(drawn)] = drawn[:, 0]
             numbers[: own.n_examples, place, : len(drawn)] = drawn.T
             _by_steps(inputs[:, place], weights)
-            _by_steps(targets[:, place], own.target_weights(weights))
+            of_targets = run.target_weights(drawn, weights, batch_size)
+            _by_steps(targets[:, place], of_targets)
         self.numbers = torch.from_numpy(numbers).to(source.device)
         self.mix_weights, self.target_weights = (
             torch.from_numpy(own).to(source.device) for own in (inputs, targets)

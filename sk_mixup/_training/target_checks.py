@@ -27,6 +27,15 @@ def _is_weight(number: Any) -> bool:
     return real and bool(0 <= number <= sys.float_info.max)
 
 
+def check_remix(settings: Settings) -> None:
+    """Check that two rows are mixed where a label rule is of two."""
+    if vars(settings).get("mix_target") == "remix" and settings.n_mixed != 2:
+        raise ValueError(
+            "mix_target='remix' is a rule for two rows (arXiv 2007.03943), but "
+            f"n_mixed={settings.n_mixed}: use n_mixed=2 or mix_target='interpolate'."
+        )
+
+
 def check_quantiles(settings: Settings) -> None:
     """Check that a quantile loss has quantiles, in ascending order."""
     quantiles = settings.quantiles

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from sk_mixup._data.targets import EncodedTargets
 from sk_mixup._networks.losses import Loss
+from sk_mixup._training.remix import Remix
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +22,7 @@ class TargetSpec(EncodedTargets):
         Its keyword arguments.
     n_outputs : int
         Columns of the networks' outputs.
-    mix_target : {"interpolate", "dominant"}
+    mix_target : {"interpolate", "dominant"} or Remix
         How targets are mixed.
     label_smoothing : float
         The part of a target that all classes share.
@@ -32,6 +33,6 @@ class TargetSpec(EncodedTargets):
     loss: type[Loss]
     n_outputs: int
     loss_params: tuple[tuple[str, Any], ...] = ()
-    mix_target: Literal["interpolate", "dominant"] = "interpolate"
+    mix_target: Literal["interpolate", "dominant"] | Remix = "interpolate"
     label_smoothing: float = 0.0
     calibrated: bool = False
