@@ -369,15 +369,20 @@ class BaseMixup(HasTrained, TakesValidationRows, metaclass=ABCMeta):
         moments = self._fitted.target_moments
         return None if moments is None else (moments.mean, moments.deviation)
 
-    def _ensemble(self) -> Ensemble:
+    def _ensemble(self, exact: bool = False) -> Ensemble:
         module, loss = self.net_.module_, self.net_.criterion_
         scaling = self._scaling
-        if scaling is not None:
+        if scaling is not None and loss.outputs_per_target > 1:
             mean, deviation = (
                 np.repeat(figures, loss.outputs_per_target) for figures in scaling
             )
             scaling = mean, deviation
-        return Ensemble(module, loss.link(), scaling, self._row_shape)
+        return Ensemble(module, loss.link(), scaling, self._row_shape, exact)
+
+    def _check_is_fitted(self) -> None:
+        # scikit-learn's function looks at the tags, for as long as a layer takes.
+        if "net_" not in vars(self):
+            check_is_fitted(self)
 
     def _predict(self, X: Any, ensemble: Ensemble, return_std: bool = False) -> Any:
         with memory_errors(f"Predicting by {type(self).__name__}", FEWER_ROWS):

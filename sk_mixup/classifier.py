@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
-from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from sk_mixup._base import BaseMixup
@@ -620,7 +619,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
             Probabilities in float32, columns in the order of ``classes_``. For
             multilabel targets, the probability of each label: rows do not sum to 1.
         """
-        check_is_fitted(self)
+        self._check_is_fitted()
         return self._predict(X, self._ensemble())
 
     def predict_log_proba(self, X: Any) -> NDArray[np.float32]:
@@ -656,8 +655,8 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
             the largest is predicted. Multilabel targets: the log-odds of each label.
             In float64 and finite: probabilities below 1e-38 are raised to 1e-38.
         """
-        check_is_fitted(self)
-        exact = replace(self._ensemble(), exact=True)
+        self._check_is_fitted()
+        exact = self._ensemble(exact=True)
         if self._multilabel:
             both = self._predict(X, replace(exact, link=_SigmoidWithComplement()))
             return log_odds(*np.split(both, 2, axis=1))

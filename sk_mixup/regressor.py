@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from numbers import Real
 from typing import Any, ClassVar, Literal, Self
@@ -15,7 +14,6 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from sklearn.base import RegressorMixin
 from sklearn.metrics import d2_pinball_score
-from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from sk_mixup._base import BaseMixup
@@ -573,9 +571,8 @@ class MixupRegressor(RegressorMixin, BaseMixup):
             ``member_weights_``. Only returned if ``return_std`` is True. It is small
             where the networks agree, and says nothing of the noise of the target.
         """
-        check_is_fitted(self)
-        ensemble = replace(self._ensemble(), exact=True)
-        return self._predict(X, ensemble, return_std=return_std)
+        self._check_is_fitted()
+        return self._predict(X, self._ensemble(exact=True), return_std)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return how good the predictions are: 1 at best, 0 for a constant.
@@ -595,7 +592,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
             The coefficient of determination; of several quantiles the mean of
             :func:`sklearn.metrics.d2_pinball_score`.
         """
-        check_is_fitted(self)
+        self._check_is_fitted()
         quantiles = self._fitted.lasting["quantile"]
         if not isinstance(quantiles, tuple):
             return super().score(X, y, sample_weight)

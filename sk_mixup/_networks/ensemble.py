@@ -6,6 +6,7 @@ import copy
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,8 @@ from torch import Tensor, nn
 
 from sk_mixup._data.tables import numpy_dtype, without_warning
 from sk_mixup._networks.network import Network, Standardize
-from sk_mixup._networks.torch_modes import own_modes, plain_modes
+from sk_mixup._networks.row_pass import RowPass
+from sk_mixup._networks.torch_modes import inference, own_modes, plain_modes
 from sk_mixup._networks.torch_threads import torch_threads
 from sk_mixup._networks.widen import Widen
 
@@ -28,7 +30,7 @@ SMALL_TABLE = 20_000  # rows, up to which several threads only slow down
 
 Scaling = tuple[NDArray[np.float64], NDArray[np.float64]]
 #: From the members' predictions and weights to one row of numbers a row.
-Reduce = Callable[[Sequence[Tensor], Sequence[float] | None], Tensor]
+Reduce = Callable[[Tensor, tuple[float, ...] | None], Tensor]
 
 
 @dataclass(frozen=True)
@@ -79,35 +81,52 @@ class Ensemble:
 
     def _reduced(self, X: Any, reduce: Reduce) -> NDArray[np.floating]:
         """Return what is left of the members' predictions of each row."""
+        network = self.network
+        row_pass = network.row_pass(self.exact) if X.shape[0] == 1 else None
+        if row_pass is not None:
+            return self._of_row(row_pass, X, reduce)
         threads = torch.get_num_threads() if X.shape[0] > SMALL_TABLE else 1
         # The default dtype is that of all threads, some of which may train.
-        ours = self.network.is_perceptron
-        modes = plain_modes() if ours else own_modes(self.network.dtype)
-        with modes, torch_threads(threads):
-            network = self.network.in_double() if self.exact else self.network
-            with torch.inference_mode():
-                return self._in_chunks(network.eval(), X, reduce)
+        dtype = None if network.is_perceptron else network.dtype
+        with inference(dtype), torch_threads(threads):
+            network = network.in_double() if self.exact else network
+            return self._in_chunks(network.eval(), X, reduce)
+
+    def _of_row(
+        self, row_pass: RowPass, X: Any, reduce: Reduce
+    ) -> NDArray[np.floating]:
+        network = self.network
+        row = X.toarray() if sparse.issparse(X) else X
+        if network.widen is not None:
+            network = network.in_double() if self.exact else network
+            row = network.widened(torch.from_numpy(without_warning(row))).numpy()
+        outputs = torch.from_numpy(row_pass(row))
+        members = self.link(outputs / network.temperature)
+        return reduce(members, network.member_weights).numpy()
 
     def _in_chunks(
         self, network: Network, X: Any, reduce: Reduce
     ) -> NDArray[np.floating]:
-        predicted: NDArray[np.floating] = np.empty(0)
         numbers = 4 * network.largest_width * network.runs
         size = max(FEWEST_ROWS, PREDICT_BYTES // numbers)
         if X.shape[0] > size:
             # glibc keeps freed memory up to twice the largest block that was freed;
             # else it takes that of each chunk anew, up to half of the time.
-            torch.empty(4 * PREDICT_BYTES, dtype=torch.uint8)
+            torch.empty(4 * PREDICT_BYTES, dtype=torch.uint8, device="cpu")
+        predicted: NDArray[np.floating] = np.empty(0)
         for start in range(0, X.shape[0], size):
             chunk = slice(start, start + size)
-            rows = X[chunk].toarray() if sparse.issparse(X) else X[chunk]
-            own = torch.from_numpy(without_warning(rows)).to(network.device)
-            members = self.link(network(own.unsqueeze(0))).unbind()
-            reduced = reduce(members, network.member_weights).cpu().numpy()
+            reduced = self._chunk(network, X[chunk], reduce)
             if not predicted.size:  # whole at once: parts would litter the heap
                 predicted = np.empty((X.shape[0], reduced.shape[1]), self.dtype)
             predicted[chunk] = reduced
         return predicted
+
+    def _chunk(self, network: Network, X: Any, reduce: Reduce) -> NDArray[np.floating]:
+        dense = X.toarray() if sparse.issparse(X) else X
+        rows = torch.from_numpy(without_warning(dense)).to(network.device)
+        members = self.link(network(rows.unsqueeze(0)))
+        return reduce(members, network.member_weights).cpu().numpy()
 
     def _in_units(self, averaged: NDArray[np.floating]) -> NDArray[np.floating]:
         if self.scaling is not None:
@@ -147,19 +166,31 @@ class Ensemble:
         )
 
 
-def _mean(members: Sequence[Tensor], weights: Sequence[float] | None) -> Tensor:
-    """Return the members' mean by weight."""
-    # One by one: the rounding of torch's mean depends on a row's place.
-    if weights is None:
-        return sum(members[1:], members[0]) / len(members)
-    weighted = [weight * own for weight, own in zip(weights, members, strict=True)]
-    return sum(weighted[1:], weighted[0])
+def _mean(members: Tensor, weights: tuple[float, ...] | None) -> Tensor:
+    """Return the mean by weight of ``(members, rows, outputs)`` over the members."""
+    if weights is not None:
+        members = members * _column(weights, members.dtype, members.device)
+    if members.shape[1] == 1:
+        total = members.sum(0)
+    else:  # one by one: the rounding of torch's sum depends on a row's place
+        first, *others = members.unbind()
+        total = sum(others, first)
+    return total if weights is not None else total / len(members)
 
 
-def _mean_and_std(members: Sequence[Tensor], weights: Sequence[float] | None) -> Tensor:
+@lru_cache(maxsize=256)
+def _column(
+    weights: tuple[float, ...], dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """Return weights of members, ``(members, 1, 1)``."""
+    with plain_modes():  # or one made in inference mode would be kept
+        return torch.tensor(weights, dtype=dtype, device=device).view(-1, 1, 1)
+
+
+def _mean_and_std(members: Tensor, weights: tuple[float, ...] | None) -> Tensor:
     """Return the mean and, beside it, the deviation from it."""
     mean = _mean(members, weights)
-    variance = _mean([(own - mean).square() for own in members], weights)
+    variance = _mean((members - mean).square(), weights)
     return torch.cat([mean, variance.sqrt()], -1)
 
 

@@ -18,6 +18,9 @@ from torch.nn import functional as F
 
 from sk_mixup._data.moments import Moments
 
+# Made once: to make a module takes as long as a row takes in it.
+SOFTMAX, SIGMOID, IDENTITY = nn.Softmax(-1), nn.Sigmoid(), nn.Identity()
+
 
 class Loss(nn.Module):
     """Each run's sum of losses by weight, its gradient, and the link to predictions.
@@ -78,7 +81,7 @@ class SoftCrossEntropy(Loss):
         return torch.softmax(outputs, -1).sub_(targets).mul_(weight)
 
     def link(self) -> nn.Module:
-        return nn.Softmax(-1)
+        return SOFTMAX
 
 
 class BinaryCrossEntropy(Loss):
@@ -93,7 +96,7 @@ class BinaryCrossEntropy(Loss):
         return torch.sigmoid(outputs).sub_(targets).mul_(weight)
 
     def link(self) -> nn.Module:
-        return nn.Sigmoid()
+        return SIGMOID
 
 
 class SquaredError(Loss):
@@ -107,7 +110,7 @@ class SquaredError(Loss):
         return (outputs - targets).mul_(weight).div_(outputs.shape[-1])
 
     def link(self) -> nn.Module:
-        return nn.Identity()
+        return IDENTITY
 
 
 class AbsoluteError(SquaredError):
@@ -158,6 +161,8 @@ class PinballLoss(Loss):
         super().__init__()
         self.outputs_per_target = len(quantiles)
         self.register_buffer("levels", torch.tensor(quantiles), persistent=False)
+        several = self.outputs_per_target > 1
+        self.sort = SortQuantiles(self.outputs_per_target) if several else IDENTITY
 
     def _errors(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return targets minus outputs, ``(..., rows, targets, quantiles)``."""
@@ -174,8 +179,7 @@ class PinballLoss(Loss):
         return slopes.mul_(weight).div_(outputs.shape[-1])
 
     def link(self) -> nn.Module:
-        n_levels = self.outputs_per_target
-        return nn.Identity() if n_levels == 1 else SortQuantiles(n_levels)
+        return self.sort
 
     def output_moments(self, moments: Moments) -> Moments:
         mean, deviation = (
@@ -209,7 +213,7 @@ class LogLinkLoss(Loss):
     """
 
     def link(self) -> nn.Module:
-        return Exponential()
+        return EXPONENTIAL
 
     def output_moments(self, moments: Moments) -> Moments:
         shift = np.log(moments.divisor)
@@ -246,3 +250,6 @@ class Exponential(nn.Module):
 
     def forward(self, outputs: Tensor) -> Tensor:
         return outputs.exp()
+
+
+EXPONENTIAL = Exponential()
