@@ -13,6 +13,7 @@ from sk_mixup._data.subsets import RowSubset
 from sk_mixup._data.tables import DenseTable
 from sk_mixup._data.targets import Classes
 from sk_mixup._networks.network import Standardize
+from sk_mixup._training.epoch_draw import EpochDraw
 from sk_mixup._training.minibatches import Minibatches, Plan, draw_rows
 from sk_mixup._training.mixing import Vicinity
 from sk_mixup._training.remix import Remix
@@ -80,7 +81,7 @@ def test_minibatches_have_the_labels_of_the_rule(per, row_weights):
     labels = torch.cat(
         [
             batch.targets[0]
-            for block in minibatches.draw(0).blocks()
+            for block in EpochDraw(minibatches, 0).blocks()
             for batch in block.steps()
         ]
     )

@@ -44,7 +44,8 @@ class RowPass:
         if self.binned:
             self.columns = inputs.bins.columns.numpy()
             self.bins = [getattr(inputs.bins, name).numpy() for name in Bins.BUFFERS]
-            self.of_units = body.bins(body.theta_bins.detach()).weight.numpy()
+            own = body.theta_bins.detach().view(-1, body.n_units, body.sizes[1])
+            self.of_units = own.numpy()
 
     def __call__(self, rows: Numbers) -> Numbers:
         with np.errstate(all="ignore"):  # as torch, which computes on without a word
