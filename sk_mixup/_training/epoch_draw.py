@@ -77,7 +77,7 @@ class EpochDraw:
         source, batch_size = self.source, self.plan.batch_size
         # Padding is row 0, which every run has. Half the size of NumPy's whole numbers.
         numbers = np.zeros((self.examples, len(self.runs), len(source)), np.int32)
-        singly = any(own.draws_each for own in self.vicinities)
+        singly = any(own.mixes_each for own in self.vicinities)
         size = min(batch_size, len(source)) if singly else 1
         shape = self.examples, len(self.runs), source.steps, size
         inputs, targets = (np.zeros(shape, numpy_dtype(source.dtype)) for _ in range(2))

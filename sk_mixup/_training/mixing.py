@@ -72,9 +72,14 @@ class Vicinity:
 
     @property
     def draws_each(self) -> bool:
-        """Whether rows of a minibatch differ in their weights, or their targets'."""
-        each = self.weights_per == "example" or isinstance(self.mix_target, Remix)
-        return each and self.n_examples > 1
+        """Whether rows of a minibatch differ in their weights."""
+        return self.weights_per == "example" and self.n_examples > 1
+
+    @property
+    def mixes_each(self) -> bool:
+        """Whether they differ in their weights or in those of their targets."""
+        by_rows = isinstance(self.mix_target, Remix) and self.n_examples > 1
+        return self.draws_each or by_rows
 
     def draw_weights(
         self, n_rows: int, batch_size: int, generator: Generator
