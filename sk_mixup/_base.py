@@ -157,7 +157,8 @@ class BaseMixup(HasTrained, TakesValidationRows, metaclass=ABCMeta):
         "weights_per": "batch",
     }
     _pairings: ClassVar[dict[str, type[Pairing]]]
-    _flat = False  # whether the only column of predictions comes as a vector
+    # The shape of a row's predictions; None for one number an output.
+    _row_shape: tuple[int, ...] | None = None
 
     @classmethod
     def paper(cls, alpha: float, **params: Any) -> Self:
@@ -368,14 +369,29 @@ class BaseMixup(HasTrained, TakesValidationRows, metaclass=ABCMeta):
         moments = self._fitted.target_moments
         return None if moments is None else (moments.mean, moments.deviation)
 
-    def _ensemble(self) -> Ensemble:
-        net = self.net_
-        return Ensemble(net.module_, net.criterion_.link(), self._scaling, self._flat)
+    def _ensemble(self, exact: bool = False) -> Ensemble:
+        module, loss = self.net_.module_, self.net_.criterion_
+        scaling = self._scaling
+        if scaling is not None and loss.outputs_per_target > 1:
+            mean, deviation = (
+                np.repeat(figures, loss.outputs_per_target) for figures in scaling
+            )
+            scaling = mean, deviation
+        return Ensemble(module, loss.link(), scaling, self._row_shape, exact)
 
-    def _predict(self, X: Any, ensemble: Ensemble) -> NDArray[np.floating]:
+    def _check_is_fitted(self) -> None:
+        # scikit-learn's function looks at the tags, for as long as a layer takes.
+        if "net_" not in vars(self):
+            check_is_fitted(self)
+
+    def _predict(self, X: Any, ensemble: Ensemble, return_std: bool = False) -> Any:
         with memory_errors(f"Predicting by {type(self).__name__}", FEWER_ROWS):
             rows = self._rows_to_predict(X, ensemble.dtype)
-            return ensemble.predict(rows)
+            return (
+                ensemble.predict_with_std(rows)
+                if return_std
+                else ensemble.predict(rows)
+            )
 
     @one_thread()
     def to_torch(self) -> nn.Module:

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
-from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from sk_mixup._base import BaseMixup
@@ -30,11 +29,14 @@ from sk_mixup._data.targets import Classes, Indicators, Weights
 from sk_mixup._networks.losses import BinaryCrossEntropy, SoftCrossEntropy
 from sk_mixup._training.fit_data import FitData
 from sk_mixup._training.net import MixupNet
+from sk_mixup._training.parameter_checks import LARGEST_NUMBER
+from sk_mixup._training.remix import Remix
 from sk_mixup._training.target_spec import TargetSpec
 from sk_mixup._training.task import Start, Task
 from sk_mixup._training.temperature import fitted_temperature
 from sk_mixup.encodings import Encoding
 from sk_mixup.vicinity import (
+    Balanced,
     Neighbors,
     Pairing,
     RandomPairs,
@@ -62,13 +64,14 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         ``alpha=(0, 0.2, 0.4, 1)``. On ImageNet the paper found gains for 0.1 to 0.4
         (arXiv 1710.09412, section 3.1).
 
-    pairing : {"random", "same_class", "neighbors", "same_class_neighbors"} or \
-            Pairing, default="random"
+    pairing : {"random", "same_class", "neighbors", "same_class_neighbors", \
+            "balanced"} or Pairing, default="random"
         Choice of partners. "random": a permutation of the minibatch, as in the code of
         the paper's authors. "same_class": a permutation of the training rows of each
         class. "neighbors": one of the nearest neighbours. "same_class_neighbors": one
-        of the nearest neighbours within the class, as in SMOTE. Or an object of
-        :mod:`sk_mixup.vicinity`.
+        of the nearest neighbours within the class, as in SMOTE. "balanced": a training
+        row of a class that is drawn first, all classes alike (arXiv 2109.09850). Or an
+        object of :mod:`sk_mixup.vicinity`.
 
     n_neighbors : int, default=200
         Number of nearest neighbours among which a partner is drawn, if ``pairing`` uses
@@ -100,9 +103,22 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         targets are mixed by the mean share over the columns. Needs ``mix_layer`` to be
         "input" or "raw".
 
-    mix_target : {"interpolate", "dominant"}, default="interpolate"
+    mix_target : {"interpolate", "dominant", "remix"}, default="interpolate"
         Label of a virtual example: "interpolate" mixes the labels with the weights of
         the inputs, "dominant" keeps the label of the row with the largest weight.
+        "remix" interpolates unless one row is of a class with at least ``kappa`` times
+        as many rows as the other's, and has a weight below ``tau``: then the label is
+        that of the other row (Remix, arXiv 2007.03943). Rows count by their weight,
+        that of their class included. Not defined for multilabel targets.
+
+    kappa : float, default=3.0
+        Ratio of class sizes from which ``mix_target="remix"`` favours the rarer class.
+        The default is the paper's.
+
+    tau : float, default=0.5
+        Weight of the row of the larger class, from 0 to 1, below which
+        ``mix_target="remix"`` keeps the label of the rarer class alone. The default is
+        the paper's.
 
     label_smoothing : float, default=0.0
         Fraction of the label that is spread evenly over all classes: each wrong class
@@ -410,7 +426,9 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseMixup._parameter_constraints,
-        "mix_target": [StrOptions({"interpolate", "dominant"})],
+        "mix_target": [StrOptions({"interpolate", "dominant", "remix"})],
+        "kappa": [Interval(Real, 1, LARGEST_NUMBER, closed="both")],
+        "tau": [Interval(Real, 0, 1, closed="both")],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "temperature": [
             Interval(Real, 1e-6, 1e6, closed="both"),  # which float32 logits survive
@@ -429,6 +447,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         "same_class": SameClass,
         "neighbors": Neighbors,
         "same_class_neighbors": SameClassNeighbors,
+        "balanced": Balanced,
     }
 
     def __init__(
@@ -441,7 +460,9 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         weights_per: Literal["batch", "example"] = "batch",
         mix_layer: int | str = "input",
         mix_features: Literal["interpolate", "swap", "swap_categories"] = "interpolate",
-        mix_target: Literal["interpolate", "dominant"] = "interpolate",
+        mix_target: Literal["interpolate", "dominant", "remix"] = "interpolate",
+        kappa: float = 3.0,
+        tau: float = 0.5,
         label_smoothing: float = 0.0,
         noise_std: float = 0.0,
         warmup_epochs: float = 0,
@@ -490,6 +511,8 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         self.mix_layer = mix_layer
         self.mix_features = mix_features
         self.mix_target = mix_target
+        self.kappa = kappa
+        self.tau = tau
         self.label_smoothing = label_smoothing
         self.noise_std = noise_std
         self.warmup_epochs = warmup_epochs
@@ -600,7 +623,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
             Probabilities in float32, columns in the order of ``classes_``. For
             multilabel targets, the probability of each label: rows do not sum to 1.
         """
-        check_is_fitted(self)
+        self._check_is_fitted()
         return self._predict(X, self._ensemble())
 
     def predict_log_proba(self, X: Any) -> NDArray[np.float32]:
@@ -636,8 +659,8 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
             the largest is predicted. Multilabel targets: the log-odds of each label.
             In float64 and finite: probabilities below 1e-38 are raised to 1e-38.
         """
-        check_is_fitted(self)
-        exact = replace(self._ensemble(), exact=True)
+        self._check_is_fitted()
+        exact = self._ensemble(exact=True)
         if self._multilabel:
             both = self._predict(X, replace(exact, link=_SigmoidWithComplement()))
             return log_odds(*np.split(both, 2, axis=1))
@@ -685,13 +708,24 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
             loss=BinaryCrossEntropy if multilabel else SoftCrossEntropy,
             n_outputs=n_classes,
             class_weight=self._labels.class_weight(self.class_weight),
-            mix_target=self.mix_target,
+            mix_target=self._mix_target(),
             label_smoothing=self.label_smoothing,
             calibrated=self.temperature == "auto",
         )
 
     def _encoded(self, y: Any) -> NDArray[Any]:
         return self._labels.encode(check_labels(y, self))
+
+    def _mix_target(self) -> Literal["interpolate", "dominant"] | Remix:
+        """Return how labels are mixed."""
+        if self.mix_target != "remix":
+            return self.mix_target
+        if self._multilabel:
+            raise ValueError(
+                "mix_target='remix' is not defined for multilabel y, whose rows have "
+                "no one class; use mix_target='interpolate'."
+            )
+        return Remix(float(self.kappa), float(self.tau))
 
     def _calibrate(self, net: MixupNet, task: Task) -> None:
         if self.temperature != "auto":

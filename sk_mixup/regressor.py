@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from numbers import Real
 from typing import Any, ClassVar, Literal, Self
@@ -14,7 +13,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from sklearn.base import RegressorMixin
-from sklearn.utils.validation import check_is_fitted
+from sklearn.metrics import d2_pinball_score
 from torch import nn
 
 from sk_mixup._base import BaseMixup
@@ -22,8 +21,17 @@ from sk_mixup._data.columns import check_quantities, missing
 from sk_mixup._data.moments import Moments
 from sk_mixup._data.sklearn_private import Interval, StrOptions, _check_y
 from sk_mixup._data.statistics import target_moments
-from sk_mixup._data.targets import RealTargets, Weights
-from sk_mixup._networks.losses import AbsoluteError, HuberLoss, Loss, SquaredError
+from sk_mixup._data.targets import RealTargets, ScaledTargets, Weights
+from sk_mixup._networks.losses import (
+    AbsoluteError,
+    GammaDeviance,
+    HuberLoss,
+    LogLinkLoss,
+    Loss,
+    PinballLoss,
+    PoissonDeviance,
+    SquaredError,
+)
 from sk_mixup._training.fit_data import FitData
 from sk_mixup._training.parameter_checks import LARGEST_NUMBER
 from sk_mixup._training.target_spec import TargetSpec
@@ -35,6 +43,9 @@ LOSSES: dict[str, type[Loss]] = {
     "squared_error": SquaredError,
     "absolute_error": AbsoluteError,
     "huber": HuberLoss,
+    "quantile": PinballLoss,
+    "poisson": PoissonDeviance,
+    "gamma": GammaDeviance,
 }
 
 
@@ -45,8 +56,8 @@ class MixupRegressor(RegressorMixin, BaseMixup):
     every minibatch each row ``x_i`` is replaced by the virtual example
     ``lam * x_i + (1 - lam) * x_j`` with the target ``lam * y_i + (1 - lam) * y_j``. The
     weight ``lam`` is drawn from ``Beta(alpha, alpha)``, the partner j by ``pairing``
-    (arXiv 1710.09412, section 2). Targets are standardised inside; predictions are in
-    the unit of y.
+    (arXiv 1710.09412, section 2). Targets are standardised inside, or divided by their
+    mean ("poisson" and "gamma"); predictions are in the unit of y.
 
     Parameters
     ----------
@@ -58,11 +69,22 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         ``alpha=(0, 0.2, 0.4, 1)``. On ImageNet the paper found gains for 0.1 to 0.4
         (arXiv 1710.09412, section 3.1).
 
-    loss : {"squared_error", "absolute_error", "huber"}, default="squared_error"
-        Training loss, on standardised targets. The Huber loss is quadratic up to one
-        standard deviation of y and linear beyond. The absolute and the Huber loss are
-        robust to outliers; for them, the mean and the standard deviation of y are
-        computed as for a feature (see ``standardize``).
+    loss : {"squared_error", "absolute_error", "huber", "quantile", "poisson", \
+            "gamma"}, default="squared_error"
+        Training loss. "squared_error", "absolute_error" and "huber" are those of
+        standardised targets; the Huber loss is quadratic up to one standard deviation
+        of y and linear beyond. "quantile" is the pinball loss of ``quantile``, also on
+        standardised targets. "poisson" and "gamma" are half the deviance of counts and
+        of positive targets, divided by their mean; networks learn the logarithm of the
+        mean; "poisson" requires ``y >= 0``, "gamma" ``y > 0``. The absolute, the Huber
+        and the pinball loss are robust to outliers; for them, the mean and the standard
+        deviation of y are computed as for a feature (see ``standardize``).
+
+    quantile : float or sequence of float, default=None
+        Quantile to be estimated with ``loss="quantile"``, between 0 and 1, or several
+        in ascending order, as in ``quantile=(0.1, 0.5, 0.9)``. A network learns all of
+        them; its predictions are sorted, so that they never cross. Not used with other
+        losses.
 
     pairing : {"random", "neighbors", "similar"} or Pairing, default="random"
         Choice of partners. "random": a permutation of the minibatch, as in the code of
@@ -139,10 +161,10 @@ class MixupRegressor(RegressorMixin, BaseMixup):
     module : callable, default=None
         Network to train instead of the perceptron: a torch module class, or a function
         that returns a module. It maps rows of shape (n, ...) to predictions of shape
-        (n, n_outputs). Integers in X may be codes, and averages of codes are
-        meaningless: they are refused unless ``standardize`` is False, ``noise_std`` is
-        0, and ``mix_layer`` names a submodule or ``alpha`` is 0. Pass integer
-        quantities as ``X.astype(float)``.
+        (n, n_outputs), with several quantiles (n, n_outputs * n_quantiles). Integers in
+        X may be codes, and averages of codes are meaningless: they are refused unless
+        ``standardize`` is False, ``noise_std`` is 0, and ``mix_layer`` names a
+        submodule or ``alpha`` is 0. Pass integer quantities as ``X.astype(float)``.
 
     module_params : dict, default=None
         Keyword arguments of ``module``.
@@ -303,7 +325,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         Let ``fit`` continue the training of the last call, from the weights used for
         prediction. The network, ``n_estimators``, ``encoding``,
         ``categorical_features``, ``min_frequency``, ``max_categories``, ``loss``,
-        ``standardize``, ``clip``, the optimiser with its parameters and
+        ``quantile``, ``standardize``, ``clip``, the optimiser with its parameters and
         ``net_params`` cannot change; other parameters may. ``random_state`` is used in
         the first call only.
 
@@ -388,6 +410,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseMixup._parameter_constraints,
         "loss": [StrOptions(set(LOSSES))],
+        "quantile": [Interval(Real, 0, 1, closed="neither"), "array-like", None],
         "bandwidth": [
             Interval(Real, 1 / LARGEST_NUMBER, LARGEST_NUMBER, closed="both")
         ],
@@ -402,7 +425,10 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         self,
         alpha: float | Sequence[float] = 0.2,
         *,
-        loss: Literal["squared_error", "absolute_error", "huber"] = "squared_error",
+        loss: Literal[
+            "squared_error", "absolute_error", "huber", "quantile", "poisson", "gamma"
+        ] = "squared_error",
+        quantile: float | Sequence[float] | None = None,
         pairing: str | Pairing = "random",
         bandwidth: float = 0.5,
         n_neighbors: int = 200,
@@ -449,6 +475,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
     ) -> None:
         self.alpha = alpha
         self.loss = loss
+        self.quantile = quantile
         self.pairing = pairing
         self.bandwidth = bandwidth
         self.n_neighbors = n_neighbors
@@ -527,36 +554,80 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         """
         return self._fit(FitData(X, y, sample_weight), one_epoch=True)
 
-    def predict(self, X: Any) -> NDArray[np.floating]:
+    def predict(self, X: Any, return_std: bool = False) -> Any:
         """Return the predicted targets of each row.
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
             Rows.
+        return_std : bool, default=False
+            Return also how much the networks differ: 0 for a single network.
 
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
             Predictions in float64, in the unit and the shape of the ``y`` of ``fit``.
+            Several quantiles are along a last axis of their own: (n_samples,
+            n_quantiles) or (n_samples, n_outputs, n_quantiles).
+        y_std : ndarray of the shape of ``y``
+            Standard deviation of the networks' predictions around ``y``, weighted by
+            ``member_weights_``. Only returned if ``return_std`` is True. It is small
+            where the networks agree, and says nothing of the noise of the target.
         """
-        check_is_fitted(self)
-        return self._predict(X, replace(self._ensemble(), exact=True))
+        self._check_is_fitted()
+        return self._predict(X, self._ensemble(exact=True), return_std)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return how good the predictions are: 1 at best, 0 for a constant.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            True targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights.
+
+        Returns
+        -------
+        score : float
+            The coefficient of determination; of several quantiles the mean of
+            :func:`sklearn.metrics.d2_pinball_score`.
+        """
+        self._check_is_fitted()
+        quantiles = self._fitted.lasting["quantile"]
+        if not isinstance(quantiles, tuple):
+            return super().score(X, y, sample_weight)
+        predicted = np.moveaxis(self.predict(X), -1, 0)
+        scores = [
+            d2_pinball_score(y, own, sample_weight=sample_weight, alpha=quantile)
+            for quantile, own in zip(quantiles, predicted, strict=True)
+        ]
+        return float(np.mean(scores))
 
     def __sklearn_tags__(self) -> Any:
         """Return what scikit-learn may expect of the estimator."""
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
+        tags.target_tags.positive_only = self.loss in ("poisson", "gamma")
         return tags
 
     def _target_spec(self, y: Any, start: Start) -> TargetSpec:
         loss, earlier = LOSSES[self.loss], start.earlier
         before = None if earlier is None else earlier.target_moments
+        columns = self._columns(y, start.is_fresh)
+        quantiles = self._settings.quantiles
+        by_mean = issubclass(loss, LogLinkLoss)
         return TargetSpec(
-            encoded=self._columns(y, start.is_fresh),
-            make=partial(_real_targets, robust=loss.robust, before=before),
+            encoded=columns,
+            make=partial(_scaled_targets, before=before)
+            if by_mean
+            else partial(_real_targets, robust=loss.robust, before=before),
             loss=loss,
-            n_outputs=self.n_outputs_,
+            loss_params=() if quantiles is None else (("quantiles", quantiles),),
+            n_outputs=self.n_outputs_ * len(quantiles or (None,)),
         )
 
     def _encoded(self, y: Any) -> NDArray[np.float64]:
@@ -576,8 +647,11 @@ class MixupRegressor(RegressorMixin, BaseMixup):
             raise ValueError(missing("y", [], who))
         y = _check_y(y, multi_output=True, y_numeric=True, estimator=self)
         columns = y.reshape(len(y), -1).astype(np.float64)
+        if issubclass(LOSSES[self.loss], LogLinkLoss):
+            _check_positive(columns, self.loss, is_fresh)
         if is_fresh:
-            self._flat = y.ndim == 1
+            several = np.asarray(self.quantile).shape if self.loss == "quantile" else ()
+            self._row_shape = y.shape[1:] + several
             self.n_outputs_ = columns.shape[1]
         elif columns.shape[1] != self.n_outputs_:
             raise ValueError(
@@ -585,6 +659,26 @@ class MixupRegressor(RegressorMixin, BaseMixup):
                 f"{self.n_outputs_}."
             )
         return columns
+
+
+def _check_positive(columns: NDArray[np.float64], loss: str, is_fresh: bool) -> None:
+    """Check that a deviance is defined for the targets."""
+    if loss == "gamma" and not (columns > 0).all():
+        raise ValueError(
+            "loss='gamma' requires strictly positive y, but "
+            f"{(columns <= 0).sum()} of {columns.size} targets are 0 or negative."
+        )
+    if (columns < 0).any():
+        raise ValueError(
+            "loss='poisson' requires non-negative y and sum(y) > 0, but "
+            f"{(columns < 0).sum()} of {columns.size} targets are negative."
+        )
+    # Of later rows all may be 0.
+    if is_fresh and not columns.any(axis=0).all():
+        raise ValueError(
+            f"loss={loss!r} requires non-negative y and sum(y) > 0, but all targets "
+            "are 0."
+        )
 
 
 def _real_targets(
@@ -599,3 +693,20 @@ def _real_targets(
     if before is not None:
         moments = before.joined(moments)
     return RealTargets.standardized(encoded, moments)
+
+
+def _scaled_targets(
+    encoded: NDArray[Any], weights: Weights | None, unit: float, before: Moments | None
+) -> ScaledTargets:
+    """Divide positive targets by their mean, of earlier rows too."""
+    moments = target_moments(encoded, weights, unit, robust=False)
+    scale = Moments(moments.weight, np.zeros_like(moments.mean), moments.mean)
+    if before is not None:
+        scale = before.joined(scale)
+    own = Moments(
+        moments.weight,
+        moments.mean / scale.divisor,
+        moments.deviation / scale.divisor,
+    )
+    values = RealTargets.standardized(encoded, scale).values
+    return ScaledTargets(values, scale, own)

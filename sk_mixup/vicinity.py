@@ -22,6 +22,7 @@ from sk_mixup._data.kernel import SimilarTargets
 from sk_mixup._data.neighbors import Draw, Rows, draw_from, nearest
 
 __all__ = [
+    "Balanced",
     "Neighbors",
     "Pairing",
     "RandomPairs",
@@ -186,6 +187,43 @@ class SameClass(Pairing):
                 shuffled = np.lexsort((generator.random(len(y)), y))
                 partners[by_class, column] = shuffled
             return partners[order]
+
+        return draw
+
+
+@dataclass(frozen=True)
+class Balanced(Pairing):
+    """Partners of all classes alike, however rare, from all training rows.
+
+    The class of a partner is drawn first, each with the same probability, then a row of
+    it: rows as they come are mixed with rows of balanced classes (Balanced-MixUp, arXiv
+    2109.09850; arXiv 2012.02312 balances both). Rows of rare classes are drawn often.
+
+    Examples
+    --------
+    Half of the partners are of the class that has one row in five:
+
+    >>> import numpy as np
+    >>> from sk_mixup.vicinity import Balanced, TrainingRows
+    >>> y = np.array([0, 0, 0, 0, 1] * 200)
+    >>> draw = Balanced().fit(TrainingRows(lambda: np.zeros((1000, 1)), y))
+    >>> partners = draw(np.arange(1000), 10, 1, np.random.default_rng(0))
+    >>> bool(abs(y[partners].mean() - 0.5) < 0.05)
+    True
+    """
+
+    def fit(self, rows: TrainingRows) -> Draw:
+        y = _classes(rows, self)
+        by_class = np.argsort(y, kind="stable")
+        _, starts, sizes = np.unique(y[by_class], return_index=True, return_counts=True)
+
+        def draw(
+            order: Rows, batch_size: int, n_partners: int, generator: Generator
+        ) -> Rows:
+            shape = len(order), n_partners
+            chosen = generator.integers(len(sizes), size=shape)
+            place = starts[chosen] + generator.integers(sizes[chosen])
+            return by_class[place]
 
         return draw
 

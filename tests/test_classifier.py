@@ -312,6 +312,7 @@ def test_one_label_alone_is_a_linear_logistic_regression(labelled):
     [
         {"pairing": "same_class"},
         {"pairing": "same_class_neighbors"},
+        {"pairing": "balanced"},
         {"label_smoothing": 0.1, "mix_target": "dominant"},
         {"n_estimators": 2, "early_stopping": True},
     ],

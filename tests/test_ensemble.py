@@ -74,8 +74,29 @@ def test_parts_of_a_member_give_what_it_predicts(network, generator):
 def test_a_flat_ensemble_gives_a_vector(generator):
     network = make_network((4, 6, 1), torch.zeros(RUNS, 1, 4))
     x = torch.randn(ROWS, 4, generator=generator)
-    ensemble = Ensemble(network, nn.Identity(), flat=True)
+    ensemble = Ensemble(network, nn.Identity(), shape=())
     assert ensemble.predict(x.numpy()).shape == ensemble.export()(x).shape == (ROWS,)
+
+
+def test_outputs_of_a_row_may_have_axes(generator):
+    network = make_network((4, 6, 6), torch.zeros(RUNS, 1, 4))
+    x = torch.randn(ROWS, 4, generator=generator)
+    plain, apart = (Ensemble(network, nn.Identity(), shape=s) for s in (None, (2, 3)))
+    expected = plain.predict(x.numpy()).reshape(ROWS, 2, 3)
+    np.testing.assert_array_equal(apart.predict(x.numpy()), expected)
+    np.testing.assert_allclose(apart.export()(x), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("weights", [None, (0.5, 0.2, 0.3)])
+def test_the_spread_is_the_members_deviation_from_the_mean(weights, network, generator):
+    network.member_weights = weights
+    x = torch.randn(ROWS, 4, generator=generator)
+    ensemble = Ensemble(network, nn.Softmax(-1), SCALING, exact=True)
+    mean, std = ensemble.predict_with_std(x.numpy())
+    members = network(x[None]).detach().softmax(-1).numpy() * SCALING[1] + SCALING[0]
+    expected = np.average((members - mean) ** 2, axis=0, weights=weights) ** 0.5
+    np.testing.assert_array_equal(mean, ensemble.predict(x.numpy()))
+    np.testing.assert_allclose(std, expected, rtol=1e-4)
 
 
 def test_an_export_shares_no_memory_with_the_network(network):

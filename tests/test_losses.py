@@ -1,15 +1,25 @@
 """The losses against torch's own, their gradients against autograd."""
 
+from functools import partial
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.metrics import (
+    mean_gamma_deviance,
+    mean_pinball_loss,
+    mean_poisson_deviance,
+)
 from torch.nn import functional as F
 
 from sk_mixup._networks.losses import (
     AbsoluteError,
     BinaryCrossEntropy,
+    GammaDeviance,
     HuberLoss,
+    PinballLoss,
+    PoissonDeviance,
     SoftCrossEntropy,
     SquaredError,
 )
@@ -20,8 +30,18 @@ LOSSES = [
     SquaredError,
     AbsoluteError,
     HuberLoss,
+    partial(PinballLoss, (0.2,)),
+    PoissonDeviance,
+    GammaDeviance,
 ]
-PROPER = [SoftCrossEntropy, BinaryCrossEntropy, SquaredError]
+PROPER = [
+    SoftCrossEntropy,
+    BinaryCrossEntropy,
+    SquaredError,
+    PoissonDeviance,
+    GammaDeviance,
+]
+QUANTILES = 0.1, 0.5, 0.8
 
 
 @pytest.fixture
@@ -159,3 +179,79 @@ def test_huber_is_squared_near_and_absolute_far():
     huber, weight = HuberLoss(), torch.ones(1, 1, 1)
     assert huber(near, zero, weight) == SquaredError()(near, zero, weight)
     assert huber(far, zero, weight) == AbsoluteError()(far, zero, weight) - 0.5
+
+
+# Quantiles and deviances.
+
+
+@pytest.mark.parametrize(
+    ("loss", "reference"),
+    [
+        (PoissonDeviance, mean_poisson_deviance),
+        (GammaDeviance, mean_gamma_deviance),
+    ],
+)
+def test_deviances_are_half_of_scikit_learns(loss, reference, draw):
+    outputs, targets, _ = draw()
+    for run, result in enumerate(loss()(outputs, targets, even(5))):
+        expected = reference(targets[run].ravel(), outputs[run].exp().ravel()) / 2
+        torch.testing.assert_close(result.item(), expected)
+
+
+def test_the_poisson_deviance_takes_counts_of_0():
+    outputs, zero, weight = (torch.full((1, 1, 1), v).double() for v in (-1, 0, 1))
+    assert PoissonDeviance()(outputs, zero, weight) == outputs.exp()[0, 0, 0]
+
+
+def test_padding_without_a_target_adds_nothing_to_the_gamma_deviance():
+    padding = torch.zeros(1, 1, 1)
+    assert GammaDeviance()(padding + 0.3, padding, padding) == 0
+
+
+@pytest.fixture
+def several(draw):
+    """Draw an output for each quantile of each of three targets."""
+    outputs, targets, weight = draw()
+    more, _, _ = draw()
+    third, _, _ = draw()
+    apart = torch.stack([outputs, more, third], -1)
+    return apart, targets, weight
+
+
+def test_several_quantiles_are_the_mean_of_each_alone(several):
+    apart, targets, weight = several
+    together = PinballLoss(QUANTILES)(apart.flatten(-2), targets, weight)
+    alone = [
+        PinballLoss([quantile])(own, targets, weight)
+        for quantile, own in zip(QUANTILES, apart.unbind(-1), strict=True)
+    ]
+    torch.testing.assert_close(together, torch.stack(alone).mean(0))
+
+
+def test_the_pinball_loss_is_scikit_learns(several):
+    apart, targets, _ = several
+    quantile, outputs = 0.3, apart[..., 0]
+    for run, result in enumerate(PinballLoss([quantile])(outputs, targets, even(5))):
+        expected = mean_pinball_loss(targets[run], outputs[run], alpha=quantile)
+        torch.testing.assert_close(result.item(), expected)
+
+
+def test_the_gradient_of_several_quantiles_equals_autograd(several):
+    apart, targets, weight = several
+    outputs = apart.flatten(-2).requires_grad_()
+    loss = PinballLoss(QUANTILES)
+    loss(outputs, targets, weight).sum().backward()
+    by_hand = loss.gradient(outputs.detach(), targets, weight)
+    torch.testing.assert_close(by_hand, outputs.grad)
+
+
+def test_the_link_sorts_the_quantiles_of_each_target(several):
+    apart, targets, weight = several
+    linked = PinballLoss(QUANTILES).link()(apart.flatten(-2)).unflatten(-1, (3, 3))
+    torch.testing.assert_close(linked, apart.sort(-1).values)
+    loss = PinballLoss(QUANTILES)
+    sorted_, crossing = (
+        loss(values.flatten(-2), targets, weight) for values in (linked, apart)
+    )
+    assert (sorted_ <= crossing).all()
+    assert (sorted_ < crossing).any()

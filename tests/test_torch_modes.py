@@ -220,7 +220,6 @@ def test_predictions_leave_the_default_dtype_alone(make, data):
     model.net_.module_.register_forward_pre_hook(
         lambda *_: seen.append(torch.get_default_dtype())
     )
-    model.net_.module_.in_double = lambda: model.net_.module_
     model.predict(data[0])
     assert seen
     assert set(seen) == {torch.float32}

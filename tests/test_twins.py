@@ -14,8 +14,9 @@ SEARCHES = GridSearchCV, RandomizedSearchCV
 PAIRS = pytest.mark.parametrize("twins", [ESTIMATORS, SEARCHES], ids=["fit", "search"])
 
 ONLY_ONE = {
-    *("mix_target", "label_smoothing", "temperature", "class_weight"),  # classes
-    *("loss", "bandwidth"),  # real targets
+    *("mix_target", "kappa", "tau", "label_smoothing"),  # classes
+    *("temperature", "class_weight"),
+    *("loss", "quantile", "bandwidth"),  # real targets
     *("param_grid", "param_distributions", "n_iter", "random_state"),
     *("classes_", "temperature_", "n_outputs_"),
 }

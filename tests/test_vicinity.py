@@ -14,6 +14,7 @@ from sklearn.neighbors import NearestNeighbors
 from sk_mixup._data import neighbors
 from sk_mixup._training.mixing import Vicinity
 from sk_mixup.vicinity import (
+    Balanced,
     Neighbors,
     RandomPairs,
     SameClass,
@@ -28,6 +29,7 @@ PAIRINGS = [
     Neighbors(3),
     SameClassNeighbors(3),
     Similar(0.5),
+    Balanced(),
 ]
 SIGNIFICANCE = 1e-4  # of tests whose seeds are fixed: they pass always or never
 
@@ -206,6 +208,16 @@ def test_same_class_is_uniform_over_the_class(rng):
     assert stats.chisquare(counts).pvalue > SIGNIFICANCE
 
 
+@pytest.mark.parametrize("y", [[0] * 9 + [1], [2, 2, 2, 0, 4, 4]])
+def test_balanced_partners_are_of_all_classes_alike(y, rng):
+    """And rows of one class are alike."""
+    y = np.array(y)
+    drawn = many_partners(Balanced(), rows(y=y), 0, 6000, rng)
+    expected = 1 / np.bincount(y)[y] / len(np.unique(y))
+    counts = np.bincount(drawn, minlength=len(y))
+    assert stats.chisquare(counts, 6000 * expected).pvalue > SIGNIFICANCE
+
+
 @pytest.mark.parametrize("k", [1, 3, 7])
 def test_neighbors_are_all_and_only_the_nearest(k, rng):
     X = rng.normal(size=(25, 3))
@@ -343,9 +355,12 @@ def test_values_that_cannot_be_are_refused(make, value):
         make(value)
 
 
-@pytest.mark.parametrize("pairing", [SameClass(), SameClassNeighbors(3)], ids=repr)
+OF_CLASSES = [SameClass(), SameClassNeighbors(3), Balanced()]
+
+
+@pytest.mark.parametrize("pairing", OF_CLASSES, ids=repr)
 def test_real_targets_have_no_classes(pairing, rng):
-    with pytest.raises(ValueError, match=r"SameClass.*\) needs classes"):
+    with pytest.raises(ValueError, match=r"\) needs classes"):
         pairing.fit(rows(rng.normal(size=(9, 2)), rng.normal(size=(9, 1))))
 
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import pairwise, product
+from itertools import groupby, pairwise, product
 from typing import Any, Final
 
 import numpy as np
@@ -40,10 +40,11 @@ from benchmarks.speed.peers import (
     ours,
     perceptron,
 )
-from sk_mixup import MixupClassifier
+from sk_mixup import MixupClassifier, MixupRegressor
 from sk_mixup.model_selection import GridSearchCV
 
 N_FEATURES = 20
+CALLS = 500  # of a row, which takes a tenth of a millisecond
 
 Table = tuple[NDArray[np.float32], NDArray[np.int64]]
 
@@ -266,6 +267,63 @@ def _prediction(scale: Scale) -> Iterator[Case]:
     yield Case(title, subjects, [Comparison(title, OURS, name, 1.2) for name in bare])
 
 
+def _latency(scale: Scale) -> Iterator[Case]:
+    """Time the prediction of a row, against the bare products of its networks."""
+    table = scale.small_table()
+    params: dict[str, Any] = {"max_epochs": 1, "random_state": 0}
+    params["n_estimators"] = scale.members
+    for make, method in (
+        (MixupClassifier, "predict_proba"),
+        (MixupRegressor, "predict"),
+    ):
+        model = make(**params).fit(*table)
+        row, title = table[0][:1], f"{method} of a row"
+        bare = _bare_products(model.to_torch(), torch.from_numpy(row))
+        one, products = f"{method}, one row", f"products of {method}"
+        subjects = {
+            one: _many_times(partial(getattr(model, method), row)),
+            products: _many_times(bare),
+        }
+        yield Case(title, subjects, [Comparison(title, one, products, 3.0)])
+
+
+def _many_times(action: Callable[[], Any]) -> Callable[[], Reading]:
+    def repeated() -> None:
+        for _ in range(CALLS):
+            action()
+
+    return partial(seconds, repeated, 1 / CALLS, single_thread=True)
+
+
+def _bare_products(predictor: Any, row: torch.Tensor) -> Callable[[], torch.Tensor]:
+    """Return the networks' forward pass for a row that is encoded already."""
+    # Networks of several encodings have first layers of several widths.
+    members = sorted(predictor.members, key=lambda own: own.body[0].in_features)
+    groups = [list(own) for _, own in groupby(members, lambda m: m.body[0].in_features)]
+    encoded = [torch.stack([own.standardize(row) for own in group]) for group in groups]
+    firsts = [_stacked([own.body[0] for own in group]) for group in groups]
+    linear = [[p for p in own.body if isinstance(p, nn.Linear)][1:] for own in members]
+    others = [_stacked(layer) for layer in zip(*linear, strict=True)]
+
+    def forward() -> torch.Tensor:
+        with torch.inference_mode():
+            parts = [
+                torch.baddbmm(bias, x, weight)
+                for x, (bias, weight) in zip(encoded, firsts, strict=True)
+            ]
+            x = torch.cat(parts) if len(parts) > 1 else parts[0]
+            for bias, weight in others:
+                x = torch.baddbmm(bias, x.relu_(), weight)
+            return x
+
+    return forward
+
+
+def _stacked(layers: Sequence[Any]) -> tuple[torch.Tensor, torch.Tensor]:
+    bias = torch.stack([each.bias for each in layers]).unsqueeze(1)
+    return bias, torch.stack([each.weight.T for each in layers]).contiguous()
+
+
 def _forward(network: nn.Module, X: torch.Tensor, size: int) -> torch.Tensor:
     with torch.inference_mode():
         return torch.cat([network(rows) for rows in X.split(size)])
@@ -343,6 +401,7 @@ GROUPS: Final[Mapping[str, Callable[[Scale], Iterator[Case]]]] = {
     "runs": _runs,
     "mixing": _mixing,
     "predict": _prediction,
+    "latency": _latency,
     "memory": _memory,
     "limit": _limits,
     "import": _imports,

@@ -197,6 +197,21 @@ class RealTargets(MatrixTargets):
         return RealTargets(values, self.moments)
 
 
+class ScaledTargets(RealTargets):
+    """Targets that are divided by their mean, and their moments in that unit."""
+
+    def __init__(self, values: Tensor, moments: Moments, own: Moments) -> None:
+        super().__init__(values, moments)
+        self.own = own
+
+    def _like(self, values: Tensor) -> ScaledTargets:
+        return ScaledTargets(values, self.moments, self.own)
+
+    def groups(self) -> NDArray[Any]:
+        """Return the targets standardised, as pairings know them."""
+        return (super().groups() - self.own.mean) / self.own.divisor
+
+
 MakeTargets = Callable[[NDArray[Any], Weights | None, float], Targets]
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,8 @@ from torch import Tensor, nn
 
 from sk_mixup._data.tables import numpy_dtype, without_warning
 from sk_mixup._networks.network import Network, Standardize
-from sk_mixup._networks.torch_modes import own_modes, plain_modes
+from sk_mixup._networks.row_pass import RowPass
+from sk_mixup._networks.torch_modes import inference, own_modes, plain_modes
 from sk_mixup._networks.torch_threads import torch_threads
 from sk_mixup._networks.widen import Widen
 
@@ -27,6 +29,8 @@ FEWEST_ROWS = 256  # of a chunk
 SMALL_TABLE = 20_000  # rows, up to which several threads only slow down
 
 Scaling = tuple[NDArray[np.float64], NDArray[np.float64]]
+#: From the members' predictions and weights to one row of numbers a row.
+Reduce = Callable[[Tensor, tuple[float, ...] | None], Tensor]
 
 
 @dataclass(frozen=True)
@@ -41,8 +45,9 @@ class Ensemble:
         Turns outputs into predictions.
     scaling : tuple of ndarrays (mean, deviation) or None
         By which the targets were standardised, if they were.
-    flat : bool
-        Whether the only column of predictions is returned as a vector.
+    shape : tuple of int or None
+        The shape of a row's predictions, () for a number; None for one number an
+        output.
     exact : bool
         Predict in double precision, in which a row alone has the prediction that it
         has among others to 1e-7, and more.
@@ -51,7 +56,7 @@ class Ensemble:
     network: Network
     link: nn.Module
     scaling: Scaling | None = None
-    flat: bool = False
+    shape: tuple[int, ...] | None = None
     exact: bool = False
 
     @property
@@ -62,47 +67,78 @@ class Ensemble:
 
     def predict(self, X: Any) -> NDArray[np.floating]:
         """Return the members' averaged predictions of rows, dense or in CSR format."""
+        return self._in_units(self._reduced(X, _mean))
+
+    def predict_with_std(
+        self, X: Any
+    ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+        """Return averaged predictions and the deviation of the members' around them."""
+        both = self._reduced(X, _mean_and_std)
+        mean, std = np.split(both, 2, axis=1)
+        if self.scaling is not None:
+            std = std * self.scaling[1]
+        return self._in_units(mean), self._shaped(std)
+
+    def _reduced(self, X: Any, reduce: Reduce) -> NDArray[np.floating]:
+        """Return what is left of the members' predictions of each row."""
+        network = self.network
+        row_pass = network.row_pass(self.exact) if X.shape[0] == 1 else None
+        if row_pass is not None:
+            return self._of_row(row_pass, X, reduce)
         threads = torch.get_num_threads() if X.shape[0] > SMALL_TABLE else 1
         # The default dtype is that of all threads, some of which may train.
-        ours = self.network.is_perceptron
-        modes = plain_modes() if ours else own_modes(self.network.dtype)
-        with modes, torch_threads(threads):
-            network = self.network.in_double() if self.exact else self.network
-            with torch.inference_mode():
-                return self._in_units(self._in_chunks(network.eval(), X))
+        dtype = None if network.is_perceptron else network.dtype
+        with inference(dtype), torch_threads(threads):
+            network = network.in_double() if self.exact else network
+            return self._in_chunks(network.eval(), X, reduce)
 
-    def _in_chunks(self, network: Network, X: Any) -> NDArray[np.floating]:
-        predicted: NDArray[np.floating] = np.empty(0)
+    def _of_row(
+        self, row_pass: RowPass, X: Any, reduce: Reduce
+    ) -> NDArray[np.floating]:
+        network = self.network
+        row = X.toarray() if sparse.issparse(X) else X
+        if network.widen is not None:
+            network = network.in_double() if self.exact else network
+            row = network.widened(torch.from_numpy(without_warning(row))).numpy()
+        outputs = torch.from_numpy(row_pass(row))
+        members = self.link(outputs / network.temperature)
+        return reduce(members, network.member_weights).numpy()
+
+    def _in_chunks(
+        self, network: Network, X: Any, reduce: Reduce
+    ) -> NDArray[np.floating]:
         numbers = 4 * network.largest_width * network.runs
         size = max(FEWEST_ROWS, PREDICT_BYTES // numbers)
         if X.shape[0] > size:
             # glibc keeps freed memory up to twice the largest block that was freed;
             # else it takes that of each chunk anew, up to half of the time.
-            torch.empty(4 * PREDICT_BYTES, dtype=torch.uint8)
+            torch.empty(4 * PREDICT_BYTES, dtype=torch.uint8, device="cpu")
+        predicted: NDArray[np.floating] = np.empty(0)
         for start in range(0, X.shape[0], size):
             chunk = slice(start, start + size)
-            rows = X[chunk].toarray() if sparse.issparse(X) else X[chunk]
-            rows = np.asarray(rows, dtype=self.dtype)
-            means = self._averaged(network, torch.from_numpy(without_warning(rows)))
+            reduced = self._chunk(network, X[chunk], reduce)
             if not predicted.size:  # whole at once: parts would litter the heap
-                predicted = np.empty((X.shape[0], means.shape[1]), self.dtype)
-            predicted[chunk] = means
+                predicted = np.empty((X.shape[0], reduced.shape[1]), self.dtype)
+            predicted[chunk] = reduced
         return predicted
 
-    def _averaged(self, network: Network, rows: Tensor) -> NDArray[np.floating]:
-        outputs = network(rows.to(network.device).unsqueeze(0))
-        # One by one: the rounding of torch's mean depends on a row's place.
-        members = self.link(outputs).unbind()
-        if network.member_weights is None:
-            return (sum(members) / network.runs).cpu().numpy()
-        weighted = zip(network.member_weights, members, strict=True)
-        return sum(weight * own for weight, own in weighted).cpu().numpy()
+    def _chunk(self, network: Network, X: Any, reduce: Reduce) -> NDArray[np.floating]:
+        dense = X.toarray() if sparse.issparse(X) else X
+        dense = np.asarray(dense, dtype=self.dtype)
+        rows = torch.from_numpy(without_warning(dense)).to(network.device)
+        members = self.link(network(rows.unsqueeze(0)))
+        return reduce(members, network.member_weights).cpu().numpy()
 
     def _in_units(self, averaged: NDArray[np.floating]) -> NDArray[np.floating]:
         if self.scaling is not None:
             mean, deviation = self.scaling
             averaged = averaged * deviation + mean
-        return averaged[:, 0] if self.flat else averaged
+        return self._shaped(averaged)
+
+    def _shaped(self, predicted: NDArray[np.floating]) -> NDArray[np.floating]:
+        if self.shape is None:
+            return predicted
+        return predicted.reshape(len(predicted), *self.shape)
 
     def export(self) -> Predictor:
         """Return a copy as plain torch layers, on the CPU and without gradients."""
@@ -112,7 +148,7 @@ class Ensemble:
             predictor = Predictor(
                 members,
                 network.member_weights,
-                flat=self.flat,
+                shape=self.shape,
                 widen=network.widen,
             )
             return predictor.eval().requires_grad_(False)
@@ -129,6 +165,34 @@ class Ensemble:
                 rescale=rescale,
             )
         )
+
+
+def _mean(members: Tensor, weights: tuple[float, ...] | None) -> Tensor:
+    """Return the mean by weight of ``(members, rows, outputs)`` over the members."""
+    if weights is not None:
+        members = members * _column(weights, members.dtype, members.device)
+    if members.shape[1] == 1:
+        total = members.sum(0)
+    else:  # one by one: the rounding of torch's sum depends on a row's place
+        first, *others = members.unbind()
+        total = sum(others, first)
+    return total if weights is not None else total / len(members)
+
+
+@lru_cache(maxsize=256)
+def _column(
+    weights: tuple[float, ...], dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """Return weights of members, ``(members, 1, 1)``."""
+    with plain_modes():  # or one made in inference mode would be kept
+        return torch.tensor(weights, dtype=dtype, device=device).view(-1, 1, 1)
+
+
+def _mean_and_std(members: Tensor, weights: tuple[float, ...] | None) -> Tensor:
+    """Return the mean and, beside it, the deviation from it."""
+    mean = _mean(members, weights)
+    variance = _mean((members - mean).square(), weights)
+    return torch.cat([mean, variance.sqrt()], -1)
 
 
 class Member(nn.Sequential):
@@ -161,15 +225,15 @@ class Predictor(nn.Module):
         Their predictions are averaged.
     weights : sequence of float or None, default=None
         Weights of the members, of sum 1; None weighs them alike.
-    flat : bool, default=False
-        Return the only output as a vector.
+    shape : tuple of int or None, default=None
+        The shape of a row's predictions, () for the only output; None for a vector.
     widen : Widen, default=None
         Applied to the rows first, where a table has gaps or categories.
 
     Shape
     -----
     - input: ``(rows, *features)``
-    - output: ``(rows, outputs)``, or ``(rows,)`` if flat
+    - output: ``(rows, outputs)``, or ``(rows, *shape)``
     """
 
     weights: Tensor
@@ -179,11 +243,11 @@ class Predictor(nn.Module):
         members: Sequence[Member],
         weights: Sequence[float] | None = None,
         *,
-        flat: bool = False,
+        shape: tuple[int, ...] | None = None,
         widen: Widen | None = None,
     ) -> None:
         super().__init__()
-        self.flat = flat
+        self.shape = shape
         self.widen = widen
         self.members = nn.ModuleList(members)
         alike = [1 / len(members)] * len(members)
@@ -196,7 +260,9 @@ class Predictor(nn.Module):
         # Clones, since a user's module may work in place.
         outputs = torch.stack([member(x.clone()) for member in self.members], -1)
         outputs = outputs @ self.weights
-        return outputs.squeeze(-1) if self.flat else outputs
+        if self.shape is None:
+            return outputs
+        return outputs.unflatten(-1, self.shape) if self.shape else outputs.squeeze(-1)
 
 
 class Temperature(nn.Module):

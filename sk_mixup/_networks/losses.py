@@ -5,12 +5,21 @@ and ``weight``, the weight of a row over the number of the minibatch's rows, is
 ``(..., runs, rows, 1)``: where rows weigh alike a loss is their mean in each run.
 """
 
+from __future__ import annotations
+
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from sk_mixup._data.moments import Moments
+
+# Made once: to make a module takes as long as a row takes in it.
+SOFTMAX, SIGMOID, IDENTITY = nn.Softmax(-1), nn.Sigmoid(), nn.Identity()
 
 
 class Loss(nn.Module):
@@ -23,10 +32,12 @@ class Loss(nn.Module):
     - result: ``(..., runs)``
 
     ``robust`` says whether a few wild targets have a bounded say, so that mean and
-    deviation of the targets must not follow them either.
+    deviation of the targets must not follow them either. ``outputs_per_target`` is the
+    number of outputs, side by side, that one column of the targets has.
     """
 
     robust: ClassVar[bool] = False
+    outputs_per_target: int = 1
 
     def forward(self, outputs: Tensor, targets: Tensor, weight: Tensor) -> Tensor:
         rows = self.per_row(outputs, targets)
@@ -43,6 +54,14 @@ class Loss(nn.Module):
     @abstractmethod
     def link(self) -> nn.Module:
         """Return the module that turns outputs into predictions."""
+
+    def output_moments(self, moments: Moments) -> Moments:
+        """Return moments by which outputs follow those of the targets.
+
+        Outputs that were ``(f - mean) / deviation`` of some f by the earlier moments
+        predict the same if they are that by the later ones.
+        """
+        return moments
 
 
 class SoftCrossEntropy(Loss):
@@ -62,7 +81,7 @@ class SoftCrossEntropy(Loss):
         return torch.softmax(outputs, -1).sub_(targets).mul_(weight)
 
     def link(self) -> nn.Module:
-        return nn.Softmax(-1)
+        return SOFTMAX
 
 
 class BinaryCrossEntropy(Loss):
@@ -77,7 +96,7 @@ class BinaryCrossEntropy(Loss):
         return torch.sigmoid(outputs).sub_(targets).mul_(weight)
 
     def link(self) -> nn.Module:
-        return nn.Sigmoid()
+        return SIGMOID
 
 
 class SquaredError(Loss):
@@ -91,7 +110,7 @@ class SquaredError(Loss):
         return (outputs - targets).mul_(weight).div_(outputs.shape[-1])
 
     def link(self) -> nn.Module:
-        return nn.Identity()
+        return IDENTITY
 
 
 class AbsoluteError(SquaredError):
@@ -120,3 +139,117 @@ class HuberLoss(SquaredError):
     def gradient(self, outputs: Tensor, targets: Tensor, weight: Tensor) -> Tensor:
         error = (outputs - targets).clamp_(-1, 1)
         return error.mul_(weight).div_(outputs.shape[-1])
+
+
+class PinballLoss(Loss):
+    """The pinball loss, averaged over the outputs: its minima are quantiles.
+
+    Each target has an output for each of the quantiles, side by side. The link sorts
+    them: quantiles that cross are never nearer to the truth (Chernozhukov et al.,
+    arXiv 0704.3649).
+
+    Parameters
+    ----------
+    quantiles : sequence of float
+        Between 0 and 1, in ascending order.
+    """
+
+    robust = True
+    levels: Tensor
+
+    def __init__(self, quantiles: Sequence[float]) -> None:
+        super().__init__()
+        self.outputs_per_target = len(quantiles)
+        self.register_buffer("levels", torch.tensor(quantiles), persistent=False)
+        several = self.outputs_per_target > 1
+        self.sort = SortQuantiles(self.outputs_per_target) if several else IDENTITY
+
+    def _errors(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return targets minus outputs, ``(..., rows, targets, quantiles)``."""
+        split = outputs.unflatten(-1, (-1, self.outputs_per_target))
+        return targets.unsqueeze(-1) - split
+
+    def per_row(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        errors, levels = self._errors(outputs, targets), self.levels.to(outputs)
+        return torch.maximum(levels * errors, (levels - 1) * errors).mean((-2, -1))
+
+    def gradient(self, outputs: Tensor, targets: Tensor, weight: Tensor) -> Tensor:
+        below = (self._errors(outputs, targets) < 0).to(outputs)
+        slopes = below.sub_(self.levels.to(outputs)).flatten(-2)
+        return slopes.mul_(weight).div_(outputs.shape[-1])
+
+    def link(self) -> nn.Module:
+        return self.sort
+
+    def output_moments(self, moments: Moments) -> Moments:
+        mean, deviation = (
+            np.repeat(figures, self.outputs_per_target)
+            for figures in (moments.mean, moments.deviation)
+        )
+        return Moments(moments.weight, mean, deviation)
+
+
+class SortQuantiles(nn.Module):
+    """Put the quantiles of each target in ascending order.
+
+    Shape
+    -----
+    - input and output: ``(..., targets * quantiles)``
+    """
+
+    def __init__(self, n_quantiles: int) -> None:
+        super().__init__()
+        self.n_quantiles = n_quantiles
+
+    def forward(self, outputs: Tensor) -> Tensor:
+        split = outputs.unflatten(-1, (-1, self.n_quantiles))
+        return split.sort(-1).values.flatten(-2)
+
+
+class LogLinkLoss(Loss):
+    """A loss of positive means, of which the outputs are the logarithms.
+
+    Targets are divided by their mean, and not centred.
+    """
+
+    def link(self) -> nn.Module:
+        return EXPONENTIAL
+
+    def output_moments(self, moments: Moments) -> Moments:
+        shift = np.log(moments.divisor)
+        return Moments(moments.weight, shift, np.ones_like(shift))
+
+
+class PoissonDeviance(LogLinkLoss):
+    """Half the Poisson deviance, averaged over the outputs."""
+
+    def per_row(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        likelihood = outputs.exp() - targets * outputs
+        return (likelihood + torch.xlogy(targets, targets) - targets).mean(-1)
+
+    def gradient(self, outputs: Tensor, targets: Tensor, weight: Tensor) -> Tensor:
+        return outputs.exp().sub_(targets).mul_(weight).div_(outputs.shape[-1])
+
+
+class GammaDeviance(LogLinkLoss):
+    """Half the gamma deviance, averaged over the outputs."""
+
+    def per_row(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        ratio = targets * (-outputs).exp()
+        # Padding has targets of 0, whose logarithm times a weight of 0 would be NaN.
+        logs = targets.clamp(min=torch.finfo(targets.dtype).tiny).log()
+        return (ratio + outputs - logs - 1).mean(-1)
+
+    def gradient(self, outputs: Tensor, targets: Tensor, weight: Tensor) -> Tensor:
+        ratio = targets * (-outputs).exp()
+        return ratio.neg_().add_(1).mul_(weight).div_(outputs.shape[-1])
+
+
+class Exponential(nn.Module):
+    """The exponential function, the inverse of the log link."""
+
+    def forward(self, outputs: Tensor) -> Tensor:
+        return outputs.exp()
+
+
+EXPONENTIAL = Exponential()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, TypeVar, cast
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -14,13 +16,18 @@ from torch import Tensor, nn
 from sk_mixup._data.moments import Moments
 from sk_mixup._networks.batch import Encoded
 from sk_mixup._networks.bins import Bins
+from sk_mixup._networks.row_pass import RowPass
 from sk_mixup._networks.stacked_mlp import StackedMLP
 from sk_mixup._networks.stacked_modules import StackedCopies
 from sk_mixup._networks.storage import ArrayModule
+from sk_mixup._networks.torch_modes import plain_modes
 from sk_mixup._networks.widen import Widen
 
 Body = StackedMLP | StackedCopies
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
+
+#: Of larger networks the twin in double precision is made anew in each call.
+LARGEST_TWIN = 10_000_000  # weights, which take 80 MB
 
 LARGEST_RATIO = 1e18  # whose square is a number in single precision
 
@@ -279,8 +286,11 @@ class Network(ArrayModule):
         return isinstance(self.body, StackedMLP)
 
     def forward(self, x: Tensor) -> Tensor:
-        widened = x if self.widen is None else self.widen(x)
-        return self.outputs(self.inputs.encode(widened))
+        return self.outputs(self.inputs.encode(self.widened(x)))
+
+    def widened(self, x: Tensor) -> Tensor:
+        """Return rows of a table as the input layer takes them."""
+        return x if self.widen is None else self.widen(x)
 
     def outputs(self, rows: Encoded) -> Tensor:
         """Return the outputs of rows that are encoded already."""
@@ -292,7 +302,36 @@ class Network(ArrayModule):
 
         A user's module, whose tensors may be of any precision, stays as it is.
         """
-        return _in_double(self) if self.is_perceptron else self
+        if not self.is_perceptron:
+            return self
+        if cast(StackedMLP, self.body).theta.numel() > LARGEST_TWIN:
+            return _in_double(self)
+        twin: Network = self._kept("double", _in_double)
+        return twin
+
+    def row_pass(self, exact: bool) -> RowPass | None:
+        """Return what computes a row's outputs fast, where it can be had.
+
+        It is in double precision if ``exact``, and None if anything looks at what the
+        modules do. It neither widens rows nor divides by the temperature.
+        """
+        if not isinstance(self.body, StackedMLP) or self.device.type != "cpu":
+            return None
+        if exact and self.body.theta.numel() > LARGEST_TWIN:
+            return None
+        make = partial(_row_pass_of, exact=exact)
+        hooks, row_pass = self._kept("exact" if exact else "plain", make)
+        return None if any(hooks) else row_pass
+
+    def _kept(self, name: str, make: Callable[[Network], Any]) -> Any:
+        """Return what was made of the network's present numbers, or make it."""
+        kept = _kept_of.setdefault(self, {})
+        theta, inputs = cast(Tensor, self.body.theta), self.inputs
+        state = theta.data_ptr(), theta._version, inputs, self.temperature
+        if name not in kept or kept[name][0] != state:
+            with plain_modes():  # no tensor of inference mode
+                kept[name] = state, make(self)
+        return kept[name][1]
 
     def follow_inputs(
         self,
@@ -329,9 +368,25 @@ class Network(ArrayModule):
         return Network(inputs, body, networks[0].widen)
 
 
+#: By network: what was made of it, with the state that it had, by name. Not among its
+#: attributes, which are pickled and copied.
+_kept_of: WeakKeyDictionary[Network, dict[str, tuple[Any, Any]]] = WeakKeyDictionary()
+
+
+def _row_pass_of(network: Network, exact: bool) -> tuple[list[Any], RowPass]:
+    """Return a row pass, and what will hold the hooks of all modules."""
+    hooks = [
+        hooks
+        for module in network.modules()
+        for hooks in (module._forward_hooks, module._forward_pre_hooks)
+    ]
+    twin = network.in_double() if exact else network
+    return hooks, RowPass(twin.inputs, cast(StackedMLP, twin.body), LARGEST_RATIO)
+
+
 def _in_double(module: ModuleT) -> ModuleT:
     """Return a module with tensors in double precision that shares all else."""
-    # Not a deep copy: its dictionaries of hooks took half the time of a row alone.
+    # Not a deep copy, which would copy what hooks keep.
     twin = object.__new__(type(module))
     vars(twin).update(
         vars(module),

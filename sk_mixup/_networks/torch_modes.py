@@ -51,6 +51,22 @@ def plain_modes() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def inference(dtype: torch.dtype | None = None) -> Iterator[None]:
+    """Compute without gradients, nothing cast by ``torch.autocast``.
+
+    With a ``dtype`` all modes are those of :func:`own_modes`, which takes as long as a
+    row takes in a perceptron.
+    """
+    casts = torch.is_autocast_enabled("cpu") or torch.is_autocast_enabled("cuda")
+    if dtype is None and not casts:
+        with torch.inference_mode():
+            yield
+        return
+    with own_modes(dtype) if dtype else plain_modes(), torch.inference_mode():
+        yield
+
+
 def _makes_on_cpu() -> bool:
     try:
         return torch.get_default_device().type == "cpu"

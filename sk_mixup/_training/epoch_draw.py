@@ -77,7 +77,7 @@ class EpochDraw:
         source, batch_size = self.source, self.plan.batch_size
         # Padding is row 0, which every run has. Half the size of NumPy's whole numbers.
         numbers = np.zeros((self.examples, len(self.runs), len(source)), np.int32)
-        singly = any(own.draws_each for own in self.vicinities)
+        singly = any(own.mixes_each for own in self.vicinities)
         size = min(batch_size, len(source)) if singly else 1
         shape = self.examples, len(self.runs), source.steps, size
         inputs, targets = (np.zeros(shape, numpy_dtype(source.dtype)) for _ in range(2))
@@ -88,7 +88,8 @@ class EpochDraw:
             numbers[:, place, : len(drawn)] = drawn[:, 0]
             numbers[: own.n_examples, place, : len(drawn)] = drawn.T
             _by_steps(inputs[:, place], weights)
-            _by_steps(targets[:, place], own.target_weights(weights))
+            of_targets = run.target_weights(drawn, weights, batch_size)
+            _by_steps(targets[:, place], of_targets)
         self.numbers = torch.from_numpy(numbers).to(source.device)
         self.mix_weights, self.target_weights = (
             torch.from_numpy(own).to(source.device) for own in (inputs, targets)

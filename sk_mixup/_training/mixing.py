@@ -8,6 +8,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from sk_mixup._training.remix import Remix
 from sk_mixup.vicinity import Pairing, RandomPairs
 
 #: Above, NumPy's betas become 0; weights are equal long before that.
@@ -33,9 +34,9 @@ class Vicinity:
     mix_features : {"interpolate", "swap", "swap_categories"}, default="interpolate"
         Mix all columns of the inputs by their weights, or take all of them, or
         categories alone, whole from one of the rows.
-    mix_target : {"interpolate", "dominant"}, default="interpolate"
+    mix_target : {"interpolate", "dominant"} or Remix, default="interpolate"
         Mix the targets with the weights of the inputs, or keep the target of the row
-        with the largest weight.
+        with the largest weight, or follow the rule of Remix, which goes by the rows.
     label_smoothing : float, default=0.0
         Fraction of the label that is spread evenly over all classes.
     noise_std : float, default=0.0
@@ -60,7 +61,7 @@ class Vicinity:
     n_mixed: int = 2
     weights_per: str = "batch"
     mix_features: str = "interpolate"
-    mix_target: str = "interpolate"
+    mix_target: str | Remix = "interpolate"
     label_smoothing: float = 0.0
     noise_std: float = 0.0
 
@@ -73,6 +74,12 @@ class Vicinity:
     def draws_each(self) -> bool:
         """Whether rows of a minibatch differ in their weights."""
         return self.weights_per == "example" and self.n_examples > 1
+
+    @property
+    def mixes_each(self) -> bool:
+        """Whether they differ in their weights or in those of their targets."""
+        by_rows = isinstance(self.mix_target, Remix) and self.n_examples > 1
+        return self.draws_each or by_rows
 
     def draw_weights(
         self, n_rows: int, batch_size: int, generator: Generator
@@ -98,7 +105,7 @@ class Vicinity:
 
     def target_weights(self, weights: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the weights of the targets for given weights of the inputs."""
-        if self.mix_target == "interpolate":
+        if self.mix_target != "dominant":
             return weights
         # Of equal weights the first is taken, that of the row itself.
         heaviest = weights.argmax(axis=1)

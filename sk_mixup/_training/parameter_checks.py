@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import inspect
-import sys
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -26,6 +25,11 @@ from sk_mixup._data.features import holds_codes
 from sk_mixup._data.sklearn_private import Interval
 from sk_mixup._training.log import QuietLog
 from sk_mixup._training.settings import ENCODINGS, Settings
+from sk_mixup._training.target_checks import (
+    check_class_weight,
+    check_quantiles,
+    check_remix,
+)
 from sk_mixup.encodings import Encoding
 from sk_mixup.vicinity import Pairing
 
@@ -75,7 +79,9 @@ def check_parameters(settings: Settings, constraints: dict[str, list[Any]]) -> N
         _check_epochs,
         _check_module,
         _check_categories,
-        _check_class_weight,
+        check_class_weight,
+        check_quantiles,
+        check_remix,
         _check_callbacks,
         _check_net_params,
     ):
@@ -234,21 +240,6 @@ def _kind_of_name(value: Any) -> type | None:
     if isinstance(value, Integral):
         return int
     return str if isinstance(value, str) else None
-
-
-def _check_class_weight(settings: Settings) -> None:
-    given = getattr(settings, "class_weight", None)
-    weights: Collection[Any] = given.values() if isinstance(given, dict) else ()
-    if not all(map(_is_weight, weights)):
-        raise ValueError(
-            "class_weight must hold finite numbers and no negative weights, got "
-            f"{given}."
-        )
-
-
-def _is_weight(number: Any) -> bool:
-    real = isinstance(number, Real)
-    return real and bool(0 <= number <= sys.float_info.max)
 
 
 def _check_callbacks(settings: Settings) -> None:

@@ -293,8 +293,9 @@ def _net_to_go_on_with(
     net: MixupNet = start.net.copy_to_train_on()
     before, after = start.fitted.target_moments, rows.targets.moments
     if before is not None and after is not None:
+        follow = net.criterion_.output_moments
         for body in net.bodies:
-            body.follow_targets(before, after)
+            body.follow_targets(follow(before), follow(after))
     net.module_.follow_inputs(start.fitted.moments, moments, inputs, net.bodies)
     earlier, own = (_bins_of(each) for each in (start.net.module_.inputs, inputs))
     if own is not None and own is not earlier:

@@ -42,6 +42,7 @@ def recipe_of(
         architecture=_architecture(settings, spec, inputs),
         steps=-(-len(run.training) // settings.batch_size),
         loss=spec.loss,
+        loss_params=spec.loss_params,
         optimizer=optimizer,
         # Sorted: the same arguments in another order are the same recipe.
         optimizer_params=tuple(sorted(arguments.items())),

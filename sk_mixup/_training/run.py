@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
-from sk_mixup._data.neighbors import Draw
+import numpy as np
+from numpy.typing import NDArray
+
+from sk_mixup._data.neighbors import Draw, Rows
 from sk_mixup._data.streams import Streams
 from sk_mixup._data.subsets import RowSubset
 from sk_mixup._networks.losses import Loss
 from sk_mixup._networks.network import Network
 from sk_mixup._training.mixing import Vicinity
+from sk_mixup._training.remix import Remix
 
 #: Of a network of one run, the higher the better.
 Score = Callable[[Network, Loss], float]
@@ -29,3 +34,25 @@ class Run:
     streams: Streams
     validation: RowSubset | None = None
     score: Score | None = None
+
+    def target_weights(
+        self, row_numbers: Rows, weights: NDArray[np.float32], batch_size: int
+    ) -> NDArray[np.float32]:
+        """Return the weights in the targets of rows that are mixed by ``weights``.
+
+        ``row_numbers`` is (n_rows, examples) and ``weights`` (n_draws, examples), for
+        each minibatch or for each row, as the result.
+        """
+        rule = self.vicinity.mix_target
+        if not isinstance(rule, Remix) or weights.shape[1] != 2:
+            return self.vicinity.target_weights(weights)
+        if self.vicinity.weights_per == "batch":
+            weights = weights.repeat(batch_size, axis=0)[: len(row_numbers)]
+        return rule.target_weights(weights, self._class_sizes[row_numbers])
+
+    @cached_property
+    def _class_sizes(self) -> NDArray[np.float64]:
+        """The size of each row's class, in sample weight."""
+        classes, weights = self.training.targets.groups(), self.training.weights
+        sums = np.bincount(classes, None if weights is None else weights.cpu().numpy())
+        return sums[classes].astype(np.float64)

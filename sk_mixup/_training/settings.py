@@ -74,6 +74,22 @@ class Settings(SimpleNamespace):
         return [self.encoding_of(member) for member in range(int(self.n_estimators))]
 
     @property
+    def quantiles(self) -> tuple[float, ...] | None:
+        """What a quantile loss estimates, None of other losses."""
+        if vars(self).get("loss") != "quantile":
+            return None
+        quantile = self._quantile
+        return quantile if isinstance(quantile, tuple) else (quantile,)
+
+    @property
+    def _quantile(self) -> Any:
+        """The quantile, or several as a tuple, as given and perhaps not checked yet."""
+        if vars(self).get("loss") != "quantile":
+            return None
+        several = _is_several(self.quantile)
+        return tuple(self.quantile) if several else self.quantile
+
+    @property
     def mixing_layer(self) -> int | str | None:
         """Where rows are mixed, None for the input and where nothing is mixed."""
         # One value for all of these: they have the same recipe and share a stack.
@@ -117,6 +133,7 @@ class Settings(SimpleNamespace):
             "module_params": snapshot(self.module_params or {}),
             "encoding": self.encodings,
             "loss": vars(self).get("loss"),
+            "quantile": self._quantile,
             "categorical_features": self.categories.features,
             "max_categories": int(self.max_categories),
             "min_frequency": self.min_frequency,

@@ -232,6 +232,7 @@ def _train_task(task: Task, threads: int, progress: Progress) -> MixupNet:
 def _new_net(task: Task, network: Network) -> MixupNet:
     recipe = task.recipe
     params = {f"optimizer__{name}": value for name, value in recipe.optimizer_params}
+    params |= {f"criterion__{name}": value for name, value in recipe.loss_params}
     params |= {"verbose": 0} | task.net_params
     callbacks = list(params.pop("callbacks", []))
     net = MixupNet(

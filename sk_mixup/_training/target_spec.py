@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from sk_mixup._data.targets import EncodedTargets
 from sk_mixup._networks.losses import Loss
+from sk_mixup._training.remix import Remix
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,9 +18,11 @@ class TargetSpec(EncodedTargets):
     ----------
     loss : type of Loss
         The loss to train.
+    loss_params : tuple of (str, Any)
+        Its keyword arguments.
     n_outputs : int
         Columns of the networks' outputs.
-    mix_target : {"interpolate", "dominant"}
+    mix_target : {"interpolate", "dominant"} or Remix
         How targets are mixed.
     label_smoothing : float
         The part of a target that all classes share.
@@ -29,6 +32,7 @@ class TargetSpec(EncodedTargets):
 
     loss: type[Loss]
     n_outputs: int
-    mix_target: Literal["interpolate", "dominant"] = "interpolate"
+    loss_params: tuple[tuple[str, Any], ...] = ()
+    mix_target: Literal["interpolate", "dominant"] | Remix = "interpolate"
     label_smoothing: float = 0.0
     calibrated: bool = False

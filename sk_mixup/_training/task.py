@@ -32,8 +32,9 @@ class Recipe:
     # Runs step together: without rows in a step Adam would still move them.
     steps: int
     loss: type[Loss]
-    optimizer: type[torch.optim.Optimizer]
     # Pairs and no dict: tasks are grouped by the recipe's hash.
+    loss_params: tuple[tuple[str, Any], ...]
+    optimizer: type[torch.optim.Optimizer]
     optimizer_params: tuple[tuple[str, Any], ...]
     lr: float
     lr_schedule: str

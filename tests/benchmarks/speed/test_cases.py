@@ -41,7 +41,7 @@ def test_full_scale_is_what_the_targets_are_for():
 
 
 @pytest.mark.parametrize(
-    "group", ["ensemble", "rows", "runs", "mixing", "predict", "limit"]
+    "group", ["ensemble", "rows", "runs", "mixing", "predict", "latency", "limit"]
 )
 def test_every_subject_can_be_measured(group):
     for case in cases_of(group):

@@ -1,0 +1,77 @@
+"""A perceptron's forward pass for a row, in NumPy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sk_mixup._networks.bins import Bins
+from sk_mixup._networks.stacked_mlp import StackedMLP
+
+Numbers = NDArray[np.floating]
+
+
+class RowPass:
+    """What the modules of perceptrons compute, for a row or a few.
+
+    A row has so few numbers that calls take the time, and a call of NumPy takes a third
+    of one of torch's. Results differ from the modules' by rounding only.
+
+    Parameters
+    ----------
+    inputs : Standardize
+        The input layer.
+    body : StackedMLP
+        The perceptrons.
+    largest_ratio : float
+        Bound of what is squared to clip features.
+
+    Shape
+    -----
+    - input: ``(rows, n_features)``
+    - output: ``(runs, rows, outputs)``
+    """
+
+    def __init__(self, inputs: Any, body: StackedMLP, largest_ratio: float) -> None:
+        self.shift, self.scale = inputs.shift.numpy(), inputs.scale.numpy()
+        self.idle, self.clip = inputs.idle, inputs.clip
+        self.largest_ratio = largest_ratio
+        layers = body.layers(body.theta.detach())
+        self.layers = [(each.weight.numpy(), each.bias.numpy()) for each in layers]
+        self.binned = list(body.binned)
+        if self.binned:
+            self.columns = inputs.bins.columns.numpy()
+            self.bins = [getattr(inputs.bins, name).numpy() for name in Bins.BUFFERS]
+            own = body.theta_bins.detach().view(-1, body.n_units, body.sizes[1])
+            self.of_units = own.numpy()
+
+    def __call__(self, rows: Numbers) -> Numbers:
+        with np.errstate(all="ignore"):  # as torch, which computes on without a word
+            (weight, bias), *others = self.layers
+            x = np.matmul(rows[None] if self.idle else self._standardized(rows), weight)
+            x += bias
+            if self.binned:
+                x[self.binned] += np.matmul(self._units(rows), self.of_units)
+            for own_weight, own_bias in others:
+                x = np.matmul(np.maximum(x, 0, out=x), own_weight)
+                x += own_bias
+            return x
+
+    def _units(self, rows: Numbers) -> Numbers:
+        """Return the units of the bins, ``(binned, rows, units)``."""
+        low, slope, least, most, mean, scale = self.bins
+        units = (rows[None][..., self.columns, None] - low) * slope
+        np.minimum(np.maximum(units, least, out=units), most, out=units)
+        units -= mean
+        units *= scale
+        return units.reshape(*units.shape[:2], -1)
+
+    def _standardized(self, rows: Numbers) -> Numbers:
+        z = (rows - self.shift) / self.scale
+        if self.clip is None:
+            return z
+        u = z / self.clip
+        np.minimum(np.maximum(u, -self.largest_ratio, out=u), self.largest_ratio, out=u)
+        return u / np.sqrt(1 + np.square(u)) * self.clip
