@@ -43,7 +43,7 @@ def positive(line):
         ({"loss": "poisson"}, np.mean),
         ({"loss": "gamma"}, np.mean),
     ],
-    ids=str,
+    ids=["quantiles", "quantile", "poisson", "gamma"],
 )
 def test_each_loss_finds_what_it_is_for(params, location, rng):
     """Without features that tell anything."""
