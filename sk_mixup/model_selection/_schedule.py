@@ -9,6 +9,7 @@ from pickle import PicklingError
 from typing import Any
 
 import joblib
+import numpy as np
 
 from sk_mixup._fit_many import FitRequest, fit_requests
 from sk_mixup._training.fit_data import FitData
@@ -77,7 +78,7 @@ class Schedule:
             rows = task.request.data.X
             self.fitting.append(task)
             # By identity, since rows that tasks share take memory once.
-            self.n_bytes[id(rows)] = _n_bytes(rows)
+            self.n_bytes[id(rows)] = n_bytes(rows)
         elif task.children:
             self.waiting.add(task)
             # Before its siblings: one nested search ends before the next holds rows.
@@ -148,8 +149,11 @@ def _content(value: Any) -> object:
         return id(value)
 
 
-def _n_bytes(X: Any) -> int:
-    if hasattr(X, "memory_usage"):  # a frame of pandas
-        return int(X.memory_usage().sum())
+def n_bytes(X: Any) -> int:
+    """Return the bytes that rows take, as far as is known."""
+    if hasattr(X, "memory_usage"):  # of pandas
+        return int(np.sum(X.memory_usage()))
+    if hasattr(X, "estimated_size"):  # of polars
+        return int(X.estimated_size())
     data = getattr(X, "data", X)  # of a sparse matrix
     return int(getattr(X, "nbytes", getattr(data, "nbytes", 0)))

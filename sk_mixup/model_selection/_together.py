@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any
 
-import torch
 from joblib import effective_n_jobs, parallel_config
 
 from sk_mixup._data.sklearn_private import (
@@ -24,6 +24,7 @@ from sk_mixup._training.memory import MAX_MEMORY
 from sk_mixup._training.progress import Progress
 from sk_mixup.model_selection._schedule import Schedule
 from sk_mixup.model_selection._tasks import Task, current_task, fits_suspend_tasks
+from sk_mixup.model_selection._workers import Call, CannotBeSent, Results, Workers
 
 MEMORY_CONSTRAINTS = {"max_memory": [Interval(Real, 1, None, closed="left")]}
 CONSTRAINTS = MEMORY_CONSTRAINTS | {"n_jobs": [Integral, None], "verbose": ["verbose"]}
@@ -103,19 +104,20 @@ def together(
     if isinstance(outer, TogetherBackend):
         yield outer.trained
         return
-    threads = torch.get_num_threads() if n_jobs is None else effective_n_jobs(n_jobs)
     trained: list[int] = []
     backend = TogetherBackend(max_memory, verbose, trained)
-    with (
-        torch_threads(threads),
-        parallel_config(backend=backend),
-        fits_suspend_tasks(),
-    ):
+    # Of joblib's, which knows of None and of negative numbers.
+    number = effective_n_jobs(n_jobs)
+    if isinstance(outer, ThreadingBackend):
+        backend.threads = number
+    elif number > 1:
+        backend.workers = Workers(outer, number, max_memory, verbose)
+    with parallel_config(backend=backend), fits_suspend_tasks():
         yield trained
 
 
 class TogetherBackend(ParallelBackendBase):
-    """Run all tasks of a call of joblib when the first result is asked for.
+    """Run all calls of joblib's when the first result is asked for.
 
     Parameters
     ----------
@@ -125,7 +127,17 @@ class TogetherBackend(ParallelBackendBase):
         Show a progress bar if positive.
     trained : list of int
         Extended by the number of estimators of each joint training.
+
+    Attributes
+    ----------
+    workers : Workers or None
+        Who runs the calls; None if this process does.
+    threads : int
+        On which this process trains networks.
     """
+
+    workers: Workers | None = None
+    threads = 1
 
     # Else joblib takes another backend for such calls and never asks `configure`.
     supports_sharedmem = True
@@ -159,42 +171,71 @@ class TogetherBackend(ParallelBackendBase):
         return nested, None
 
     def submit(self, func: Any, callback: Any = None) -> Future:
-        """Note the task."""
+        """Note the call."""
         self.submitted.append(Future(func, callback, self))
         return self.submitted[-1]
 
     def abort_everything(self, ensure_ready: bool = True) -> None:
-        """Forget the tasks."""
+        """Forget the calls."""
         self.submitted = []
 
     def run(self) -> None:
-        """Run all tasks, after joblib has submitted the last of them."""
+        """Run all calls, after joblib has submitted the last of them."""
         for future in self.submitted:  # which grows: each call makes joblib submit more
             future.callback(None)
-        tasks = [future.task for future in self.submitted]
-        self.submitted = []
-        if not tasks:  # they have run
+        futures, self.submitted = self.submitted, []
+        if not futures:  # they have run
             return
+        calls = [future.take_call() for future in futures]
+        if self.workers is None or len(calls) == 1 or current_task() is not None:
+            results = self._run_here(calls)
+        else:
+            results = self._send_away(self.workers, calls)
+        for future, result in zip(futures, results, strict=True):
+            future.result = result
+
+    def _send_away(self, workers: Workers, calls: list[Call]) -> Results:
+        try:
+            return workers.run(calls, self.trained)
+        except CannotBeSent as error:
+            warnings.warn(
+                f"This process runs what workers cannot be sent ({error}); with "
+                "n_jobs=1 it does so without this warning.",
+                UserWarning,
+                stacklevel=2,
+            )
+            return self._run_here(calls)
+
+    def _run_here(self, calls: list[Call]) -> Results:
+        tasks = [Task(call) for call in calls]
+        calls.clear()  # a task lets go of its call, with rows and networks, at its end
         waiting = current_task()
         if waiting is not None:
             waiting.wait_for(tasks)
         else:
-            with Progress(self.verbose > 0) as progress:
+            with torch_threads(self.threads), Progress(self.verbose > 0) as progress:
                 Schedule(self.max_memory, progress, self.trained).run(tasks)
+        return [task.get() for task in tasks]
 
 
 class Future:
-    """The result of a task, which waits for all others."""
+    """The result of a call, which waits for all others."""
+
+    result: list[Any]
 
     def __init__(
-        self,
-        call: Callable[[], list[Any]],
-        callback: Callable[[Any], None],
-        backend: TogetherBackend,
+        self, call: Call, callback: Callable[[Any], None], backend: TogetherBackend
     ) -> None:
-        self.task, self.callback, self.backend = Task(call), callback, backend
+        self._call: Call | None = call
+        self.callback, self.backend = callback, backend
+
+    def take_call(self) -> Call:
+        """Return the call, which is not kept any longer."""
+        call, self._call = self._call, None
+        assert call is not None
+        return call
 
     def get(self) -> list[Any]:
-        """Return the result; the first to be asked for runs all tasks."""
+        """Return the result; the first to be asked for runs all calls."""
         self.backend.run()
-        return self.task.get()
+        return self.result

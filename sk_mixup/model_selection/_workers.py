@@ -1,0 +1,252 @@
+"""Groups of calls for the workers of one of joblib's backends.
+
+A worker is sent some of the calls that joblib was given, runs them as one process does,
+and sends their results back. So scikit-learn's other steps and scores are computed
+there too, and no network travels unless it is part of a result.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import cloudpickle
+import numpy as np
+from joblib import Parallel, delayed
+from sklearn.base import BaseEstimator
+from tqdm.auto import tqdm
+
+from sk_mixup._base import BaseMixup
+from sk_mixup._networks.torch_threads import one_thread
+from sk_mixup._training.progress import Progress
+from sk_mixup._training.stacks import CPU_STACK
+from sk_mixup.model_selection._schedule import Schedule, n_bytes
+from sk_mixup.model_selection._tasks import Task
+
+Call = Callable[[], list[Any]]
+Results = list[list[Any]]
+
+#: Larger tables are sent apart: a backend keeps one copy of each for all groups.
+LARGE_BYTES = 100_000
+TABLE_PACKAGES = frozenset({"numpy", "pandas", "polars", "scipy"})
+#: Parameters in which the networks of one program may differ.
+FREE = frozenset(
+    {
+        *("alpha", "pairing", "n_neighbors", "weights_per", "mix_target"),
+        *("label_smoothing", "noise_std", "class_weight", "bandwidth"),
+        *("validation_fraction", "temperature", "member_weights"),
+        *("random_state", "n_estimators"),
+    }
+)
+
+
+class CannotBeSent(ValueError):  # noqa: N818 - the sentence that it ends
+    """A call that cannot be pickled."""
+
+
+class Workers:
+    """The workers of one of joblib's backends.
+
+    Parameters
+    ----------
+    backend : ParallelBackendBase
+        The backend.
+    number : int
+        How many groups run at the same time.
+    max_memory : int
+        Bytes that training rows, and networks in training, may take in a worker.
+    verbose : int
+        Show a progress bar if positive.
+    """
+
+    def __init__(
+        self, backend: Any, number: int, max_memory: int, verbose: int
+    ) -> None:
+        self.backend, self.number = backend, number
+        self.max_memory, self.verbose = max_memory, verbose
+
+    def run(self, calls: Sequence[Call], trained: list[int]) -> Results:
+        """Return the results of the calls, which are run in groups.
+
+        Extends ``trained`` by the number of estimators of each training. Raises
+        `CannotBeSent`, before anything has run, if a call cannot be pickled.
+        """
+        groups = plan_groups(calls, self.number)
+        tables: dict[int, Any] = {}
+        parcels = [pack([calls[place] for place in group], tables) for group in groups]
+        sent = self._sent(tables)
+        jobs = [
+            delayed(run_parcel)(
+                number, parcel, self.max_memory, keys, *map(sent.get, keys)
+            )
+            for number, (parcel, keys) in enumerate(parcels)
+        ]
+        results: list[Any] = [None] * len(calls)
+        sizes: list[list[int]] = [[]] * len(groups)
+        with tqdm(total=len(calls), unit="fit", disable=self.verbose <= 0) as bar:
+            for number, found, own_sizes in self._parallel()(jobs):
+                for place, result in zip(groups[number], found, strict=True):
+                    results[place] = result
+                sizes[number] = own_sizes
+                bar.update(len(found))
+        trained += [size for own_sizes in sizes for size in own_sizes]
+        return results
+
+    def _parallel(self) -> Parallel:
+        yields = self.backend.supports_return_generator
+        return Parallel(
+            self.number,
+            backend=self.backend,
+            return_as="generator_unordered" if yields else "list",
+            pre_dispatch="all",
+            batch_size=1,
+        )
+
+    def _sent(self, tables: dict[int, Any]) -> dict[int, Any]:
+        """Return the tables, or what stands for them where a cluster holds them."""
+        scatter = getattr(getattr(self.backend, "client", None), "scatter", None)
+        if scatter is None or not tables:
+            return tables
+        # Joblib would give each table to one worker, and with it the table would die.
+        held = scatter(list(tables.values()), broadcast=True, hash=False)
+        return dict(zip(tables, held, strict=True))
+
+
+def run_parcel(
+    number: int, parcel: bytes, max_memory: int, keys: Sequence[int], *tables: Any
+) -> tuple[int, Results, list[int]]:
+    """Run the calls of a group; return its number, results and sizes of trainings."""
+    trained: list[int] = []
+    tasks = list(map(Task, unpack(parcel, dict(zip(keys, tables, strict=True)))))
+    with one_thread():
+        Schedule(max_memory, Progress(), trained).run(tasks)
+    return number, [task.get() for task in tasks], trained
+
+
+def pack(calls: Sequence[Call], tables: dict[int, Any]) -> tuple[bytes, list[int]]:
+    """Pickle calls without their large tables, which are added to ``tables``.
+
+    Returns the keys of those tables, too.
+    """
+    buffer = io.BytesIO()
+    packer = _Packer(buffer, tables)
+    try:
+        packer.dump(list(calls))
+    except Exception as error:  # of any kind, from the methods of users' objects
+        raise CannotBeSent(str(error)) from error
+    return buffer.getvalue(), list(packer.keys)
+
+
+def unpack(parcel: bytes, tables: dict[int, Any]) -> list[Call]:
+    """Return the calls that were packed."""
+    unpickler = _Unpacker(io.BytesIO(parcel))
+    unpickler.tables = tables
+    calls: list[Call] = unpickler.load()
+    return calls
+
+
+class _Packer(cloudpickle.Pickler):  # type: ignore[misc]
+    def __init__(self, file: io.BytesIO, tables: dict[int, Any]) -> None:
+        super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
+        self.tables, self.keys = tables, dict[int, None]()
+
+    def persistent_id(self, value: Any) -> int | None:
+        if not _is_large_table(value):
+            return None
+        self.tables[id(value)] = value
+        self.keys[id(value)] = None
+        return id(value)
+
+
+class _Unpacker(pickle.Unpickler):
+    tables: dict[int, Any]
+
+    def persistent_load(self, key: int) -> Any:
+        return self.tables[key]
+
+
+def _is_large_table(value: Any) -> bool:
+    package = type(value).__module__.partition(".")[0]
+    if package not in TABLE_PACKAGES or not getattr(value, "ndim", 2):
+        return False
+    return hasattr(value, "shape") and n_bytes(value) > LARGE_BYTES
+
+
+def plan_groups(calls: Sequence[Call], n_workers: int) -> list[list[int]]:
+    """Cut calls, by number, to groups of whole stacks, the last ones the smallest."""
+    arguments = [_arguments(call) for call in calls]
+    order = _neighbours(arguments)
+    n_networks = sum(map(_n_networks, arguments))
+    # As for threads (see _stack_size): of one size, so that no worker waits for long.
+    rounds = max(1, round(n_networks / (n_workers * CPU_STACK)))
+    stacks = np.array_split(order, min(len(calls), n_workers * rounds))
+    groups = []
+    while stacks:
+        # In large groups more networks find others of their shape.
+        n_stacks = -(-len(stacks) // (2 * n_workers))
+        groups.append(np.concatenate(stacks[:n_stacks]).tolist())
+        stacks = stacks[n_stacks:]
+    return groups
+
+
+def _arguments(call: Any) -> list[Any]:
+    """Return what the functions of one of joblib's calls are given."""
+    return [
+        value
+        for _, args, kwargs in getattr(call, "items", ())
+        for value in (*args, *kwargs.values())
+    ]
+
+
+def _neighbours(arguments: Sequence[list[Any]]) -> list[int]:
+    """Return the calls, by number, those side by side that profit from each other.
+
+    First those whose networks have one shape, as far as parameters tell, and of these
+    the ones with the same rows.
+    """
+    shapes: dict[object, int] = {}
+    rows: dict[object, int] = {}
+    return sorted(
+        range(len(arguments)),
+        key=lambda n: (
+            shapes.setdefault(_shape(arguments[n]), len(shapes)),
+            rows.setdefault(_rows(arguments[n]), len(rows)),
+        ),
+    )
+
+
+def _shape(arguments: Iterable[Any]) -> str:
+    return repr(
+        [
+            (name, value)
+            for name, value in _parameters(arguments)
+            if name.rpartition("__")[2] not in FREE
+        ]
+    )
+
+
+def _rows(arguments: Iterable[Any]) -> tuple[int, ...]:
+    return tuple(id(value) for value in arguments if hasattr(value, "shape"))
+
+
+def _parameters(arguments: Iterable[Any]) -> list[tuple[str, Any]]:
+    """Return the parameters that are set before a fit."""
+    given = [value for value in arguments if isinstance(value, dict)]
+    return [(str(name), value) for each in given for name, value in each.items()]
+
+
+def _n_networks(arguments: Sequence[Any]) -> int:
+    """Return about how many networks are trained side by side."""
+    for name, value in _parameters(arguments):
+        if name.rpartition("__")[2] == "n_estimators" and isinstance(value, int):
+            return value
+    # Of several estimators one holds the others, as a search does.
+    holders = [value for value in arguments if isinstance(value, BaseEstimator)]
+    return max([1, *(_networks_in(holder) for holder in holders)])
+
+
+def _networks_in(holder: BaseEstimator) -> int:
+    parts = [holder, *holder.get_params().values()]
+    return sum(part.n_estimators for part in parts if isinstance(part, BaseMixup))
