@@ -331,6 +331,17 @@ class StackedMLP(ArrayModule):
             for name, parameter in self.named_parameters():
                 parameter.copy_(best[name])
 
+    def become(self, other: StackedMLP) -> None:
+        """Go on with the weights of other runs.
+
+        The parameters stay, for their optimiser; their gradients do not.
+        """
+        self.binned, theirs = other.binned, dict(other.named_parameters())
+        for name, parameter in self.named_parameters():
+            # Without bins, no row is left of their weights.
+            parameter.data = theirs.get(name, parameter[:0]).detach()
+            parameter.grad = None
+
     def member(self, run: int) -> nn.Sequential:
         """Return one run as plain torch layers, bins after the other inputs."""
         parts: list[nn.Module] = []

@@ -22,8 +22,10 @@ class ValidatedNet(Protocol):
     session_: TrainingSession
     valid_scores_: list[NDArray[np.floating]]
 
-    def keep_stopped(self, stopping: NDArray[np.intp]) -> None:
-        """Keep what belongs to runs that stop while others go on."""
+    def keep_stopped(
+        self, stopping: NDArray[np.intp], best: dict[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """Keep what belongs to runs that stop; return the others' best weights."""
 
 
 def _means_of_owners(
@@ -72,14 +74,15 @@ class BestEpoch(Callback):
         improved = session.running & (scores > self.best_scores_)
         self.best_scores_[improved] = scores[improved]
         self.best_epochs_[improved] = self.n_epochs_
-        net.module_.body.keep(torch.from_numpy(improved), self.best_)
+        present = torch.from_numpy(improved[session.shrinking.present])
+        net.module_.body.keep(present, self.best_)
         patient = self.n_epochs_ - self.best_epochs_ < self.patience
         stopping = session.running & ~patient
         session.running &= patient
         if not session.running.any():
             raise EndOfTraining
         # Those that stop last need no copies: no other run goes on.
-        net.keep_stopped(np.flatnonzero(stopping))
+        self.best_ = net.keep_stopped(np.flatnonzero(stopping), self.best_)
 
     def restore(self, net: ValidatedNet) -> None:
         """Take the best weights back, which no callback can prevent."""

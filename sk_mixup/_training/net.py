@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from skorch.callbacks import Callback, EpochTimer
 from torch import Tensor
 
-from sk_mixup._networks.batch import Batch
+from sk_mixup._networks.batch import Batch, Step
 from sk_mixup._networks.losses import Loss, SoftCrossEntropy
 from sk_mixup._networks.network import Network
 from sk_mixup._training.callbacks import (
@@ -28,10 +28,10 @@ from sk_mixup._training.callbacks import (
 from sk_mixup._training.epoch_draw import EpochDraw
 from sk_mixup._training.log import QuietLog
 from sk_mixup._training.minibatches import Minibatches
-from sk_mixup._training.optimizer_state import cloned
 from sk_mixup._training.predicting_net import PredictingNet
 from sk_mixup._training.progress import Progress
 from sk_mixup._training.session import EndOfTraining, TrainingSession
+from sk_mixup._training.shrinking import Shrinking
 from sk_mixup._training.time_limit import TimeLimit
 from sk_mixup._training.validation_rows import ValidationRows
 from sk_mixup._training.weight_average import WeightAverage
@@ -157,6 +157,8 @@ class MixupNet(PredictingNet):
             if (best := best_epoch(self.callbacks_)) is not None:
                 # Not in on_train_end, which another callback may cut short.
                 best.restore(self)
+            # States of the time when their runs stopped come first.
+            self._stopped = self.session_.shrinking.put_back() | self._stopped
             self.session_.rewind_streams()
             with suppress(EndOfTraining):
                 self.notify("on_train_end", X=minibatches, y=None)
@@ -173,28 +175,42 @@ class MixupNet(PredictingNet):
         progress: Progress,
         limit: TimeLimit,
     ) -> TrainingSession:
-        body = self.module_.body
-        generators = [run.streams.dropout for run in minibatches.runs]
+        halflife = self.ema_halflife * minibatches.steps
+        average = WeightAverage(self.module_.body, halflife)
         return TrainingSession(
             minibatches,
             owners,
             progress,
-            step=body.training_step(self.criterion_, generators),
-            average=WeightAverage(body, self.ema_halflife * minibatches.steps),
+            step=self._step_of(minibatches),
+            average=average,
+            shrinking=Shrinking(self.module_, self.optimizer_, average),
             named_parameters=list(self.module_.named_parameters()),
             n_steps=max(1, self.max_epochs * minibatches.steps),
             listens=any_listens_to_batches(self.callbacks_),
             limit=limit,
         )
 
-    def keep_stopped(self, stopping: NDArray[np.intp]) -> None:
+    def _step_of(self, minibatches: Minibatches) -> Step:
+        generators = [run.streams.dropout for run in minibatches.runs]
+        return self.module_.body.training_step(self.criterion_, generators)
+
+    def keep_stopped(
+        self, stopping: NDArray[np.intp], best: dict[str, Tensor]
+    ) -> dict[str, Tensor]:
         """Keep streams and optimiser of runs that stop while others go on.
 
-        Else the next training would depend on the runs beside them.
+        Else the next training would depend on the runs beside them. If enough have
+        stopped they leave; returned are the best weights of those that stay.
         """
-        self.session_.keep_streams(stopping)
-        for run in stopping:
-            self._stopped[run] = cloned(self.optimizer_state(run))
+        session = self.session_
+        session.keep_streams(stopping)
+        self._stopped |= session.shrinking.states(stopping)
+        if session.shrinking.is_due(session.running):
+            best = session.shrinking.take_out(session.running, best)
+            session.minibatches = session.minibatches_left(self.module_.inputs)
+            session.validation = self._validation_rows(session.minibatches)
+            session.step = self._step_of(session.minibatches)
+        return best
 
     def notify(self, method_name: str, **cb_kwargs: Any) -> None:
         """Call the callbacks; those for minibatches only if any listens to them.
@@ -221,9 +237,14 @@ class MixupNet(PredictingNet):
         self, X: Minibatches, y: None = None, **fit_params: Any
     ) -> tuple[Minibatches, ValidationRows | None]:
         """Return the minibatches and, if training may stop early, validation rows."""
-        validation = ValidationRows(X.runs, X.inputs)
-        stops_early = best_epoch(self.callbacks_) is not None
-        return X, validation if stops_early and len(validation) else None
+        self.session_.validation = self._validation_rows(X)
+        return X, self.session_.validation
+
+    def _validation_rows(self, minibatches: Minibatches) -> ValidationRows | None:
+        if best_epoch(self.callbacks_) is None:
+            return None
+        rows = ValidationRows(minibatches.runs, minibatches.inputs)
+        return rows if len(rows) else None
 
     def get_iterator(self, dataset: Any, training: bool = False) -> Any:
         """Return the data, which make minibatches of their own."""
@@ -236,10 +257,12 @@ class MixupNet(PredictingNet):
         if iterator is None:
             return
         self._set_training(training)
+        # Not the iterator, which is of all runs, those that have left included.
+        session = self.session_
         if training:
-            self._train_epoch(iterator, step_fn)
-        else:
-            self._validate(iterator, step_fn)
+            self._train_epoch(session.minibatches, step_fn)
+        elif session.validation is not None:
+            self._validate(session.validation, step_fn)
 
     def _train_epoch(self, minibatches: Minibatches, step_fn: StepFunction) -> None:
         """Take an epoch's steps.
@@ -260,10 +283,10 @@ class MixupNet(PredictingNet):
                 break
         session.average.show()
         if done < minibatches.steps:
-            self._cut_epoch(losses[:, :done].mean(1))
+            self._cut_epoch(session.shrinking.of_all(losses[:, :done].mean(1)))
         self.history.record("train_batch_count", minibatches.steps)
         self.ran_.append(session.running.copy())
-        mean = draw.mean_loss(losses)
+        mean = session.shrinking.of_all(draw.mean_loss(losses))
         self.record_loss("train_loss", mean, session.running)
         session.finish_epoch()
         # As long as one run is finite, its estimator needs the epochs to come.
@@ -352,24 +375,27 @@ class MixupNet(PredictingNet):
             step = step_fn(batch)
             losses.append(step["loss"])
             errors.append(_error(step["y_pred"], batch))
-        running = self.session_.running
-        self.record_loss("valid_loss", torch.stack(losses).sum(0), running)
+        session = self.session_
+        loss = session.shrinking.of_all(torch.stack(losses).sum(0))
+        self.record_loss("valid_loss", loss, session.running)
         # Only among classes does one output win.
         if isinstance(self.criterion_, SoftCrossEntropy):
-            self.record_loss("valid_error", torch.stack(errors).sum(0), running)
+            error = session.shrinking.of_all(torch.stack(errors).sum(0))
+            self.record_loss("valid_error", error, session.running)
         self.history.record("valid_batch_count", len(losses))
         self._score()
 
     def _score(self) -> None:
         """Record the scores of the epoch, minus the losses where none are asked for."""
-        scorers = [run.score for run in self.session_.minibatches.runs]
+        session = self.session_
+        scorers = [run.score for run in session.runs]
         scores = -self.valid_losses_[-1]
         if any(scorers):
             scores = scores.astype(np.float64)
-        for number in np.flatnonzero(self.session_.running).tolist():
+        for place, number in enumerate(session.shrinking.present.tolist()):
             scorer = scorers[number]
-            if scorer is not None:
-                own = self.module_.select([number])
+            if scorer is not None and session.running[number]:
+                own = self.module_.select([place])
                 scores[number] = scorer(own, self.criterion_)
         self.record_scores(scores, any(scorers))
 

@@ -11,6 +11,7 @@ from itertools import zip_longest
 from typing import Any
 
 import torch
+from torch import Tensor
 
 State = dict[str, Any]
 RunState = list[State | None]
@@ -28,7 +29,7 @@ def state_of_run(
         optimizer.state.get(parameter, {}) for parameter in _parameters(optimizer)
     )
     return [
-        None if row is None else _row_of(state, row)
+        None if row is None else _some_rows(state, slice(row, row + 1))
         for state, row in zip(states, rows, strict=False)
     ]
 
@@ -38,10 +39,17 @@ def _parameters(optimizer: torch.optim.Optimizer) -> list[torch.nn.Parameter]:
     return parameters
 
 
-def _row_of(state: State, row: int) -> State:
+def keep_rows(optimizer: torch.optim.Optimizer, rows: Sequence[Tensor]) -> None:
+    """Keep the state of some rows of each parameter."""
+    for parameter, own in zip(_parameters(optimizer), rows, strict=True):
+        state = optimizer.state.get(parameter, {})
+        optimizer.state[parameter] = _some_rows(state, own)
+
+
+def _some_rows(state: State, rows: slice | Tensor) -> State:
     # What has no axis of runs, as a step's number, is for all.
     return {
-        name: value[row : row + 1] if _has_run_axis(value) else value
+        name: value[rows] if _has_run_axis(value) else value
         for name, value in state.items()
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,9 +11,13 @@ from numpy.typing import NDArray
 from torch import nn
 
 from sk_mixup._networks.batch import Step
+from sk_mixup._networks.network import Standardize
 from sk_mixup._training.minibatches import Minibatches
 from sk_mixup._training.progress import Progress
+from sk_mixup._training.run import Run
+from sk_mixup._training.shrinking import Shrinking
 from sk_mixup._training.time_limit import TimeLimit
+from sk_mixup._training.validation_rows import ValidationRows
 from sk_mixup._training.weight_average import WeightAverage
 
 
@@ -29,7 +33,7 @@ class TrainingSession:
     Parameters
     ----------
     minibatches : Minibatches
-        Of all runs.
+        Of the runs in training.
     owners : ndarray of shape (n_runs,)
         The number of the estimator that each run is of.
     progress : Progress
@@ -38,6 +42,8 @@ class TrainingSession:
         Turns a minibatch into outputs, and leaves the gradients on the parameters.
     average : WeightAverage
         Of the weights after each step.
+    shrinking : Shrinking
+        Knows which runs are in training.
     named_parameters : list of (str, Parameter)
         For callbacks.
     n_steps : int
@@ -46,6 +52,19 @@ class TrainingSession:
         Whether a callback listens to minibatches.
     limit : TimeLimit
         After which it ends.
+    validation : ValidationRows or None
+        Of the runs in training.
+
+    Attributes
+    ----------
+    steps_taken : int
+        Of all steps.
+    runs : sequence of Run
+        All runs, those that have left included.
+    running : ndarray of shape (n_runs,)
+        Which of them have not stopped.
+    stopped : dict
+        Where the streams of runs were that have stopped, by number.
     """
 
     minibatches: Minibatches
@@ -53,16 +72,20 @@ class TrainingSession:
     progress: Progress
     step: Step
     average: WeightAverage
+    shrinking: Shrinking
     named_parameters: list[tuple[str, nn.Parameter]]
     n_steps: int
     listens: bool
     limit: TimeLimit
+    validation: ValidationRows | None = None
     steps_taken: int = 0
-    running: NDArray[np.bool_] = field(init=False)
     stopped: dict[int, dict[str, Any]] = field(default_factory=dict)
+    runs: Sequence[Run] = field(init=False)
+    running: NDArray[np.bool_] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.running = np.ones(len(self.owners), dtype=bool)
+        self.runs = self.minibatches.runs
+        self.running = np.ones(len(self.runs), dtype=bool)
 
     @property
     def epoch(self) -> int:
@@ -80,19 +103,24 @@ class TrainingSession:
         n_epochs = self.n_steps // self.minibatches.steps
         return max(self.epoch, int(self.limit.fraction * n_epochs))
 
+    def minibatches_left(self, inputs: Standardize) -> Minibatches:
+        """Return the minibatches of the runs that are still in training."""
+        runs = [self.runs[number] for number in self.shrinking.present.tolist()]
+        return Minibatches(runs, self.minibatches.plan, inputs)
+
     def keep_streams(self, runs: Iterable[int]) -> None:
         """Note where the streams of runs are that stop while others go on."""
         for run in runs:
-            self.stopped[run] = self.minibatches.runs[run].streams.state
+            self.stopped[run] = self.runs[run].streams.state
 
     def rewind_streams(self) -> None:
         """Take the streams of runs that stopped early back to where they stopped."""
         # Stopped runs are drawn on with the others, to keep the stack's shape.
         for run, state in self.stopped.items():
-            self.minibatches.runs[run].streams.state = state
+            self.runs[run].streams.state = state
 
     def finish_epoch(self) -> None:
         """Report an epoch; end the training if it must stop."""
-        self.progress.epoch_done(len(self.owners))
+        self.progress.epoch_done(len(self.runs))
         if self.progress.stop.is_set():
             raise EndOfTraining

@@ -41,6 +41,7 @@ class WeightAverage:
 
     def __init__(self, module: nn.Module, halflife: float) -> None:
         self.newest = 1 - 0.5 ** (1 / halflife) if halflife else 1.0
+        self.module = module
         self.weights = list(_trained(module)) if halflife else []
         # The first step takes them over whole, so initial weights have no part.
         self.means = [weight.clone() for weight in self.weights]
@@ -68,6 +69,13 @@ class WeightAverage:
         share = max(self.newest, YOUNG / (YOUNG - 1 + self.n_steps))
         for mean, weight in zip(self.means, self.weights, strict=True):
             mean.lerp_(weight, share)
+
+    def keep_rows(self, rows: Sequence[Tensor]) -> None:
+        """Go on with some rows of each parameter, which the module has by now."""
+        if self.weights:
+            self.weights = list(_trained(self.module))
+        self.means = [mean[own] for mean, own in zip(self.means, rows, strict=False)]
+        self.last = [last[own] for last, own in zip(self.last, rows, strict=False)]
 
     def show(self) -> None:
         """Let the module have the averages."""

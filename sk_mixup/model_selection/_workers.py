@@ -147,7 +147,7 @@ def unpack(parcel: bytes, tables: dict[int, Any]) -> list[Call]:
     return calls
 
 
-class _Packer(cloudpickle.Pickler):  # type: ignore[misc]
+class _Packer(cloudpickle.Pickler):
     def __init__(self, file: io.BytesIO, tables: dict[int, Any]) -> None:
         super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
         self.tables, self.keys = tables, dict[int, None]()
