@@ -29,7 +29,7 @@ from sk_mixup._training.fit_data import FitData
 from sk_mixup._training.memory import MAX_MEMORY
 from sk_mixup._training.progress import Progress
 from sk_mixup.vicinity import Pairing, RandomPairs
-from tests.twins import PLAIN
+from tests.twins import PLAIN, TWINS
 
 SHORT = {  # 48 steps on the blobs
     **PLAIN,
@@ -113,6 +113,20 @@ def test_the_same_goes_for_real_targets(params, line):
     for model, data in zip(together, rows, strict=True):
         alone = clone(model).fit(*data)
         assert_same_fit(model, alone, X)
+
+
+@pytest.mark.parametrize("make", TWINS)
+def test_tables_train_together_whatever_columns_have_bins(make, blobs):
+    """A feature of two values has no bins: these tables have as many, but others."""
+    X, y = blobs
+    tables = [X.copy() for _ in range(3)]
+    for column, table in enumerate(tables):
+        table[:, column] = table[:, column] > 0
+    params = SHORT | {"encoding": "bins", "early_stopping": True, "n_estimators": 2}
+    models = [make(random_state=0, **params) for _ in tables]
+    fit_many(models, tables, [y] * 3)
+    for model, table in zip(models, tables, strict=True):
+        assert_same_fit(model, clone(model).fit(table, y), table)
 
 
 def test_weighted_rows_train_beside_unweighted_ones(blobs, rng):

@@ -24,7 +24,7 @@ STOPPING = {
 VARIANTS = [
     {},
     {"ema_halflife": 0.0, "noise_std": 0.1, "optimizer": "sgd"},
-    {"mix_layer": "random", "lr_schedule": "cosine", "max_epochs": 24},
+    {"mix_layer": "random", "lr_schedule": "cosine", "n_iter_no_change": 2},
     {"encoding": "standardized", "weights_per": "example", "optimizer": "nadam"},
 ]
 CANDIDATES = [(alpha, seed) for alpha in (0, 0.4) for seed in (0, 1)]

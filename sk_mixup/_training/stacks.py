@@ -84,7 +84,9 @@ def plan_stacks(tasks: Sequence[Task], threads: int, max_memory: int) -> list[St
     groups: dict[Any, list[int]] = defaultdict(list)
     for number, task in enumerate(tasks):
         # Tasks with a user's module are alone too: their recipes may have no hash.
-        groups[number if task.alone else task.recipe].append(number)
+        # Joined bins have their columns in common.
+        shape = task.recipe, task.inputs.bin_columns.tobytes()
+        groups[number if task.alone else shape].append(number)
     stacks: list[Stack] = []
     for numbers in groups.values():
         sizes = {number: len(tasks[number].runs) for number in numbers}
