@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby, pairwise, product
 from typing import Any, Final
@@ -19,7 +19,12 @@ from joblib.externals.loky import get_reusable_executor
 from numpy.typing import NDArray
 from sklearn import model_selection
 from sklearn.base import clone
-from sklearn.datasets import make_classification
+from sklearn.datasets import (
+    load_breast_cancer,
+    load_digits,
+    load_iris,
+    make_classification,
+)
 from torch import nn
 
 from benchmarks.speed.measure import (
@@ -40,6 +45,7 @@ from benchmarks.speed.peers import (
     ours,
     perceptron,
 )
+from benchmarks.speed.searches import searches
 from sk_mixup import MixupClassifier, MixupRegressor
 from sk_mixup.model_selection import GridSearchCV
 
@@ -63,6 +69,13 @@ class Scale:
     predicted_rows: int = 1_000_000
     large_table: tuple[int, int] = (1_000_000, 100)  # rows, features
     time_limit: float = 5.0  # seconds
+    searched: Mapping[str, Callable[[], Any]] = field(
+        default_factory=lambda: {
+            "breast cancer": partial(load_breast_cancer, return_X_y=True),
+            "digits": partial(load_digits, return_X_y=True),
+        }
+    )
+    search_params: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def recipe(self) -> Recipe:
@@ -91,6 +104,8 @@ QUICK: Final = Scale(
     predicted_rows=1_000,
     large_table=(2_000, 100),
     time_limit=0.2,
+    searched={"iris": partial(load_iris, return_X_y=True)},
+    search_params={"max_epochs": 1, "n_estimators": 1},
 )
 
 #: The largest ratios aimed at in single fits, by peer and minibatch.
@@ -149,7 +164,10 @@ def _against(
 def _grid(scale: Scale) -> Iterator[Case]:
     """Time a grid search, against scikit-learn's and against fits in a loop."""
     table, title = scale.small_table(), f"grid of {scale.n_networks}"
-    subjects = {OURS: _timed(_search(GridSearchCV, OURS, scale), table)}
+    own = _search(GridSearchCV, OURS, scale)
+    subjects: dict[str, Callable[[], Reading]] = {
+        OURS: partial(seconds, partial(own.fit, *table), elsewhere=True)
+    }
     subjects |= {name: _loop(name, scale, table) for name in LOOP_TARGETS}
     searches = {name: f"GridSearchCV of {name}" for name in SEARCH_TARGETS}
     for name, search in searches.items():
@@ -185,6 +203,11 @@ def _loop(name: str, scale: Scale, table: Table) -> Callable[[], Reading]:
     recipes = [replace(scale.recipe, alpha=alpha) for alpha in scale.alphas]
     action = partial(_fit, name, recipes, (X[train], y[train]))
     return partial(seconds, action, scale.folds, single_thread=True)
+
+
+def _searches(scale: Scale) -> Iterator[Case]:
+    """Time searches on two workers, against scikit-learn's and against one worker."""
+    yield from searches(scale.searched, scale.search_params)
 
 
 def _ensemble(scale: Scale) -> Iterator[Case]:
@@ -396,6 +419,7 @@ def _on_both(
 GROUPS: Final[Mapping[str, Callable[[Scale], Iterator[Case]]]] = {
     "fit": _single_fits,
     "grid": _grid,
+    "search": _searches,
     "ensemble": _ensemble,
     "rows": _rows,
     "runs": _runs,

@@ -6,7 +6,8 @@ from benchmarks.speed.cases import FULL, GROUPS, QUICK, gpu_cases, make_table
 from benchmarks.speed.measure import interleaved
 from benchmarks.speed.peers import OURS, PEERS
 
-AT_ONCE = [name for name in GROUPS if name not in ("grid", "gpu")]
+# The others start processes.
+AT_ONCE = [name for name in GROUPS if name not in ("grid", "search", "gpu")]
 
 
 def cases_of(group):
@@ -58,6 +59,17 @@ def test_times_are_for_each_row_and_each_network():
     ]:
         scales = [timed.args[1] for timed in case.subjects.values()]
         assert scales == [1 / n for n in sizes]
+
+
+@pytest.mark.slow
+def test_searches_run_on_processes_and_on_clusters():
+    titles = []
+    for case in cases_of("search"):
+        titles.append(case.title)
+        records = list(interleaved(case, 1))
+        assert [record["subject"] for record in records] == list(case.subjects)
+        assert all(record["value"] > 0 for record in records)
+    assert len(set(titles)) == 3
 
 
 def test_gpu_cases_run_on_any_device():
