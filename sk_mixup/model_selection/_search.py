@@ -63,8 +63,9 @@ class GridSearchCV(TogetherMixin, model_selection.GridSearchCV):
     scoring : str, callable, list, tuple or dict, default=None
         One score or several, as in scikit-learn.
     n_jobs : int, default=None
-        Threads that train the networks: None for as many as torch uses, -1 for one for
-        each core. No processes are started.
+        Workers of joblib's backend, as in scikit-learn: None means 1, or what
+        :func:`joblib.parallel_config` says, and -1 all of them. Each trains its share
+        of the networks on one thread; 1 stays in this process.
     refit : bool, str or callable, default=True
         Fit the best candidate on all rows. With several scores, the name of the one
         that decides.
@@ -73,14 +74,15 @@ class GridSearchCV(TogetherMixin, model_selection.GridSearchCV):
     verbose : int, default=0
         1 shows a progress bar; more also prints scikit-learn's line for each fit.
     pre_dispatch : int or str, default="2*n_jobs"
-        Has no effect: all fits are dispatched at once, in this process.
+        Has no effect: all fits are dispatched at once, a group to each worker.
     error_score : "raise" or numeric, default=numpy.nan
         Score of a fit that fails.
     return_train_score : bool, default=False
         Also score the training rows.
     max_memory : int, default=1_000_000_000
-        Bytes that training rows, and also networks in training, may take at one time,
-        roughly. More are trained in parts, with the same results up to rounding.
+        Bytes that training rows, and also networks in training, may take at one time
+        in a worker, roughly. More are trained in parts, with the same results up to
+        rounding.
 
     Attributes
     ----------
@@ -165,8 +167,9 @@ class RandomizedSearchCV(TogetherMixin, model_selection.RandomizedSearchCV):
     scoring : str, callable, list, tuple or dict, default=None
         One score or several, as in scikit-learn.
     n_jobs : int, default=None
-        Threads that train the networks: None for as many as torch uses, -1 for one for
-        each core. No processes are started.
+        Workers of joblib's backend, as in scikit-learn: None means 1, or what
+        :func:`joblib.parallel_config` says, and -1 all of them. Each trains its share
+        of the networks on one thread; 1 stays in this process.
     refit : bool, str or callable, default=True
         Fit the best candidate on all rows. With several scores, the name of the one
         that decides.
@@ -175,7 +178,7 @@ class RandomizedSearchCV(TogetherMixin, model_selection.RandomizedSearchCV):
     verbose : int, default=0
         1 shows a progress bar; more also prints scikit-learn's line for each fit.
     pre_dispatch : int or str, default="2*n_jobs"
-        Has no effect: all fits are dispatched at once, in this process.
+        Has no effect: all fits are dispatched at once, a group to each worker.
     error_score : "raise" or numeric, default=numpy.nan
         Score of a fit that fails.
     return_train_score : bool, default=False
@@ -183,8 +186,9 @@ class RandomizedSearchCV(TogetherMixin, model_selection.RandomizedSearchCV):
     random_state : int, RandomState instance or None, default=None
         Seed of the candidates.
     max_memory : int, default=1_000_000_000
-        Bytes that training rows, and also networks in training, may take at one time,
-        roughly. More are trained in parts, with the same results up to rounding.
+        Bytes that training rows, and also networks in training, may take at one time
+        in a worker, roughly. More are trained in parts, with the same results up to
+        rounding.
 
     Attributes
     ----------

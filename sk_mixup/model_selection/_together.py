@@ -45,18 +45,21 @@ def together(
     one-vs-rest and so on, also nested in each other. scikit-learn's own code runs, one
     fit after the other. Each fit of a :class:`~sk_mixup.MixupClassifier` or
     :class:`~sk_mixup.MixupRegressor` is suspended before its training. When all fits
-    are suspended, all networks are trained as one program. The results are those
-    without the context, up to rounding.
+    are suspended, all networks are trained as one program. With several workers each
+    does so with a group of the fits. The results are those without the context, up to
+    rounding.
 
     Parameters
     ----------
     max_memory : int, default=1_000_000_000
-        Bytes that training rows, and also networks in training, may take at one time,
-        roughly. More are trained in parts, with the same results up to rounding.
+        Bytes that training rows, and also networks in training, may take at one time
+        in a worker, roughly. More are trained in parts, with the same results up to
+        rounding.
     n_jobs : int, default=None
-        Threads that train the networks: None for as many as torch uses, -1 for one for
-        each core. No processes are started. It takes the place of the ``n_jobs`` of
-        scikit-learn's estimators and functions.
+        Workers of joblib's backend, as in scikit-learn: None means 1, or what
+        :func:`joblib.parallel_config` says, and -1 all of them. Each trains its share
+        of the networks on one thread; 1 stays in this process.
+        It takes the place of the ``n_jobs`` of scikit-learn's estimators and functions.
     verbose : int, default=0
         Show a progress bar if positive.
 
@@ -80,7 +83,13 @@ def together(
     At most 256 estimators are trained at one time. Inside another ``together`` the
     settings of the outer one hold. Estimators that ask joblib for threads, such as
     random forests, are fitted with their own ``n_jobs``. A bagging ensemble fits two
-    estimators at a time, or ``n_jobs``: with -1 they are 64.
+    estimators at a time, or its ``n_jobs``: with -1 they are 64.
+
+    The workers are those of joblib's backend: processes by default, a cluster inside
+    ``parallel_config("dask")``, threads inside ``parallel_config("threading")``. Only
+    the outermost fits are sent to workers; what they fit themselves, as a nested search
+    does, is trained where they are. If one of them cannot be pickled, all run in this
+    process, with a warning.
 
     Fits that depend on each other stay apart: ``partial_fit``, the features that a
     sequential selection has chosen, the final estimator of a stack.

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import sklearn
 import torch
-from joblib import Parallel, delayed, effective_n_jobs
+from joblib import Parallel, delayed
 from sklearn import model_selection as ms
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.ensemble import RandomForestClassifier
@@ -249,17 +249,6 @@ def test_searches_of_ours_inside_a_task_train_with_the_others(blobs):
     with together() as trained:
         cross_validate(search, *blobs, cv=3)
     assert trained == [18, 3]
-
-
-def count_threads(estimator, X, y):
-    return torch.get_num_threads()
-
-
-def test_n_jobs_is_the_number_of_torchs_threads(blobs):
-    for n_jobs, expected in [(1, 1), (2, 2), (-1, effective_n_jobs(-1))]:
-        with together(n_jobs=n_jobs):
-            found = ms.cross_val_score(network(), *blobs, scoring=count_threads)
-        assert set(found) == {expected}
 
 
 @pytest.mark.parametrize(

@@ -88,12 +88,16 @@ def test_a_configuration_stands_for_n_jobs(blobs):
         assert (scores(search, *blobs) != os.getpid()).all()
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2])
-def test_a_process_trains_on_one_thread(n_jobs, blobs):
+@pytest.mark.parametrize(
+    ("backend", "n_jobs", "threads"),
+    [("loky", 1, 1), ("loky", 2, 1), ("threading", 1, 1), ("threading", 2, 2)],
+)
+def test_processes_train_on_one_thread_each(backend, n_jobs, threads, blobs):
     search = GridSearchCV(
         network(), GRID, cv=FOLDS, refit=False, n_jobs=n_jobs, scoring=threads_score
     )
-    assert (scores(search, *blobs) == 1).all()
+    with joblib.parallel_config(backend):
+        assert (scores(search, *blobs) == threads).all()
 
 
 def test_what_scikit_learn_fits_is_sent_to_workers_too(blobs):
