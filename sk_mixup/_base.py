@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 from abc import ABCMeta, abstractmethod
-from collections.abc import Callable
 from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import check_scoring, get_scorer_names
+from sklearn.metrics import get_scorer_names
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
@@ -22,7 +20,7 @@ from sk_mixup._data.sklearn_private import (
     RealNotInt,
     StrOptions,
 )
-from sk_mixup._data.subsets import RowSubset, weighted_rows
+from sk_mixup._data.subsets import weighted_rows
 from sk_mixup._networks.ensemble import Ensemble, Scaling
 from sk_mixup._networks.torch_modes import memory_errors, own_modes, resolve_device
 from sk_mixup._networks.torch_threads import one_thread
@@ -44,13 +42,12 @@ from sk_mixup._training.parameter_checks import (
     check_parameters,
 )
 from sk_mixup._training.prepare import prepare_task
-from sk_mixup._training.run import Score
-from sk_mixup._training.scoring import Judge, View
+from sk_mixup._training.scoring import scored_on
 from sk_mixup._training.settings import Settings
 from sk_mixup._training.stacks import train
 from sk_mixup._training.takes_validation import TakesValidationRows
 from sk_mixup._training.target_spec import TargetSpec
-from sk_mixup._training.task import Fitted, Start, Task
+from sk_mixup._training.task import Start, Task
 from sk_mixup._training.time_limit import TimeLimit
 from sk_mixup._training.transaction import all_or_nothing, enough_memory
 from sk_mixup.encodings import Encoding
@@ -312,20 +309,11 @@ class BaseMixup(HasTrained, TakesValidationRows, metaclass=ABCMeta):
             lambda: weighted_rows(table, spec, sample_weight, unit, device),
         )
         validation = self._validation_rows(data, rows, spec, settings, memo)
-        given = FitRows(rows, validation, data, self._scored_on(data, rows, settings))
+        given = FitRows(
+            rows, validation, data, scored_on(self, data, rows, settings.lasting)
+        )
         task = prepare_task(given, spec, settings, start, memo)
         return replace(task, seconds_left=limit.left)
-
-    def _scored_on(
-        self, data: FitData, rows: RowSubset, settings: Settings
-    ) -> Callable[[RowSubset], Score] | None:
-        """Return what scores a network on its validation rows, None for its loss."""
-        if self.scoring == "loss":
-            return None
-        moments = rows.targets.moments
-        fitted = Fitted(settings.lasting, [], [], moments, rows.weight_unit)
-        scorer = check_scoring(self, scoring=self.scoring)
-        return Judge(scorer, View(copy.copy(self), fitted), data).on
 
     @one_thread()
     def _adopt(self, net: MixupNet, task: Task) -> None:

@@ -374,7 +374,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         Weights of the networks in predictions, of sum 1.
 
     n_iter_ : int
-        Number of epochs in the last call of ``fit`` or ``partial_fit``.
+        Number of whole epochs in the last call of ``fit`` or ``partial_fit``.
 
     time_limit_reached_ : bool
         Whether ``time_limit`` ended the training of the last fit, which is then not

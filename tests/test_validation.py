@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
@@ -20,10 +21,11 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sk_mixup import MixupClassifier, fit_many, model_selection
+from sk_mixup import MixupClassifier, MixupRegressor, fit_many, model_selection
 from sk_mixup._data.holdout import groups_held_out
 from sk_mixup._data.memo import Memo
 from sk_mixup._training.fit_data import FitData
+from sk_mixup.regressor import LOSSES
 from tests.twins import (
     PLAIN,
     SMALL,
@@ -167,6 +169,20 @@ def test_classes_of_validation_rows_weigh_as_those_of_training_rows(
     weights = np.array([own[label] for label in y[60:]])
     expected = own_score(model, X[60:], y[60:], weights)
     np.testing.assert_allclose(model.validation_scores_[0], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_targets_of_validation_rows_are_in_the_units_of_the_training(loss, line):
+    X, y = line
+    y, quantile = np.abs(y) + 1, 0.3 if loss == "quantile" else None
+    (run,) = runs_of(
+        MixupRegressor(**STOPPING, loss=loss, quantile=quantile),
+        X,
+        y,
+        X_val=X[40:],
+        y_val=y[40:],
+    )
+    assert torch.equal(run.validation.targets.values, run.training.targets.values[40:])
 
 
 @twins

@@ -279,6 +279,7 @@ class MixupNet(PredictingNet):
             own = self._train_block(block, step_fn)
             losses[:, done : done + own.shape[1]] = own
             done += own.shape[1]
+            self._wait_for_gpu(block.inputs)
             if session.limit.is_over:
                 break
         session.average.show()
@@ -292,6 +293,12 @@ class MixupNet(PredictingNet):
         # As long as one run is finite, its estimator needs the epochs to come.
         if not np.isfinite(self.train_losses_[-1]).any():
             raise EndOfTraining
+
+    def _wait_for_gpu(self, tensor: Tensor) -> None:
+        """Let a GPU do what it was given, if time is short."""
+        # Else steps are taken by the clock of the CPU, far ahead of the card.
+        if self.session_.limit.seconds is not None and tensor.is_cuda:
+            torch.cuda.synchronize(tensor.device)
 
     def _cut_epoch(self, losses: Tensor) -> NoReturn:
         """End the training in mid-epoch, which leaves no figures unless it diverged."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import check_scoring
 
 from sk_mixup._data.sklearn_private import (
     _check_sample_weight,
@@ -147,3 +148,17 @@ class Judge:
                 for each in (X, y, weights)
             )
         return MemberScore(self.scorer, self.view, KnownRows(X), y, weights)
+
+
+def scored_on(
+    estimator: Any, data: FitData, rows: RowSubset, lasting: dict[str, Any]
+) -> Callable[[RowSubset], Score] | None:
+    """Return what scores an estimator's networks on their validation rows.
+
+    None where the loss is the score.
+    """
+    if estimator.scoring == "loss":
+        return None
+    fitted = Fitted(lasting, [], [], rows.targets.moments, rows.weight_unit)
+    scorer = check_scoring(estimator, scoring=estimator.scoring)
+    return Judge(scorer, View(copy.copy(estimator), fitted), data).on
