@@ -17,7 +17,7 @@ from tests.twins import CONSTANT, SMALL, TWINS, assert_same_predictions, predict
 both = pytest.mark.parametrize("make", TWINS)
 N_ROWS, WIDTH = 240_000, 200
 #: The file takes 192 MB, a copy as much, and a mark for each number 48 MB.
-TABLE, BOUND = 4 * N_ROWS * WIDTH, 140_000_000
+TABLE, BOUND = 4 * N_ROWS * WIDTH, 160_000_000
 
 
 @pytest.fixture(scope="module")

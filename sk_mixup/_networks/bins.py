@@ -97,7 +97,8 @@ class Bins(ArrayModule):
         units = self(rows[None]).view(len(rows), *self.low.shape[2:])
         share = (weights / weights.sum()).to(units.dtype)
         mean = torch.einsum("r,rct->ct", share, units)
-        variance = torch.einsum("r,rct->ct", share, (units - mean).square())
+        # In place: of a wide table the units of some thousand rows are large.
+        variance = torch.einsum("r,rct->ct", share, units.sub_(mean).square_())
         scale = 1 / variance.sqrt().clamp(min=LEAST_DEVIATION)
         before = (getattr(self, name) for name in self.BUFFERS[:-2])
         figures = mean[None, None], scale[None, None]

@@ -233,14 +233,16 @@ def _reservoir(
     settings: Settings, start: Start, rows: RowSubset, entropy: int
 ) -> Reservoir | None:
     """Return a sample of the rows of all calls of ``partial_fit``, if bins need one."""
-    is_dense = not isinstance(rows.table, SparseTable)
-    has_bins = any(e != Standardized() for e in settings.encodings)
-    if not (start.one_epoch and is_dense and has_bins) or settings.module is not None:
+    has_bins = any(each != Standardized() for each in settings.encodings)
+    if not (start.one_epoch and has_bins) or settings.module is not None:
         return None
-    if start.earlier is None:
-        return Reservoir.of(rows)
-    before = start.earlier.reservoir  # None after a fit, whose bins stay
-    return None if before is None else before.joined(Reservoir.of(rows), entropy)
+    earlier, is_sparse = start.earlier, isinstance(rows.table, SparseTable)
+    if earlier is None:
+        return None if is_sparse else Reservoir.of(rows)
+    before = earlier.reservoir  # None after a fit, whose bins stay
+    if before is None or is_sparse:
+        return before
+    return before.joined(Reservoir.of(rows), entropy)
 
 
 def _vicinity(settings: Settings, spec: TargetSpec, member: int) -> Vicinity:
