@@ -7,7 +7,6 @@ from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
-import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import get_scorer_names
 from sklearn.utils.validation import check_is_fitted
@@ -358,28 +357,16 @@ class BaseMixup(HasTrained, TakesValidationRows, metaclass=ABCMeta):
         return None if moments is None else (moments.mean, moments.deviation)
 
     def _ensemble(self, exact: bool = False) -> Ensemble:
-        module, loss = self.net_.module_, self.net_.criterion_
-        scaling = self._scaling
-        if scaling is not None and loss.outputs_per_target > 1:
-            mean, deviation = (
-                np.repeat(figures, loss.outputs_per_target) for figures in scaling
-            )
-            scaling = mean, deviation
-        return Ensemble(module, loss.link(), scaling, self._row_shape, exact)
-
-    def _check_is_fitted(self) -> None:
-        # scikit-learn's function looks at the tags, for as long as a layer takes.
-        if "net_" not in vars(self):
-            check_is_fitted(self)
+        loss, moments = self.net_.criterion_, self._fitted.target_moments
+        scaling = None if moments is None else loss.scaling(moments)
+        module, shape = self.net_.module_, self._row_shape
+        return Ensemble(module, loss.link(), scaling, shape, exact)
 
     def _predict(self, X: Any, ensemble: Ensemble, return_std: bool = False) -> Any:
         with memory_errors(f"Predicting by {type(self).__name__}", FEWER_ROWS):
             rows = self._rows_to_predict(X, ensemble.dtype)
-            return (
-                ensemble.predict_with_std(rows)
-                if return_std
-                else ensemble.predict(rows)
-            )
+            predict = ensemble.predict_with_std if return_std else ensemble.predict
+            return predict(rows)
 
     @one_thread()
     def to_torch(self) -> nn.Module:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sklearn.base import clone
 
@@ -41,6 +41,8 @@ def by_the_paper(lam, n_i, n_j, kappa, tau):
     kappa=st.sampled_from([1.5, 3, 10]),
     tau=st.sampled_from([0, 0.3, 0.5, 1]),
 )
+@example(lam=0.4, n_i=30, n_j=10, kappa=3, tau=0.5)
+@example(lam=0.6, n_i=10, n_j=30, kappa=3, tau=0.5)
 def test_the_label_is_the_paper_s(lam, n_i, n_j, kappa, tau):
     weights = np.array([[lam, 1 - lam]])
     label = Remix(kappa, tau).target_weights(weights, np.array([[n_i, n_j]]))

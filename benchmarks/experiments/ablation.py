@@ -29,6 +29,7 @@ INPUTS: Final = "mix inputs only"
 SMOOTH: Final = "label smoothing"
 BOTH: Final = "mix inputs + label smoothing (AC + RP)"
 NOISE: Final = "Gaussian noise on inputs"
+UNEQUAL: Final = "mixup for unequal classes"
 COLUMNS: Final = "columns of tables (AC + RP)"
 
 #: What the paper, whose inputs are images, has no rows for.
@@ -61,6 +62,11 @@ def variants() -> Iterator[tuple[str, str, dict[str, Any]]]:
         yield BOTH, f"eps {eps}", {"label_smoothing": eps} | inputs
     for sigma in (0.05, 0.1, 0.2):
         yield NOISE, f"sigma {sigma}", {"noise_std": sigma} | erm
+    # After the paper: for classes of unequal size.
+    balanced, remix = {"pairing": "balanced"}, {"mix_target": "remix"}
+    yield UNEQUAL, "balanced partners", balanced
+    yield UNEQUAL, "labels of Remix", remix
+    yield UNEQUAL, "both", balanced | remix
     for name, params in OF_COLUMNS.items():
         yield COLUMNS, name, params
 

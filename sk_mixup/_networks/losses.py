@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sk_mixup._data.moments import Moments
+from sk_mixup._data.moments import Figures, Moments
 
 # Made once: to make a module takes as long as a row takes in it.
 SOFTMAX, SIGMOID, IDENTITY = nn.Softmax(-1), nn.Sigmoid(), nn.Identity()
@@ -54,6 +54,10 @@ class Loss(nn.Module):
     @abstractmethod
     def link(self) -> nn.Module:
         """Return the module that turns outputs into predictions."""
+
+    def scaling(self, moments: Moments) -> tuple[Figures, Figures]:
+        """Return the mean and the deviation that predictions have of their targets'."""
+        return moments.mean, moments.deviation
 
     def output_moments(self, moments: Moments) -> Moments:
         """Return moments by which outputs follow those of the targets.
@@ -180,6 +184,10 @@ class PinballLoss(Loss):
 
     def link(self) -> nn.Module:
         return self.sort
+
+    def scaling(self, moments: Moments) -> tuple[Figures, Figures]:
+        repeated = self.output_moments(moments)
+        return repeated.mean, repeated.deviation
 
     def output_moments(self, moments: Moments) -> Moments:
         mean, deviation = (

@@ -320,8 +320,8 @@ class Network(ArrayModule):
         if exact and self.body.theta.numel() > LARGEST_TWIN:
             return None
         make = partial(_row_pass_of, exact=exact)
-        hooks, row_pass = self._kept("exact" if exact else "plain", make)
-        return None if any(hooks) else row_pass
+        row_pass: RowPass = self._kept("exact" if exact else "plain", make)
+        return None if any(row_pass.hooks) else row_pass
 
     def _kept(self, name: str, make: Callable[[Network], Any]) -> Any:
         """Return what was made of the network's present numbers, or make it."""
@@ -373,15 +373,10 @@ class Network(ArrayModule):
 _kept_of: WeakKeyDictionary[Network, dict[str, tuple[Any, Any]]] = WeakKeyDictionary()
 
 
-def _row_pass_of(network: Network, exact: bool) -> tuple[list[Any], RowPass]:
-    """Return a row pass, and what will hold the hooks of all modules."""
-    hooks = [
-        hooks
-        for module in network.modules()
-        for hooks in (module._forward_hooks, module._forward_pre_hooks)
-    ]
+def _row_pass_of(network: Network, exact: bool) -> RowPass:
     twin = network.in_double() if exact else network
-    return hooks, RowPass(twin.inputs, cast(StackedMLP, twin.body), LARGEST_RATIO)
+    body = cast(StackedMLP, twin.body)
+    return RowPass(twin.inputs, body, LARGEST_RATIO, network.modules())
 
 
 def _in_double(module: ModuleT) -> ModuleT:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
 from sk_mixup._networks.bins import Bins
 from sk_mixup._networks.stacked_mlp import StackedMLP
@@ -27,6 +29,8 @@ class RowPass:
         The perceptrons.
     largest_ratio : float
         Bound of what is squared to clip features.
+    modules : iterable of Module
+        Whose hooks would not be called: ``hooks`` will hold them.
 
     Shape
     -----
@@ -34,10 +38,18 @@ class RowPass:
     - output: ``(runs, rows, outputs)``
     """
 
-    def __init__(self, inputs: Any, body: StackedMLP, largest_ratio: float) -> None:
+    def __init__(
+        self,
+        inputs: Any,
+        body: StackedMLP,
+        largest_ratio: float,
+        modules: Iterable[nn.Module],
+    ) -> None:
         self.shift, self.scale = inputs.shift.numpy(), inputs.scale.numpy()
         self.idle, self.clip = inputs.idle, inputs.clip
         self.largest_ratio = largest_ratio
+        each = ((m._forward_hooks, m._forward_pre_hooks) for m in modules)
+        self.hooks = [hooks for both in each for hooks in both]
         layers = body.layers(body.theta.detach())
         self.layers = [(each.weight.numpy(), each.bias.numpy()) for each in layers]
         self.binned = list(body.binned)

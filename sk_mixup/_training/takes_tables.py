@@ -67,6 +67,11 @@ class TakesTables(BaseEstimator):
                 f"trained on rows of shape {trained}."
             )
 
+    def _check_is_fitted(self) -> None:
+        # scikit-learn's function looks at the tags, for as long as a layer takes.
+        if "net_" not in vars(self):
+            check_is_fitted(self)
+
     def _rows_to_predict(self, X: Any, dtype: type[np.floating]) -> Any:
         """Return rows as an array or CSR matrix of ``dtype``, none infinite.
 
