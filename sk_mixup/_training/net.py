@@ -33,7 +33,7 @@ from sk_mixup._training.progress import Progress
 from sk_mixup._training.session import EndOfTraining, TrainingSession
 from sk_mixup._training.shrinking import Shrinking
 from sk_mixup._training.time_limit import TimeLimit
-from sk_mixup._training.validation_rows import ValidationRows
+from sk_mixup._training.validation_rows import ValidationRows, error_of
 from sk_mixup._training.weight_average import WeightAverage
 
 StepFunction = Callable[[Batch], dict[str, Tensor]]
@@ -381,7 +381,7 @@ class MixupNet(PredictingNet):
         for batch in rows.batches():
             step = step_fn(batch)
             losses.append(step["loss"])
-            errors.append(_error(step["y_pred"], batch))
+            errors.append(error_of(step["y_pred"], batch))
         session = self.session_
         loss = session.shrinking.of_all(torch.stack(losses).sum(0))
         self.record_loss("valid_loss", loss, session.running)
@@ -405,9 +405,3 @@ class MixupNet(PredictingNet):
                 own = self.module_.select([place])
                 scores[number] = scorer(own, self.criterion_)
         self.record_scores(scores, any(scorers))
-
-
-def _error(outputs: Tensor, batch: Batch) -> Tensor:
-    """Return the weight of the rows whose largest output is not the largest target."""
-    wrong = outputs.argmax(-1) != batch.targets.argmax(-1)
-    return (wrong * batch.weight.squeeze(-1)).sum(-1)

@@ -80,3 +80,9 @@ class ValidationRows:
         total = portion.weight(torch.arange(len(portion), device=portion.device)).sum()
         weight = portion.weight(numbers) * present / total
         return portion.inputs(numbers), portion.targets.take(numbers), weight[:, None]
+
+
+def error_of(outputs: Tensor, batch: Batch) -> Tensor:
+    """Return the weight of the rows whose largest output is not the largest target."""
+    wrong = outputs.argmax(-1) != batch.targets.argmax(-1)
+    return (wrong * batch.weight.squeeze(-1)).sum(-1)
