@@ -30,7 +30,7 @@ from sk_mixup._training.fit_data import (
 )
 from sk_mixup._training.fitted import HasTrained
 from sk_mixup._training.member_weights import weights_by_loss
-from sk_mixup._training.net import LR_SCHEDULES, MixupNet
+from sk_mixup._training.net import MixupNet
 from sk_mixup._training.optimizers import OPTIMIZERS
 from sk_mixup._training.parameter_checks import (
     LARGEST_NUMBER,
@@ -41,6 +41,7 @@ from sk_mixup._training.parameter_checks import (
     check_parameters,
 )
 from sk_mixup._training.prepare import prepare_task
+from sk_mixup._training.schedules import LR_SCHEDULES
 from sk_mixup._training.scoring import scored_on
 from sk_mixup._training.settings import Settings
 from sk_mixup._training.stacks import train

@@ -18,7 +18,8 @@ from sk_mixup._networks.losses import (
     SquaredError,
 )
 from sk_mixup._networks.network import Network, Standardize
-from sk_mixup._networks.stacked_mlp import StackedLinear, StackedMLP
+from sk_mixup._networks.stacked_layers import StackedLinear
+from sk_mixup._networks.stacked_mlp import StackedMLP
 from sk_mixup._networks.stacked_modules import StackedCopies, seeded
 
 RUNS, ROWS, SIZES = 3, 5, (4, 6, 7, 2)

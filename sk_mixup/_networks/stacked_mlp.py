@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,83 +12,11 @@ from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
 from sk_mixup._data.moments import Figures, Moments
-from sk_mixup._networks.batch import Batch, Step
+from sk_mixup._networks.batch import Step
 from sk_mixup._networks.losses import Loss
+from sk_mixup._networks.mlp_step import MLPStep
+from sk_mixup._networks.stacked_layers import Layers, StackedBins, StackedLinear
 from sk_mixup._networks.storage import ArrayModule
-
-
-class StackedLinear:
-    """A linear map per run on weights that live elsewhere.
-
-    Shape
-    -----
-    - weight: ``(runs, in, out)``, bias: ``(runs, 1, out)``
-    - input: ``(runs, rows, in)``
-    - output: ``(runs, rows, out)``
-
-    Examples
-    --------
-    >>> import torch
-    >>> layer = StackedLinear(torch.zeros(3, 5, 2), torch.ones(3, 1, 2))
-    >>> layer(torch.randn(3, 7, 5)).shape
-    torch.Size([3, 7, 2])
-    """
-
-    def __init__(self, weight: Tensor, bias: Tensor) -> None:
-        self.weight, self.bias = weight, bias
-        # Made once: a view is a call of torch, of which a small step has few.
-        self.weight_t = weight.transpose(1, 2)
-
-    # A factor of the input is a factor of products, which costs no pass of its own.
-
-    def __call__(self, x: Tensor, factor: float = 1.0) -> Tensor:
-        return torch.baddbmm(self.bias, x, self.weight, alpha=factor)
-
-    def accumulate(
-        self, x: Tensor, gradient: Tensor, into: StackedLinear, factor: float
-    ) -> None:
-        """Write the gradients of weight and bias ``into`` a layer of their shapes."""
-        _write_product(x.transpose(1, 2), gradient, into.weight, factor)
-        torch.sum(gradient, 1, keepdim=True, out=into.bias)
-
-    def backward(self, gradient: Tensor, factor: float) -> Tensor:
-        """Return the gradient in the input."""
-        return torch.baddbmm(
-            self.bias[:, :, :1], gradient, self.weight_t, beta=0, alpha=factor
-        )
-
-
-def _write_product(a: Tensor, b: Tensor, out: Tensor, factor: float = 1.0) -> None:
-    # Written over, not added: no step has to set gradients to 0.
-    torch.baddbmm(out, a, b, beta=0, alpha=factor, out=out)
-
-
-class StackedBins:
-    """What bins add to the first layer of the runs that have them.
-
-    Shape
-    -----
-    - weight: ``(binned, units, out)``
-    - units: ``(binned, rows, units)``
-    - hidden: ``(runs, rows, out)``
-    """
-
-    def __init__(self, weight: Tensor, binned: Sequence[int], runs: int) -> None:
-        self.weight = weight
-        every = list(binned) == list(range(runs))
-        self.binned = None if every else torch.tensor(binned, device=weight.device)
-
-    def add_to(self, hidden: Tensor, units: Tensor) -> Tensor:
-        """Add the units' share of the first layer."""
-        if self.binned is None:
-            return hidden.baddbmm_(units, self.weight)
-        return hidden.index_add_(0, self.binned, torch.bmm(units, self.weight))
-
-    def accumulate(self, units: Tensor, gradient: Tensor, into: StackedBins) -> None:
-        """Write the gradient of the weight ``into`` one of its shape."""
-        if self.binned is not None:
-            gradient = gradient.index_select(0, self.binned)
-        _write_product(units.transpose(1, 2), gradient, into.weight)
 
 
 class StackedMLP(ArrayModule):
@@ -366,77 +293,3 @@ def _like(figures: Figures, tensor: Tensor) -> Tensor:
 
 def _pairs(sizes: Sequence[int]) -> list[tuple[int, int]]:
     return list(itertools.pairwise(sizes))
-
-
-class Layers(NamedTuple):
-    """The layers of a :class:`StackedMLP`, or their gradients."""
-
-    linear: list[StackedLinear]
-    bins: StackedBins | None
-
-
-class MLPStep:
-    """Forward and backward pass of a :class:`StackedMLP`, the gradient by hand."""
-
-    # Autograd took half as long again for small networks, and its graph is not needed:
-    # the chain of layers is known.
-
-    def __init__(self, layers: Layers, gradients: Layers, loss: Loss) -> None:
-        self.layers, self.gradients, self.loss = layers, gradients, loss
-
-    @torch.no_grad()
-    def __call__(self, batch: Batch) -> Tensor:
-        entered, outputs = self._forward(batch)
-        gradient = self.loss.gradient(outputs, batch.targets, batch.weight)
-        self._backward(entered, gradient, batch)
-        return outputs
-
-    def _forward(self, batch: Batch) -> tuple[list[Tensor], Tensor]:
-        """Return what entered each layer, before any mixing, and the outputs."""
-        entered, x, last = [], batch.inputs, len(self.layers.linear) - 1
-        for depth, layer in enumerate(self.layers.linear):
-            # What enters is kept unmixed, since the ReLU of each copy has its own mask;
-            # the mix is cheap enough to be made again.
-            entered.append(x)
-            x = layer(_mixed_at(batch, depth, x), _factor(batch, depth))
-            if not depth and self.layers.bins and batch.units is not None:
-                x = self.layers.bins.add_to(x, _mixed_units(batch, self.layers.bins))
-            if depth < last:
-                x.relu_()
-                if batch.dropout:
-                    batch.dropout.drop(x, depth)
-        return entered, x
-
-    def _backward(self, entered: list[Tensor], gradient: Tensor, batch: Batch) -> None:
-        for depth in reversed(range(len(entered))):
-            layer, x = self.layers.linear[depth], entered[depth]
-            factor = _factor(batch, depth)
-            own = self.gradients.linear[depth]
-            layer.accumulate(_mixed_at(batch, depth, x), gradient, own, factor)
-            # Nobody asks for the gradient in the rows themselves.
-            if depth:
-                gradient = layer.backward(gradient, factor)
-                if batch.mixture is not None and batch.mixture.layer == depth:
-                    gradient = batch.mixture.spread(gradient)
-                # 0 or 1: of units that were not on, or were dropped, 0.
-                gradient.mul_(x.sign())
-        bins, own_bins = self.layers.bins, self.gradients.bins
-        if bins and own_bins and batch.units is not None:
-            bins.accumulate(_mixed_units(batch, bins), gradient, own_bins)
-
-
-def _factor(batch: Batch, depth: int) -> float:
-    return batch.dropout.factor if batch.dropout and depth else 1.0
-
-
-def _mixed_at(batch: Batch, depth: int, x: Tensor) -> Tensor:
-    mixture = batch.mixture
-    return x if mixture is None or mixture.layer != depth else mixture(x)
-
-
-def _mixed_units(batch: Batch, bins: StackedBins) -> Tensor:
-    """Return the units of the first layer's rows."""
-    assert batch.units is not None
-    if batch.mixture is None or batch.mixture.layer != 0:
-        return batch.units
-    return batch.mixture.of(bins.binned)(batch.units)

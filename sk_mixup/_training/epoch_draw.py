@@ -118,6 +118,7 @@ class EpochDraw:
     def _block_steps(self) -> int:
         inputs, n_runs = self.source.inputs, len(self.runs)
         row = inputs.width * n_runs + inputs.n_units * len(inputs.binned)
+        row += self.runs[0].training.targets.width * n_runs
         step = 4 * self.plan.n_mixed * self.plan.batch_size * row
         on_cpu = self.source.device.type == "cpu"
         return max(1, (CPU_BLOCK_BYTES if on_cpu else GPU_BLOCK_BYTES) // step)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NoReturn
@@ -30,6 +29,7 @@ from sk_mixup._training.log import QuietLog
 from sk_mixup._training.minibatches import Minibatches
 from sk_mixup._training.predicting_net import PredictingNet
 from sk_mixup._training.progress import Progress
+from sk_mixup._training.schedules import LR_SCHEDULES
 from sk_mixup._training.session import EndOfTraining, TrainingSession
 from sk_mixup._training.shrinking import Shrinking
 from sk_mixup._training.time_limit import TimeLimit
@@ -37,12 +37,6 @@ from sk_mixup._training.validation_rows import ValidationRows, error_of
 from sk_mixup._training.weight_average import WeightAverage
 
 StepFunction = Callable[[Batch], dict[str, Tensor]]
-
-#: By the fraction of steps and not by epochs: a short training decays as smoothly.
-LR_SCHEDULES: dict[str, Callable[[float], float]] = {
-    "constant": lambda progress: 1.0,
-    "cosine": lambda progress: (1 + math.cos(math.pi * progress)) / 2,
-}
 
 
 class MixupNet(PredictingNet):
