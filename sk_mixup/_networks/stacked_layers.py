@@ -1,0 +1,90 @@
+"""Layers with a run axis, on weights that live elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class StackedLinear:
+    """A linear map per run on weights that live elsewhere.
+
+    Shape
+    -----
+    - weight: ``(runs, in, out)``, bias: ``(runs, 1, out)``
+    - input: ``(runs, rows, in)``
+    - output: ``(runs, rows, out)``
+
+    Examples
+    --------
+    >>> import torch
+    >>> layer = StackedLinear(torch.zeros(3, 5, 2), torch.ones(3, 1, 2))
+    >>> layer(torch.randn(3, 7, 5)).shape
+    torch.Size([3, 7, 2])
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+        self.weight, self.bias = weight, bias
+        # Made once: a view is a call of torch, of which a small step has few.
+        self.weight_t = weight.transpose(1, 2)
+
+    # A factor of the input is a factor of products, which costs no pass of its own.
+
+    def __call__(self, x: Tensor, factor: float = 1.0) -> Tensor:
+        return torch.baddbmm(self.bias, x, self.weight, alpha=factor)
+
+    def accumulate(
+        self, x: Tensor, gradient: Tensor, into: StackedLinear, factor: float
+    ) -> None:
+        """Write the gradients of weight and bias ``into`` a layer of their shapes."""
+        _write_product(x.transpose(1, 2), gradient, into.weight, factor)
+        torch.sum(gradient, 1, keepdim=True, out=into.bias)
+
+    def backward(self, gradient: Tensor, factor: float) -> Tensor:
+        """Return the gradient in the input."""
+        return torch.baddbmm(
+            self.bias[:, :, :1], gradient, self.weight_t, beta=0, alpha=factor
+        )
+
+
+def _write_product(a: Tensor, b: Tensor, out: Tensor, factor: float = 1.0) -> None:
+    # Written over, not added: no step has to set gradients to 0.
+    torch.baddbmm(out, a, b, beta=0, alpha=factor, out=out)
+
+
+class StackedBins:
+    """What bins add to the first layer of the runs that have them.
+
+    Shape
+    -----
+    - weight: ``(binned, units, out)``
+    - units: ``(binned, rows, units)``
+    - hidden: ``(runs, rows, out)``
+    """
+
+    def __init__(self, weight: Tensor, binned: Sequence[int], runs: int) -> None:
+        self.weight = weight
+        every = list(binned) == list(range(runs))
+        self.binned = None if every else torch.tensor(binned, device=weight.device)
+
+    def add_to(self, hidden: Tensor, units: Tensor) -> Tensor:
+        """Add the units' share of the first layer."""
+        if self.binned is None:
+            return hidden.baddbmm_(units, self.weight)
+        return hidden.index_add_(0, self.binned, torch.bmm(units, self.weight))
+
+    def accumulate(self, units: Tensor, gradient: Tensor, into: StackedBins) -> None:
+        """Write the gradient of the weight ``into`` one of its shape."""
+        if self.binned is not None:
+            gradient = gradient.index_select(0, self.binned)
+        _write_product(units.transpose(1, 2), gradient, into.weight)
+
+
+class Layers(NamedTuple):
+    """The layers of a :class:`StackedMLP`, or their gradients."""
+
+    linear: list[StackedLinear]
+    bins: StackedBins | None
