@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from threading import Lock
 
 import torch
@@ -117,13 +117,22 @@ def lacks_memory(error: Exception) -> bool:
 
 
 def resolve_device(device: str) -> torch.device:
-    """Return the torch device of ``device``, or say why it cannot be had."""
+    """Return the torch device of ``device``, or say why it cannot be had.
+
+    A GPU has its number, so that "cuda" and "cuda:0" are one device. "auto" is the GPU
+    if there is one that can be used.
+    """
     if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        if torch.cuda.is_available():
+            # A card may be seen, and yet be too old for this build of torch, or full.
+            with suppress(ValueError):
+                return resolve_device("cuda")
+        return torch.device("cpu")
     try:
+        made = torch.zeros(1, device=device)
         # And back: torch makes tensors on "meta" too, which hold no numbers.
-        torch.zeros(1, device=device).cpu()
-        return torch.device(device)
+        made.cpu()
+        return made.device
     except Exception as error:  # of many kinds, from the back ends of torch
         reason = str(error).splitlines()[0]
         raise ValueError(

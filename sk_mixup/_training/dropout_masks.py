@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
 from numpy.random import Generator
+from numpy.typing import NDArray
+from torch import Tensor
 
 from sk_mixup._networks.batch import Dropout
 
@@ -42,8 +44,8 @@ def draw_masks(
     # eight are drawn at a time. Of whole rows, or it would matter where blocks end.
     row_draws = -(-units // 4)
     keeping = max(1, round((1 - rate) * 2**16))
-    # Steps first: what a step uses lies together. Bytes are a quarter of what goes up
-    # to a GPU, and as fast to multiply with as numbers.
+    # Steps first: what a step uses lies together. Bytes are as fast to multiply with as
+    # numbers, and a quarter as large.
     kept = [np.zeros((steps, len(streams), n_rows, own), np.uint8) for own in widths]
     for place, (stream, most) in enumerate(zip(streams, n_own, strict=True)):
         n_drawn = max(0, min(most, steps * n_rows))
@@ -54,6 +56,24 @@ def draw_masks(
         ends = np.cumsum(widths)[:-1]
         for layer, own in zip(kept, np.split(stays, ends, axis=1), strict=True):
             layer[:, place] = own.reshape(steps, n_rows, -1)
-    masks = (torch.from_numpy(own).to(device).transpose(0, 1) for own in kept)
+    masks = (own.transpose(0, 1) for own in _on_device(kept, device))
     # By the fraction that 16 bits can give, so that a unit keeps its mean exactly.
     return Dropout(tuple(masks), 2**16 / keeping)
+
+
+def _on_device(
+    kept: Sequence[NDArray[np.uint8]], device: torch.device
+) -> Iterator[Tensor]:
+    """Yield the masks on the device."""
+    if device.type == "cpu":
+        yield from map(torch.from_numpy, kept)
+        return
+    # In one copy, of bits: most of what goes up to a GPU are masks.
+    packed = [np.packbits(own, bitorder="little") for own in kept]
+    up = torch.from_numpy(np.concatenate(packed)).to(device).unsqueeze(1)
+    bits = (up >> torch.arange(8, dtype=torch.uint8, device=device)).bitwise_and_(1)
+    start = 0
+    for own, part in zip(kept, packed, strict=True):
+        stop = start + len(part)
+        yield bits[start:stop].view(-1)[: own.size].view(own.shape)
+        start = stop
