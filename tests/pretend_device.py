@@ -2,8 +2,8 @@
 
 Inside ``with PretendDevice() as gpu`` the device "cuda" exists on a machine without
 one. Its tensors say ``device="cuda:0"`` and hold a CPU tensor, so results are right.
-Each of their operations passes through here, where it is refused if it mixes devices
-as CUDA refuses (:class:`MixedDevices`), and counted in ``gpu.count``: kernel launches,
+Each of their operations passes through here. It is refused if it mixes devices as CUDA
+refuses (:class:`MixedDevicesError`), and counted in ``gpu.count``: kernel launches,
 uploads and downloads with their bytes, and waits of the host for the device. What only
 kernels do (rounding, memory that runs out, time) stays unseen.
 """
@@ -53,7 +53,7 @@ KERNELS = {
 FROM_DATA = {torch.tensor, torch.as_tensor, torch.asarray}
 
 
-class MixedDevices(RuntimeError):
+class MixedDevicesError(RuntimeError):
     """CUDA would refuse the operation."""
 
 
@@ -289,7 +289,7 @@ class PretendDevice(ExitStack):
         random = Tag.nondeterministic_seeded in func.tags
         with self._draws_of(home) if random else nullcontext():
             result = func(*tree_map(_held, args), **tree_map(_held, kwargs))
-        self._note(func, given)
+        self._note(func, given, kwargs)
 
         def wrapped(value):
             if not isinstance(value, torch.Tensor):
@@ -310,7 +310,7 @@ class PretendDevice(ExitStack):
             scalar = Tag.pointwise in func.tags and not tensor.ndim
             numbers = func in INDEXING and tensor is not args[0]
             if tensor.device != CPU or tensor is written or not (scalar or numbers):
-                raise MixedDevices(
+                raise MixedDevicesError(
                     f"{func}: expected all tensors to be on the same device, but found "
                     f"{home} and {tensor.device}"
                 )
@@ -343,13 +343,15 @@ class PretendDevice(ExitStack):
         n_bytes = tensor.numel() * tensor.element_size()
         self.count.update({kind: 1, f"{kind}_bytes": n_bytes, "waits": 1})
 
-    def _note(self, func, given):
+    def _note(self, func, given, kwargs):
         views = [each.alias_info for each in func._schema.returns]
         is_view = bool(views) and all(v is not None and not v.is_write for v in views)
         masks = [own for own in given[1:] if own.dtype == torch.bool]
         masks = masks if func in INDEXING else []
         self.count["waits"] += bool(masks or func in READS)
         kernels = 0 if is_view else KERNELS.get(func, 1)
+        if func is aten.baddbmm.default and kwargs.get("beta") == 0:
+            kernels = 1  # without a bias
         self.count["launches"] += kernels + 4 * len(masks) * bool(kernels)
 
 

@@ -391,9 +391,7 @@ class MLPStep:
             if not depth and self.layers.bins and batch.units is not None:
                 x = self.layers.bins.add_to(x, _mixed_units(batch, self.layers.bins))
             if depth < last:
-                x.relu_()
-                if batch.dropout:
-                    batch.dropout.drop(x, depth)
+                batch.dropout.rectify(x, depth) if batch.dropout else x.relu_()
         return entered, x
 
     def _backward(self, entered: list[Tensor], gradient: Tensor, batch: Batch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from threading import Lock
@@ -114,6 +115,19 @@ def lacks_memory(error: Exception) -> bool:
     """Tell whether an allocator failed; on the CPU torch has no class for that."""
     kinds = MemoryError, torch.OutOfMemoryError
     return isinstance(error, kinds) or "you tried to allocate" in str(error)
+
+
+def readable_device(device: str) -> torch.device:
+    """Return the device on which a stored net was, or with a warning the CPU."""
+    try:
+        return resolve_device(device)
+    except ValueError:
+        warnings.warn(
+            f"These networks were trained on {device!r}, which cannot be used here; "
+            "they are read to the CPU.",
+            stacklevel=2,
+        )
+        return torch.device("cpu")
 
 
 def resolve_device(device: str) -> torch.device:

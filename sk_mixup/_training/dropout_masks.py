@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -56,24 +56,27 @@ def draw_masks(
         ends = np.cumsum(widths)[:-1]
         for layer, own in zip(kept, np.split(stays, ends, axis=1), strict=True):
             layer[:, place] = own.reshape(steps, n_rows, -1)
-    masks = (own.transpose(0, 1) for own in _on_device(kept, device))
     # By the fraction that 16 bits can give, so that a unit keeps its mean exactly.
-    return Dropout(tuple(masks), 2**16 / keeping)
+    factor = 2**16 / keeping
+    if device.type == "cpu":
+        return Dropout(_by_runs(map(torch.from_numpy, kept)), factor)
+    floor = torch.zeros((), device=device)
+    return Dropout(_by_runs(_bounds(kept, device)), factor, floor)
 
 
-def _on_device(
+def _by_runs(masks: Iterable[Tensor]) -> tuple[Tensor, ...]:
+    return tuple(own.transpose(0, 1) for own in masks)
+
+
+def _bounds(
     kept: Sequence[NDArray[np.uint8]], device: torch.device
 ) -> Iterator[Tensor]:
-    """Yield the masks on the device."""
-    if device.type == "cpu":
-        yield from map(torch.from_numpy, kept)
-        return
+    """Yield masks on a device as bounds of 0 and infinity."""
     # In one copy, of bits: most of what goes up to a GPU are masks.
     packed = [np.packbits(own, bitorder="little") for own in kept]
     up = torch.from_numpy(np.concatenate(packed)).to(device).unsqueeze(1)
-    bits = (up >> torch.arange(8, dtype=torch.uint8, device=device)).bitwise_and_(1)
-    start = 0
-    for own, part in zip(kept, packed, strict=True):
-        stop = start + len(part)
-        yield bits[start:stop].view(-1)[: own.size].view(own.shape)
-        start = stop
+    bits = up.bitwise_and(2 ** torch.arange(8, dtype=torch.uint8, device=device))
+    bounds = torch.where(bits != 0, torch.inf, 0.0)
+    ends = np.cumsum([0, *map(len, packed)])
+    for own, start, stop in zip(kept, ends, ends[1:], strict=False):
+        yield bounds[start:stop].view(-1)[: own.size].view(own.shape)
