@@ -21,7 +21,7 @@ from sk_mixup._data.sklearn_private import (
 )
 from sk_mixup._data.subsets import weighted_rows
 from sk_mixup._networks.ensemble import Ensemble, Scaling
-from sk_mixup._networks.torch_modes import memory_errors, own_modes, resolve_device
+from sk_mixup._networks.torch_modes import memory_errors, own_modes
 from sk_mixup._networks.torch_threads import one_thread
 from sk_mixup._training.fit_data import (
     FitData,
@@ -281,7 +281,8 @@ class BaseMixup(HasTrained, TakesValidationRows, metaclass=ABCMeta):
         if not goes_on:
             return Start(one_epoch=one_epoch, classes=classes)
         self._settings.check_unchanged(self._fitted.lasting)
-        return Start(self.net_, self._fitted, one_epoch, classes)
+        net = self.net_.on(self._settings.torch_device)
+        return Start(net, self._fitted, one_epoch, classes)
 
     @property
     def _settings(self) -> Settings:
@@ -295,7 +296,7 @@ class BaseMixup(HasTrained, TakesValidationRows, metaclass=ABCMeta):
         """Check the data and return what is to be trained."""
         limit = TimeLimit(None if start.one_epoch else self.time_limit)
         settings = self._settings
-        device = resolve_device(self.device)
+        device = settings.torch_device
         data.check_validation()
         X, y, sample_weight = data.X, data.y, data.sample_weight
         table = self._table(X, sample_weight, start, settings, memo)

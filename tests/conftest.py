@@ -57,3 +57,15 @@ def double():
     torch.set_default_dtype(torch.float64)
     yield
     torch.set_default_dtype(torch.float32)
+
+
+@pytest.fixture(autouse=True)
+def _card(request, monkeypatch):
+    """Skip tests of a GPU where there is none, and let a GPU multiply as the CPU."""
+    if request.node.get_closest_marker("gpu") is None:
+        return
+    if not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device")
+    # TF32 rounds products to 10 bits.
+    monkeypatch.setattr(torch.backends.cuda.matmul, "allow_tf32", False)
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)

@@ -187,8 +187,7 @@ def sample_of(subset: RowSubset, most: int = QUANTILE_ROWS) -> torch.Tensor:
 
 def weights_of(subset: RowSubset, numbers: torch.Tensor) -> Figures:
     """Return the weights of some rows."""
-    weights = subset.weight(numbers.to(subset.device)).cpu().numpy()
-    return weights.astype(np.float64)
+    return subset.flat_weights(numbers)
 
 
 def _clipped(rows: Any, low: Figures, high: Figures) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -58,18 +59,38 @@ class RowSubset:
 
     def flat_rows(self, numbers: Tensor) -> Any:
         """Return rows for NumPy, one-dimensional each, or sparse as the table is."""
+        own = self._row_numbers_on_cpu
+        in_table = numbers if own is None else own[numbers].long()
         if isinstance(self.table, SparseTable):
-            return self.table.X[self._in_table(numbers).cpu().numpy()]
-        return self.inputs(numbers.to(self.device)).flatten(1).cpu().numpy()
+            return self.table.X[in_table.numpy()]
+        return self.table.take_on_cpu(in_table).flatten(1).numpy()
+
+    # Statistics are NumPy's, and read parts of a table once for each network: none of
+    # them is downloaded from a GPU.
+
+    @cached_property
+    def _row_numbers_on_cpu(self) -> Tensor | None:
+        return None if self.row_numbers is None else self.row_numbers.cpu()
+
+    @cached_property
+    def _weights_on_cpu(self) -> Tensor | None:
+        return None if self.weights is None else self.weights.cpu()
+
+    def flat_weights(self, numbers: Tensor) -> NDArray[np.float64]:
+        """Return the weights of rows for NumPy."""
+        weights = self._weights_on_cpu
+        if weights is None:
+            return np.ones(len(numbers))
+        return weights[numbers].numpy().astype(np.float64)
 
     def draw(self, size: int, generator: np.random.Generator) -> Tensor:
         """Return the numbers of rows drawn by their weights, with replacement."""
         at = generator.random(size)
-        if self.weights is None:
+        if self._weights_on_cpu is None:
             numbers = (at * len(self)).astype(np.int64)
         else:
             # In single precision, sums over many rows would swallow small weights.
-            ends = self.weights.cpu().double().cumsum(0).numpy()
+            ends = self._weights_on_cpu.double().cumsum(0).numpy()
             numbers = np.searchsorted(ends, at * ends[-1], side="right")
         return torch.from_numpy(numbers).to(self.device)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from typing import Any, Protocol
 
@@ -61,11 +62,16 @@ class NumericTable:
 
 
 class DenseTable(NumericTable):
-    """A table that is on the device whole."""
+    """A table that is on the device whole, and stays on the CPU for statistics."""
 
     def __init__(self, X: NDArray[np.floating], device: torch.device) -> None:
         self.shape = X.shape
-        self.values = torch.from_numpy(X).to(device)
+        self.on_cpu = torch.from_numpy(X)
+        self.values = self.on_cpu.to(device)
+
+    def take_on_cpu(self, row_numbers: Tensor) -> Tensor:
+        """Return rows as :meth:`take` does, but on the CPU."""
+        return self.on_cpu.index_select(0, row_numbers)
 
     def take(self, row_numbers: Tensor) -> Tensor:
         return self.values.index_select(0, row_numbers)
@@ -104,6 +110,9 @@ class WidenedTable(DenseTable):
         super().__init__(X, device)
         self.shape = (len(X), width)
         self.widen = widen
+        self.widen_on_cpu = widen
+        if device.type != "cpu":
+            self.widen_on_cpu = copy.deepcopy(widen).cpu()
 
     @property
     def sources(self) -> NDArray[np.int64]:
@@ -116,6 +125,9 @@ class WidenedTable(DenseTable):
 
     def take(self, row_numbers: Tensor) -> Tensor:
         return self.widen(super().take(row_numbers))
+
+    def take_on_cpu(self, row_numbers: Tensor) -> Tensor:
+        return self.widen_on_cpu(super().take_on_cpu(row_numbers))
 
 
 class SparseTable(NumericTable):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from torch import Tensor
@@ -79,20 +79,29 @@ class Encoded(NamedTuple):
 class Dropout:
     """Which units of the hidden layers stay, and by what those are multiplied.
 
-    Each of ``kept`` is ``(runs, rows * copies, units)``, bytes of 0 and 1.
+    Each of ``kept`` is ``(runs, rows * copies, units)``: bytes of 0 and 1, or bounds of
+    0 and infinity where there is a ``floor``, a 0 on the device.
     """
 
     kept: tuple[Tensor, ...]
     factor: float
+    floor: Tensor | None = None
 
     def at(self, step: int) -> Dropout:
         """Return the dropout of one step of a block."""
-        return Dropout(tuple(kept[:, step] for kept in self.kept), self.factor)
+        return replace(self, kept=tuple(kept[:, step] for kept in self.kept))
 
-    def drop(self, hidden: Tensor, depth: int) -> Tensor:
-        """Set units of a hidden layer to 0; the factor is left to the next layer."""
+    def rectify(self, hidden: Tensor, depth: int) -> Tensor:
+        """Apply the ReLU and set dropped units to 0, in place.
+
+        The factor is left to the next layer.
+        """
         # Drawn for all copies, of which a mix leaves one a row.
-        return hidden.mul_(self.kept[depth][:, : hidden.shape[1]])
+        kept = self.kept[depth][:, : hidden.shape[1]]
+        if self.floor is None:
+            return hidden.relu_().mul_(kept)
+        # In one launch, of which a GPU has few a step.
+        return hidden.clamp_(self.floor, kept)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,8 @@ from sk_mixup._networks.widen import Widen
 
 #: About a CPU's cache: CPU_BLOCK_BYTES has times by size.
 PREDICT_BYTES = 4_000_000  # of the largest layer's activations
+#: A GPU has no such cache, and each chunk costs it some launches and a wait.
+GPU_PREDICT_BYTES = 256_000_000
 #: Below, calls cost more than numbers: chunks of wide networks exceed the bytes.
 FEWEST_ROWS = 256  # of a chunk
 SMALL_TABLE = 20_000  # rows, up to which several threads only slow down
@@ -108,8 +110,10 @@ class Ensemble:
         self, network: Network, X: Any, reduce: Reduce
     ) -> NDArray[np.floating]:
         numbers = 4 * network.largest_width * network.runs
-        size = max(FEWEST_ROWS, PREDICT_BYTES // numbers)
-        if X.shape[0] > size:
+        on_cpu = network.device.type == "cpu"
+        most = PREDICT_BYTES if on_cpu else GPU_PREDICT_BYTES
+        size = max(FEWEST_ROWS, most // numbers)
+        if on_cpu and X.shape[0] > size:
             # glibc keeps freed memory up to twice the largest block that was freed;
             # else it takes that of each chunk anew, up to half of the time.
             torch.empty(4 * PREDICT_BYTES, dtype=torch.uint8, device="cpu")

@@ -37,9 +37,7 @@ class MLPStep:
             if not depth and self.layers.bins and batch.units is not None:
                 x = self.layers.bins.add_to(x, _mixed_units(batch, self.layers.bins))
             if depth < last:
-                x.relu_()
-                if batch.dropout:
-                    batch.dropout.drop(x, depth)
+                batch.dropout.rectify(x, depth) if batch.dropout else x.relu_()
         return entered, x
 
     def _backward(self, entered: list[Tensor], gradient: Tensor, batch: Batch) -> None:
@@ -53,8 +51,10 @@ class MLPStep:
                 gradient = layer.backward(gradient, factor)
                 if batch.mixture is not None and batch.mixture.layer == depth:
                     gradient = batch.mixture.spread(gradient)
-                # 0 or 1: of units that were not on, or were dropped, 0.
-                gradient.mul_(x.sign())
+                # Of units that were not on, or were dropped, 0: in place, in one pass.
+                torch.ops.aten.threshold_backward.grad_input(
+                    gradient, x, 0, grad_input=gradient
+                )
         bins, own_bins = self.layers.bins, self.gradients.bins
         if bins and own_bins and batch.units is not None:
             bins.accumulate(_mixed_units(batch, bins), gradient, own_bins)

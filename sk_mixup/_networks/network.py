@@ -380,20 +380,28 @@ def _row_pass_of(network: Network, exact: bool) -> RowPass:
 
 
 def _in_double(module: ModuleT) -> ModuleT:
-    """Return a module with tensors in double precision that shares all else."""
+    """Return a module with tensors in double precision that shares all else.
+
+    It is on the CPU where the device may lack that precision, as Apple's do.
+    """
     # Not a deep copy, which would copy what hooks keep.
     twin = object.__new__(type(module))
     vars(twin).update(
         vars(module),
         _parameters={
-            k: nn.Parameter(v.double())
+            k: nn.Parameter(_where_double_is(v).double())
             for k, v in module.named_parameters(recurse=False)
         },
         _buffers={
             # Column numbers of bins stay whole.
-            k: v.double() if v.is_floating_point() else v
+            k: own.double() if own.is_floating_point() else own
             for k, v in module.named_buffers(recurse=False)
+            for own in [_where_double_is(v)]
         },
         _modules={k: _in_double(v) for k, v in module.named_children()},
     )
     return twin
+
+
+def _where_double_is(tensor: Tensor) -> Tensor:
+    return tensor if tensor.device.type in ("cpu", "cuda") else tensor.cpu()

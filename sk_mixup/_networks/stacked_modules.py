@@ -6,6 +6,8 @@ import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from threading import RLock
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import torch
@@ -179,10 +181,31 @@ _global_generators = RLock()  # stacks are trained on several threads
 @contextmanager
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
     """Seed torch's global generators for a while and put them back as they were."""
-    cuda = [device] if device.type == "cuda" else []
-    with _global_generators, torch.random.fork_rng(devices=cuda):
-        # Not torch.manual_seed, which seeds devices that are not put back, too.
-        torch.default_generator.manual_seed(seed)
-        for _ in cuda:
-            torch.cuda.manual_seed(seed)
-        yield
+    # Not torch.manual_seed, which seeds devices that are not put back, too.
+    generators = [torch.default_generator, *_generators_of(device)]
+    with _global_generators:
+        before = [generator.get_state() for generator in generators]
+        try:
+            for generator in generators:
+                generator.manual_seed(seed)
+            yield
+        finally:
+            for generator, state in zip(generators, before, strict=True):
+                generator.set_state(state)
+
+
+def _generators_of(device: torch.device) -> list[Any]:
+    """Return the global generator of a device that is not the CPU."""
+    if device.type == "cpu":
+        return []
+    kind = getattr(torch, device.type)
+    # By number: `torch.cuda.manual_seed` seeds the current device, which is another.
+    if hasattr(kind, "default_generators"):
+        return [kind.default_generators[device.index or 0]]
+    return [
+        SimpleNamespace(  # of Apple's GPU, of which there is one
+            get_state=kind.get_rng_state,
+            set_state=kind.set_rng_state,
+            manual_seed=kind.manual_seed,
+        )
+    ]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from threading import Lock
 
 import torch
@@ -116,14 +117,36 @@ def lacks_memory(error: Exception) -> bool:
     return isinstance(error, kinds) or "you tried to allocate" in str(error)
 
 
-def resolve_device(device: str) -> torch.device:
-    """Return the torch device of ``device``, or say why it cannot be had."""
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+def readable_device(device: str) -> torch.device:
+    """Return the device on which a stored net was, or with a warning the CPU."""
     try:
+        return resolve_device(device)
+    except ValueError:
+        warnings.warn(
+            f"These networks were trained on {device!r}, which cannot be used here; "
+            "they are read to the CPU.",
+            stacklevel=2,
+        )
+        return torch.device("cpu")
+
+
+def resolve_device(device: str) -> torch.device:
+    """Return the torch device of ``device``, or say why it cannot be had.
+
+    A GPU has its number, so that "cuda" and "cuda:0" are one device. "auto" is the GPU
+    if there is one that can be used.
+    """
+    if device == "auto":
+        if torch.cuda.is_available():
+            # A card may be seen, and yet be too old for this build of torch, or full.
+            with suppress(ValueError):
+                return resolve_device("cuda")
+        return torch.device("cpu")
+    try:
+        made = torch.zeros(1, device=device)
         # And back: torch makes tensors on "meta" too, which hold no numbers.
-        torch.zeros(1, device=device).cpu()
-        return torch.device(device)
+        made.cpu()
+        return made.device
     except Exception as error:  # of many kinds, from the back ends of torch
         reason = str(error).splitlines()[0]
         raise ValueError(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
 from numpy.random import Generator
+from numpy.typing import NDArray
+from torch import Tensor
 
 from sk_mixup._networks.batch import Dropout
 
@@ -42,8 +44,8 @@ def draw_masks(
     # eight are drawn at a time. Of whole rows, or it would matter where blocks end.
     row_draws = -(-units // 4)
     keeping = max(1, round((1 - rate) * 2**16))
-    # Steps first: what a step uses lies together. Bytes are a quarter of what goes up
-    # to a GPU, and as fast to multiply with as numbers.
+    # Steps first: what a step uses lies together. Bytes are as fast to multiply with as
+    # numbers, and a quarter as large.
     kept = [np.zeros((steps, len(streams), n_rows, own), np.uint8) for own in widths]
     for place, (stream, most) in enumerate(zip(streams, n_own, strict=True)):
         n_drawn = max(0, min(most, steps * n_rows))
@@ -54,6 +56,27 @@ def draw_masks(
         ends = np.cumsum(widths)[:-1]
         for layer, own in zip(kept, np.split(stays, ends, axis=1), strict=True):
             layer[:, place] = own.reshape(steps, n_rows, -1)
-    masks = (torch.from_numpy(own).to(device).transpose(0, 1) for own in kept)
     # By the fraction that 16 bits can give, so that a unit keeps its mean exactly.
-    return Dropout(tuple(masks), 2**16 / keeping)
+    factor = 2**16 / keeping
+    if device.type == "cpu":
+        return Dropout(_by_runs(map(torch.from_numpy, kept)), factor)
+    floor = torch.zeros((), device=device)
+    return Dropout(_by_runs(_bounds(kept, device)), factor, floor)
+
+
+def _by_runs(masks: Iterable[Tensor]) -> tuple[Tensor, ...]:
+    return tuple(own.transpose(0, 1) for own in masks)
+
+
+def _bounds(
+    kept: Sequence[NDArray[np.uint8]], device: torch.device
+) -> Iterator[Tensor]:
+    """Yield masks on a device as bounds of 0 and infinity."""
+    # In one copy, of bits: most of what goes up to a GPU are masks.
+    packed = [np.packbits(own, bitorder="little") for own in kept]
+    up = torch.from_numpy(np.concatenate(packed)).to(device).unsqueeze(1)
+    bits = up.bitwise_and(2 ** torch.arange(8, dtype=torch.uint8, device=device))
+    bounds = torch.where(bits != 0, torch.inf, 0.0)
+    ends = np.cumsum([0, *map(len, packed)])
+    for own, start, stop in zip(kept, ends, ends[1:], strict=False):
+        yield bounds[start:stop].view(-1)[: own.size].view(own.shape)

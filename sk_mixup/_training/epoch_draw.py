@@ -25,8 +25,9 @@ from sk_mixup._training.swapping import ColumnShares
 
 #: Of a block's rows before they are mixed. Larger blocks leave a CPU's cache: 20,000
 #: rows of 30 features took 0.63, 0.57, 0.57, 0.68 and 0.77 s by blocks of 0.25, 1, 4,
-#: 16 and 64 MB. A GPU has no such cache, and each block costs it some launches.
-CPU_BLOCK_BYTES, GPU_BLOCK_BYTES = 4_000_000, 64_000_000
+#: 16 and 64 MB. A GPU has no such cache, and each block costs it some launches; there
+#: masks count too, which are larger than the rows.
+CPU_BLOCK_BYTES, GPU_BLOCK_BYTES = 4_000_000, 256_000_000
 
 
 class EpochDraw:
@@ -120,8 +121,12 @@ class EpochDraw:
         row = inputs.width * n_runs + inputs.n_units * len(inputs.binned)
         row += self.runs[0].training.targets.width * n_runs
         step = 4 * self.plan.n_mixed * self.plan.batch_size * row
-        on_cpu = self.source.device.type == "cpu"
-        return max(1, (CPU_BLOCK_BYTES if on_cpu else GPU_BLOCK_BYTES) // step)
+        if self.source.device.type == "cpu":
+            return max(1, CPU_BLOCK_BYTES // step)
+        if self.plan.dropout:
+            units = sum(self.plan.hidden_sizes) * self._copies
+            step += 4 * n_runs * self.plan.batch_size * units
+        return max(1, GPU_BLOCK_BYTES // step)
 
     def _block(self, start: int, stop: int, step_size: int) -> Batch:
         """Return the minibatches of the steps from ``start`` to ``stop``."""
@@ -191,7 +196,7 @@ class EpochDraw:
             return Encoded(mix)
         of_units = shares.units
         if of_units is None:
-            of_units = shares.values[:, list(self.source.inputs.binned)]
+            of_units = shares.values.index_select(1, self.source.binned)
         return Encoded(mix, self._brought_together(units, of_units, shape))
 
     def _brought_together(
@@ -235,13 +240,18 @@ class EpochDraw:
         return targets
 
     def _add_noise(self, values: Tensor, first: int) -> None:
-        for run, x in zip(self.runs, values.flatten(1, 2), strict=True):
+        if not any(run.vicinity.noise_std for run in self.runs):
+            return
+        rows = values.flatten(1, 2)
+        # Drawn on the CPU by NumPy, whose numbers no GPU's generator would draw, and
+        # sent up at once.
+        noise = np.zeros(rows.shape, np.float32)
+        for run, x in zip(self.runs, noise, strict=True):
             if run.vicinity.noise_std:
                 own = x[: self._n_own(run, first)]
-                # Drawn on the CPU by NumPy: a GPU's generator would draw other numbers.
-                noise = run.streams.noise.standard_normal(own.shape, dtype=np.float32)
-                noise *= run.vicinity.noise_std
-                own += torch.from_numpy(noise).to(self.source.device)
+                run.streams.noise.standard_normal(out=own, dtype=np.float32)
+                own *= run.vicinity.noise_std
+        rows += torch.from_numpy(noise).to(self.source.device)
 
     def _dropout(self, first: int, shape: tuple[int, int]) -> Dropout | None:
         if not self.plan.dropout:

@@ -36,5 +36,5 @@ def weights_by_loss(
         ]
     ).sum(0)
     # In double precision, so that the weights add up to 1 for users too.
-    weights = torch.softmax(-RATE * len(rows) * losses.double(), 0)
+    weights = torch.softmax(-RATE * len(rows) * losses.cpu().double(), 0)
     return tuple(weights.tolist())

@@ -9,15 +9,15 @@ from typing import Any, cast
 
 import numpy as np
 import skorch
+import torch
 from numpy.typing import NDArray
-from skorch.utils import get_map_location
 from torch import Tensor
 
 from sk_mixup._networks.moved_bins import MovedBins
 from sk_mixup._networks.network import Body, Network
 from sk_mixup._networks.stacked_mlp import StackedMLP
 from sk_mixup._networks.storage import as_arrays, as_tensors, deep_copy
-from sk_mixup._networks.torch_modes import own_modes
+from sk_mixup._networks.torch_modes import own_modes, readable_device
 from sk_mixup._training.callbacks import named_callback
 from sk_mixup._training.optimizer_state import (
     RunState,
@@ -217,6 +217,14 @@ class RecordingNet(skorch.NeuralNet):
         shared[id(self.records_)] = self.records_.copy()
         return copy.deepcopy(self, shared)
 
+    def on(self, device: torch.device) -> RecordingNet:
+        """Return this net, or a copy of it that is on another device."""
+        if self.module_.device == device:
+            return self
+        twin = self.copy_to_train_on()
+        twin.__setstate__(twin.__getstate__() | {"device": str(device)})
+        return twin
+
     @property
     def _lasting(self) -> dict[str, Any]:
         """All attributes but that which a training needs while it runs."""
@@ -245,7 +253,7 @@ class RecordingNet(skorch.NeuralNet):
     def _set_state(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state | {"verbose": 0})  # optimisers are made in silence
         self.history_ = unpacked(state["history_"])
-        self.device = get_map_location(state["device"])  # warns if there is none
+        self.device = readable_device(state["device"])
         self.module: Network = self.module_
         self.module_.to(self.device)
         self.initialize_criterion()

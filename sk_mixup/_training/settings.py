@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from numbers import Integral
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import torch
 
 from sk_mixup._data.frames import CategoryRules
+from sk_mixup._networks.torch_modes import resolve_device
 from sk_mixup._training.equality import same_value, snapshot
 from sk_mixup._training.optimizers import resolve_optimizer
 from sk_mixup.encodings import Encoding, QuantileBins, Standardized
@@ -19,6 +22,11 @@ from sk_mixup.vicinity import Pairing
 #: Steps that mix with ``clean_epochs="auto"``, within a fifth and a half of all epochs
 #: (docs/results/defaults.md, "Mixing by steps").
 MIXED_STEPS = 500
+
+#: Of a step, in floating-point operations: about four networks of the default size. A
+#: step is some 30 launches on a GPU whatever it computes, about a quarter of a
+#: millisecond, in which a CPU has trained fewer. By arithmetic, not measured on a card.
+LEAST_GPU_WORK = 35_000_000
 
 ENCODINGS: dict[str, Encoding] = {
     "standardized": Standardized(),
@@ -44,6 +52,21 @@ class Settings(SimpleNamespace):
         """Widths of the hidden layers, as given and perhaps not checked yet."""
         sizes = self.hidden_layer_sizes
         return (int(sizes),) if isinstance(sizes, Integral) else tuple(sizes)
+
+    @property
+    def torch_device(self) -> torch.device:
+        """The device; "auto" takes a GPU for networks with enough to compute."""
+        # What a user's module computes is not known.
+        small = self.module is None and self._work < LEAST_GPU_WORK
+        return resolve_device("cpu" if small and self.device == "auto" else self.device)
+
+    @property
+    def _work(self) -> int:
+        """Floating-point operations of a step, of rows of some features."""
+        # Of how many is not known before the table is read.
+        n_weights = sum(i * o for i, o in pairwise((64, *self.hidden_sizes)))
+        # A product forward and two backward, each of multiplications and additions.
+        return int(6 * n_weights * self.batch_size * self.n_estimators)
 
     @property
     def alphas(self) -> tuple[float, ...]:

@@ -16,7 +16,6 @@ from sk_mixup._data.features import all_finite
 from sk_mixup._data.frames import Schema
 from sk_mixup._data.memo import Memo
 from sk_mixup._data.tables import Table, numpy_dtype
-from sk_mixup._networks.torch_modes import resolve_device
 from sk_mixup._training.net import MixupNet
 from sk_mixup._training.reading import Reader
 from sk_mixup._training.settings import Settings
@@ -40,7 +39,7 @@ class TakesTables(BaseEstimator):
         memo: Memo,
     ) -> Table:
         """Check X, learn its features if fresh, and put it on the device once."""
-        device, dtype = resolve_device(settings.device), torch.get_default_dtype()
+        device, dtype = settings.torch_device, torch.get_default_dtype()
         reader = Reader(settings.estimator, numpy_dtype(dtype), bool(settings.module))
         if start.net is not None:
             self._check_features(X)

@@ -32,9 +32,11 @@ def fitted_temperature(network: Network, loss: Loss, runs: list[Run]) -> float:
         judged = [
             (
                 # Near the minimum, sums differ in digits that single precision lacks.
-                network.outputs(batch.encoded).double(),
-                batch.targets.double(),
-                batch.weight.double(),
+                # On the CPU: some GPUs have no double precision, and each trial of the
+                # search would wait for others.
+                network.outputs(batch.encoded).cpu().double(),
+                batch.targets.cpu().double(),
+                batch.weight.cpu().double(),
             )
             for batch in rows.batches()
         ]

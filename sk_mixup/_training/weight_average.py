@@ -67,8 +67,8 @@ class WeightAverage:
         """Take the weights of one more step in."""
         self.n_steps += 1
         share = max(self.newest, YOUNG / (YOUNG - 1 + self.n_steps))
-        for mean, weight in zip(self.means, self.weights, strict=True):
-            mean.lerp_(weight, share)
+        if self.means:
+            torch._foreach_lerp_(self.means, self.weights, share)
 
     def keep_rows(self, rows: Sequence[Tensor]) -> None:
         """Go on with some rows of each parameter, which the module has by now."""
