@@ -43,6 +43,9 @@ class Table(Protocol):
     def take(self, row_numbers: Tensor) -> Tensor:
         """Return the rows of the given numbers, ``(len(row_numbers), *features)``."""
 
+    def take_on_cpu(self, row_numbers: Tensor) -> Tensor:
+        """Return rows as :meth:`take` does, but on the CPU."""
+
     def standardized(self, row_numbers: Rows, by: Scaling) -> Any:
         """Return the given rows scaled, as what scikit-learn's neighbours take."""
 
@@ -70,7 +73,6 @@ class DenseTable(NumericTable):
         self.values = self.on_cpu.to(device)
 
     def take_on_cpu(self, row_numbers: Tensor) -> Tensor:
-        """Return rows as :meth:`take` does, but on the CPU."""
         return self.on_cpu.index_select(0, row_numbers)
 
     def take(self, row_numbers: Tensor) -> Tensor:
@@ -138,8 +140,10 @@ class SparseTable(NumericTable):
         self.X, self.device = X, device
 
     def take(self, row_numbers: Tensor) -> Tensor:
-        rows = self.X[row_numbers.cpu().numpy()].toarray()
-        return torch.from_numpy(rows).to(self.device)
+        return self.take_on_cpu(row_numbers.cpu()).to(self.device)
+
+    def take_on_cpu(self, row_numbers: Tensor) -> Tensor:
+        return torch.from_numpy(self.X[row_numbers.numpy()].toarray())
 
     def standardized(self, row_numbers: Rows, by: Scaling) -> sparse.csr_matrix:
         # Not centred, which would make it dense and changes no distance, and so not

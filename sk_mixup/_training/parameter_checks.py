@@ -75,6 +75,7 @@ def check_parameters(settings: Settings, constraints: dict[str, list[Any]]) -> N
         _check_encodings,
         _check_pairing,
         _check_layers,
+        _check_validation,
         _check_swaps,
         _check_epochs,
         _check_module,
@@ -173,6 +174,15 @@ def _check_layers(settings: Settings) -> None:
     if settings.module is None and settings.mix_layer not in layers:
         raise ValueError(
             f"mix_layer={settings.mix_layer!r} does not exist; the layers are {layers}."
+        )
+
+
+def _check_validation(settings: Settings) -> None:
+    # Text has a method split, too.
+    if isinstance(settings.validation, str):
+        raise ValueError(
+            "validation must be a splitter of scikit-learn, a list of pairs (training "
+            f"rows, validation rows) or None, got {settings.validation!r}."
         )
 
 
