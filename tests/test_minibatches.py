@@ -563,3 +563,25 @@ def test_masks_do_not_depend_on_how_an_epoch_is_cut(monkeypatch, blobs):
     whole = first_member(1)
     monkeypatch.setattr("sk_mixup._training.epoch_draw.CPU_BLOCK_BYTES", 500)
     np.testing.assert_allclose(first_member(3), whole, atol=1e-5)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_runs_that_draw_alike_draw_once(dropout, monkeypatch):
+    """Candidates of a search have one seed on the same rows."""
+    plan = {"dropout": dropout, "hidden_sizes": (3, 2)}
+    vicinities = [MIXUP, replace(MIXUP, alpha=0.2), ERM]
+    alone = [
+        epochs(make_minibatches(make_run(30, own), **plan), 0) for own in vicinities
+    ]
+    first, *others = (make_run(30, own) for own in vicinities)
+    runs = [first, *(replace(run, training=first.training) for run in others)]
+    batches = make_minibatches(*runs, make_run(30, member=1), **plan)
+    assert batches.leaders == [0, 0, 0, 3]
+    assert len(batches.rows.values) == 60
+    seen = [
+        [parts(batch, run) for run in range(3)]
+        for epoch in range(3)
+        for batch in batches_of(batches, epoch)
+    ]
+    for run in range(3):
+        torch.testing.assert_close([own[run] for own in seen], alone[run])

@@ -15,6 +15,7 @@ from sk_mixup._networks.batch import Dropout
 
 def draw_masks(
     streams: Sequence[Generator],
+    leaders: Sequence[int],
     n_own: Sequence[int],
     shape: tuple[int, int],
     widths: Sequence[int],
@@ -27,6 +28,8 @@ def draw_masks(
     ----------
     streams : sequence of Generator
         Of each run.
+    leaders : sequence of int
+        The first run whose stream draws the same, for each run.
     n_own : sequence of int
         For how many rows each run draws: for none that are padding.
     shape : (int, int)
@@ -48,6 +51,12 @@ def draw_masks(
     # numbers, and a quarter as large.
     kept = [np.zeros((steps, len(streams), n_rows, own), np.uint8) for own in widths]
     for place, (stream, most) in enumerate(zip(streams, n_own, strict=True)):
+        leader = leaders[place]
+        if leader != place:
+            stream.bit_generator.state = streams[leader].bit_generator.state
+            for layer in kept:
+                layer[:, place] = layer[:, leader]
+            continue
         n_drawn = max(0, min(most, steps * n_rows))
         size = n_drawn, row_draws
         drawn = stream.integers(2**64, size=size, dtype=np.uint64).view(np.uint16)

@@ -260,7 +260,8 @@ class EpochDraw:
         n_own = [self._n_own(run, first) for run in self.runs]
         copied = shape[0], shape[1] * self._copies
         rate, widths = self.plan.dropout, self.plan.hidden_sizes
-        return draw_masks(streams, n_own, copied, widths, rate, self.source.device)
+        leaders, device = self.source.leaders, self.source.device
+        return draw_masks(streams, leaders, n_own, copied, widths, rate, device)
 
     @property
     def _copies(self) -> int:

@@ -115,6 +115,7 @@ class Minibatches:
         self.largest = max(lengths)
         self.lengths = torch.tensor(lengths, device=self.device)
         self.alike = min(lengths) == self.largest
+        self.leaders = _leaders(runs)
         self.step_rows = self._step_rows()
         portions = [run.training for run in runs]
         # Rows that are mixed before they are encoded cannot be kept encoded.
@@ -141,3 +142,22 @@ class Minibatches:
         begins = torch.arange(self.steps, device=self.device) * self.plan.batch_size
         own = (self.lengths[:, None] - begins).clamp_(0, self.plan.batch_size)
         return own.to(self.dtype)
+
+
+def _leaders(runs: Sequence[Run]) -> list[int]:
+    """Return for each run the first that draws the same units to drop.
+
+    Candidates of a search do, with one seed on the same rows.
+    """
+    leaders: list[int] = []
+    for place, run in enumerate(runs):
+        same = (
+            first for first in dict.fromkeys(leaders) if _draw_alike(runs[first], run)
+        )
+        leaders.append(next(same, place))
+    return leaders
+
+
+def _draw_alike(one: Run, other: Run) -> bool:
+    states = (run.streams.dropout.bit_generator.state for run in (one, other))
+    return len(one.training) == len(other.training) and next(states) == next(states)

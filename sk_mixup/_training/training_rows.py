@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate, zip_longest
 
 import torch
 from sklearn.utils import gen_batches
@@ -57,23 +58,34 @@ class TrainingRows:
 
 
 class EncodedRows(TrainingRows):
-    """The training rows of several runs, encoded once and end to end."""
+    """The training rows of several runs, encoded once and end to end.
+
+    Runs with the same rows and the same input layer, as candidates of a search have
+    them, share one copy.
+    """
 
     def __init__(self, portions: Sequence[RowSubset], inputs: Standardize) -> None:
         super().__init__(portions, inputs)
+        layers = [inputs.select([run]) for run in range(len(portions))]
+        firsts = _first_alike(portions, layers)
+        parts = {run: _encoded(portions[run], layers[run]) for run in sorted({*firsts})}
+        self.starts = _starts(firsts, {n: len(own.values) for n, own in parts.items()})
+        self.values = torch.cat([part.values for part in parts.values()])
+        units = {n: own.units for n, own in parts.items() if own.units is not None}
+        self.units = torch.cat(list(units.values())) if units else None
         binned = list(inputs.binned)
-        self.starts = _starts(portions)
-        self.bin_starts = _starts([portions[run] for run in binned])
-        self.binned = torch.tensor(binned, device=self.starts.device)
-        parts = [_encoded(own, inputs.select([n])) for n, own in enumerate(portions)]
-        self.values = torch.cat([part.values for part in parts])
-        units = [part.units for part in parts if part.units is not None]
-        self.units = torch.cat(units) if units else None
-        self.all_targets = portions[0].targets.joined([own.targets for own in portions])
+        lengths = {n: len(own) for n, own in units.items()}
+        self.bin_starts = _starts([firsts[run] for run in binned], lengths)
+        self.starts, self.bin_starts = (
+            own.to(inputs.shift.device) for own in (self.starts, self.bin_starts)
+        )
+        self.binned = torch.tensor(binned, device=inputs.shift.device)
+        own = [portions[run] for run in parts]
+        self.all_targets = own[0].targets.joined([each.targets for each in own])
         if self.weighted:
-            every = (torch.arange(len(own), device=own.device) for own in portions)
-            pairs = zip(portions, every, strict=True)
-            self.weights = torch.cat([own.weight(n) for own, n in pairs])
+            every = (torch.arange(len(each), device=each.device) for each in own)
+            pairs = zip(own, every, strict=True)
+            self.weights = torch.cat([each.weight(n) for each, n in pairs])
 
     def inputs(self, numbers: Tensor) -> Encoded:
         values = _taken(self.values, numbers + self.starts)
@@ -90,6 +102,28 @@ class EncodedRows(TrainingRows):
         return self.weights[numbers + self.starts]
 
 
+def _first_alike(
+    portions: Sequence[RowSubset], layers: Sequence[Standardize]
+) -> list[int]:
+    """Return for each run the first with the same rows and the same input layer."""
+    firsts: list[int] = []
+    for run, (portion, layer) in enumerate(zip(portions, layers, strict=True)):
+        same = (
+            first
+            for first in dict.fromkeys(firsts)
+            if portions[first] is portion and _are_equal(layers[first], layer)
+        )
+        firsts.append(next(same, run))
+    return firsts
+
+
+def _are_equal(one: Standardize, other: Standardize) -> bool:
+    pairs = zip_longest(one.buffers(), other.buffers())
+    return one.n_units == other.n_units and all(
+        torch.equal(own, its) for own, its in pairs
+    )
+
+
 def training_rows(portions: Sequence[RowSubset], inputs: Standardize) -> TrainingRows:
     """Return the training rows of runs, encoded beforehand if they fit."""
     width = 4 * inputs.width + 4 * portions[0].targets.width
@@ -100,11 +134,11 @@ def training_rows(portions: Sequence[RowSubset], inputs: Standardize) -> Trainin
     return (EncodedRows if fits else TrainingRows)(portions, inputs)
 
 
-def _starts(portions: Sequence[RowSubset]) -> Tensor:
-    """Return where each run's rows begin, ``(runs, 1)``."""
-    lengths = [0, *(len(own) for own in portions)][: len(portions)]
-    device = portions[0].device if portions else None
-    return torch.tensor(lengths, device=device).cumsum(0).unsqueeze(1)
+def _starts(firsts: Sequence[int], lengths: dict[int, int]) -> Tensor:
+    """Return where each run's rows begin, ``(runs, 1)``, by the run that has them."""
+    ends = dict(zip(lengths, accumulate(lengths.values()), strict=True))
+    starts = [ends[first] - lengths[first] for first in firsts]
+    return torch.tensor(starts, dtype=torch.long).unsqueeze(1)
 
 
 def _encoded(portion: RowSubset, layer: Standardize) -> Encoded:
