@@ -21,7 +21,6 @@ from sk_mixup._training import dropout_masks, epoch_draw, stacks
 from sk_mixup._training.net import MixupNet
 from sk_mixup._training.settings import Settings
 from sk_mixup._training.training_rows import EncodedRows
-from sk_mixup.model_selection import GridSearchCV
 from tests.pretend_device import MixedDevicesError, PretendDevice, PretendTensor
 from tests.twins import TWINS, complete, label, perceptron
 
@@ -185,17 +184,6 @@ def test_estimators_side_by_side_are_the_cpus_on_a_device(gpu, make, data):
     ]
     for here, there in zip(*fitted, strict=True):
         assert_bitwise(here, there, data[0])
-
-
-@pytest.mark.parametrize("make", TWINS)
-def test_a_search_scores_as_on_the_cpu(gpu, make, data):
-    grid, params = {"alpha": [0, 1]}, {**SMALL, "member_weights": "uniform"}
-    here, there = (
-        GridSearchCV(make(device=device, **params), grid, cv=2).fit(*data)
-        for device in ("cpu", "cuda")
-    )
-    scores = [each.cv_results_["mean_test_score"] for each in (here, there)]
-    np.testing.assert_array_equal(*scores)
 
 
 @pytest.mark.parametrize("make", TWINS)
