@@ -147,8 +147,8 @@ def _loaded(values, place, *traits):
     return _rebuilt(torch.from_numpy(values), place, *traits)
 
 
-class _Makes(TorchFunctionMode):
-    """Catch what makes tensors on the device."""
+class _Moves(TorchFunctionMode):
+    """Catch what makes tensors on the device, and what moves them there."""
 
     def __init__(self, world: PretendDevice) -> None:
         super().__init__()
@@ -156,6 +156,8 @@ class _Makes(TorchFunctionMode):
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
+        if func is torch.Tensor.to and not isinstance(args[0], PretendTensor):
+            return self.world.move(*args, **kwargs)
         place = self.world.find(kwargs.get("device"))
         if place.type != self.world.kind:
             return func(*args, **kwargs)
@@ -178,7 +180,6 @@ class PretendDevice(ExitStack):
     """
 
     current: PretendDevice | None = None
-    plain_to = staticmethod(torch.Tensor.to)
 
     def __init__(self, kind="cuda", n_devices=1, no_double=False, broken=False):
         super().__init__()
@@ -210,10 +211,9 @@ class PretendDevice(ExitStack):
         # Wrappers cannot be views in inference mode.
         self._replace(torch.inference_mode, "__enter__", _without_gradients)
         self._replace(torch.inference_mode, "__exit__", _with_gradients_as_before)
-        self._replace(torch.Tensor, "to", lambda own, *a, **k: self.move(own, *a, **k))
         self.callback(setattr, PretendDevice, "current", PretendDevice.current)
         PretendDevice.current = self
-        self.enter_context(_Makes(self))
+        self.enter_context(_Moves(self))
         return self
 
     def _replace(self, owner: Any, name: str, stand_in: Any) -> None:
@@ -266,8 +266,8 @@ class PretendDevice(ExitStack):
         if place == source or self.kind not in (place.type, source.type):
             if place.type == self.kind:
                 self._check_dtype(dtype)
-                return self.plain_to(tensor, dtype=dtype, copy=copy)
-            return self.plain_to(tensor, device, dtype, copy=copy)
+                return torch.Tensor.to(tensor, dtype=dtype, copy=copy)
+            return torch.Tensor.to(tensor, device, dtype, copy=copy)
         held = tensor.held if isinstance(tensor, PretendTensor) else tensor.detach()
         # Copies convert on the CPU, before an upload and after a download.
         moved = held.clone().to(dtype)
