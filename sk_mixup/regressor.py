@@ -309,7 +309,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
 
     device : str, default="cpu"
         Device of training and prediction: "cpu", "cuda" or another device of torch.
-        "auto" uses a GPU if there is one.
+        "auto" uses a GPU that can be used if the networks give it enough to compute.
 
     callbacks : list, default=None
         Callbacks of skorch. Callbacks that score, freeze parameters, initialise or load

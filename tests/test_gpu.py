@@ -4,6 +4,7 @@ import os
 import pickle
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,14 +21,13 @@ from sk_mixup._training import dropout_masks, epoch_draw, stacks
 from sk_mixup._training.net import MixupNet
 from sk_mixup._training.settings import Settings
 from sk_mixup._training.training_rows import EncodedRows
-from sk_mixup.model_selection import GridSearchCV
 from tests.pretend_device import MixedDevicesError, PretendDevice, PretendTensor
 from tests.twins import TWINS, complete, label, perceptron
 
 SMALL = {
     "hidden_layer_sizes": (8, 6),
     "max_epochs": 3,
-    "batch_size": 16,
+    "batch_size": 32,
     "n_estimators": 2,
     "random_state": 0,
 }
@@ -62,7 +62,11 @@ OF_CLASSIFIER = [
     {"class_weight": "balanced"},
     {"temperature": 1.0},
 ]
-OF_REGRESSOR = [{"loss": name} for name in ("huber", "absolute_error", "quantile")]
+OF_REGRESSOR = [
+    {"loss": "huber"},
+    {"loss": "absolute_error"},
+    {"loss": "quantile", "quantile": 0.9},
+]
 
 
 @pytest.fixture
@@ -109,7 +113,8 @@ def test_a_device_regresses_as_the_cpu_does(gpu, params, line):
 
 @pytest.mark.parametrize("make", TWINS)
 def test_defaults_are_the_cpus_on_a_device(gpu, make, data):
-    params = {name: getattr(make(), name) for name in SMALL} | {"max_epochs": 2}
+    params = {name: getattr(make(), name) for name in SMALL}
+    params |= {"max_epochs": 2, "random_state": 0}
     assert_bitwise(*on_both(make, params, lambda m: m.fit(*data)), data[0])
 
 
@@ -179,17 +184,6 @@ def test_estimators_side_by_side_are_the_cpus_on_a_device(gpu, make, data):
     ]
     for here, there in zip(*fitted, strict=True):
         assert_bitwise(here, there, data[0])
-
-
-@pytest.mark.parametrize("make", TWINS)
-def test_a_search_scores_as_on_the_cpu(gpu, make, data):
-    grid = {"alpha": [0, 1]}
-    here, there = (
-        GridSearchCV(make(device=device, **SMALL), grid, cv=2).fit(*data)
-        for device in ("cpu", "cuda")
-    )
-    scores = [each.cv_results_["mean_test_score"] for each in (here, there)]
-    np.testing.assert_array_equal(*scores)
 
 
 @pytest.mark.parametrize("make", TWINS)
@@ -267,12 +261,17 @@ def test_an_epoch_sends_up_little(gpu, monkeypatch):
 
 
 @pytest.mark.parametrize("make", TWINS)
-def test_the_table_goes_up_once_and_never_down(gpu, make):
-    X, y = make_classification(3_000, 40, random_state=0)
-    before = gpu.count["downloads_bytes"]
-    model = make(device="cuda", max_epochs=2, encoding="standardized")
-    model.fit(X, y)
-    assert gpu.count["downloads_bytes"] - before < X.astype(np.float32).nbytes / 2
+@pytest.mark.parametrize("encoding", ["standardized", "bins"])
+def test_no_rows_come_down_from_the_device(gpu, make, encoding):
+    params = {**SMALL, "encoding": encoding, "bias_init": "uniform"}
+    downloads = []
+    for n_features in (10, 40):
+        X, y = make_classification(300, n_features, random_state=0)
+        with gpu.counted() as inside:
+            make(device="cuda", **params).fit(X, y)
+        downloads.append(inside["downloads_bytes"])
+    # Targets, outputs and losses come down, and the numbers of binned columns.
+    assert downloads[1] - downloads[0] < 4 * len(X)
 
 
 # A forgotten move is noticed.
@@ -359,7 +358,7 @@ def test_a_device_without_double_precision_is_enough(make, data):
         predicted = model.predict(data[0])
         assert model.net_.module_.device.type == "mps"
     expected = make(**SMALL).fit(*data).predict(data[0])
-    np.testing.assert_array_equal(predicted, expected)
+    np.testing.assert_allclose(predicted, expected, rtol=1e-5)
 
 
 def test_one_device_has_one_name(gpu, monkeypatch, blobs):
@@ -499,7 +498,7 @@ def test_a_cards_pickle_is_read_without_it(tmp_path, blobs):
         "found = model.predict_proba(rows['X'])\n"
         "numpy.testing.assert_allclose(found, rows['expected'], atol=1e-5)\n"
     )
-    hidden = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": os.getcwd()}
+    hidden = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(Path.cwd())}
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=hidden, check=True)
 
 

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy import sparse
 from torch import Tensor
 
 from sk_mixup._data.labels import balancing
 from sk_mixup._data.sklearn_private import _check_sample_weight
-from sk_mixup._data.tables import SparseTable, Table, numpy_dtype
+from sk_mixup._data.tables import Table, numpy_dtype
 from sk_mixup._data.targets import EncodedTargets, Targets, Weights
 
 
@@ -61,9 +62,8 @@ class RowSubset:
         """Return rows for NumPy, one-dimensional each, or sparse as the table is."""
         own = self._row_numbers_on_cpu
         in_table = numbers if own is None else own[numbers].long()
-        if isinstance(self.table, SparseTable):
-            return self.table.X[in_table.numpy()]
-        return self.table.take_on_cpu(in_table).flatten(1).numpy()
+        rows = self.table.take_on_cpu(in_table)
+        return rows if sparse.issparse(rows) else rows.flatten(1).numpy()
 
     # Statistics are NumPy's, and read parts of a table once for each network: none of
     # them is downloaded from a GPU.

@@ -43,8 +43,8 @@ class Table(Protocol):
     def take(self, row_numbers: Tensor) -> Tensor:
         """Return the rows of the given numbers, ``(len(row_numbers), *features)``."""
 
-    def take_on_cpu(self, row_numbers: Tensor) -> Tensor:
-        """Return rows as :meth:`take` does, but on the CPU."""
+    def take_on_cpu(self, row_numbers: Tensor) -> Any:
+        """Return rows as :meth:`take` does on the CPU, sparse as the table is."""
 
     def standardized(self, row_numbers: Rows, by: Scaling) -> Any:
         """Return the given rows scaled, as what scikit-learn's neighbours take."""
@@ -140,10 +140,11 @@ class SparseTable(NumericTable):
         self.X, self.device = X, device
 
     def take(self, row_numbers: Tensor) -> Tensor:
-        return self.take_on_cpu(row_numbers.cpu()).to(self.device)
+        rows = self.X[row_numbers.cpu().numpy()].toarray()
+        return torch.from_numpy(rows).to(self.device)
 
-    def take_on_cpu(self, row_numbers: Tensor) -> Tensor:
-        return torch.from_numpy(self.X[row_numbers.numpy()].toarray())
+    def take_on_cpu(self, row_numbers: Tensor) -> sparse.csr_matrix:
+        return self.X[row_numbers.numpy()]
 
     def standardized(self, row_numbers: Rows, by: Scaling) -> sparse.csr_matrix:
         # Not centred, which would make it dense and changes no distance, and so not
