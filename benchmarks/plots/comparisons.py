@@ -87,6 +87,52 @@ def changes(frame: pd.DataFrame, baseline: str, metric: str = "error") -> Figure
     return figure
 
 
+def levels(frame: pd.DataFrame, metric: str = "error") -> Figure:
+    """Draw the level of every method on one data set, the best on top.
+
+    There is one row per method: the mean over folds with its standard error and, as a
+    faint dot each, the folds themselves.
+    """
+    shown = quantity(metric)
+    means = summary(frame, metric).dropna(subset=["mean"])
+    means = means.sort_values("mean", ascending=not shown.higher_is_better)
+    styles = method_styles(frame["method"])
+    figure, (ax,) = panels(1, size=(6.5, 0.3 * len(means) + 0.8))
+    for place, row in enumerate(means.itertuples()):
+        folds = shown.scale * frame.loc[frame["method"] == row.method, metric]
+        ax.plot(folds, [place] * len(folds), ".", color=FAINT, markersize=6)
+        error = shown.scale * row.se
+        ax.errorbar(
+            shown.scale * row.mean,
+            place,
+            xerr=error,
+            **{**POINTS, **styles[row.method]},
+        )
+    ax.set_yticks(range(len(means)), list(means["method"]))
+    ax.invert_yaxis()
+    dress(ax, xlabel=shown.label, grid="x")
+    return figure
+
+
+def against_time(frame: pd.DataFrame, metric: str = "error") -> Figure:
+    """Draw the mean of a metric on one data set against the median seconds of a fit."""
+    shown = quantity(metric)
+    means = summary(frame, metric).set_index("method")
+    seconds = frame.groupby("method")["fit_seconds"].median()
+    styles = {
+        name: {**style, "linestyle": ""}
+        for name, style in method_styles(frame["method"]).items()
+    }
+    figure, (ax,) = panels(1, size=(6.5, 3.2))
+    for method, style in styles.items():
+        mean, error = shown.scale * means.loc[method, ["mean", "se"]]
+        ax.errorbar(seconds[method], mean, error, **{**POINTS, **style})
+    ax.set_xscale("log")
+    dress(ax, xlabel="median fit (s)", ylabel=shown.label, grid="both")
+    method_legend(figure, {name: {**POINTS, **each} for name, each in styles.items()})
+    return figure
+
+
 def critical_difference_diagram(ranking: Ranking) -> Figure:
     """Draw average ranks and join the methods that Nemenyi's test cannot separate.
 
