@@ -306,10 +306,13 @@ def _on_own_table(
         experiment = compare.on(data)
         folds = asked.folds or experiment.defaults.folds or 1
         own_table.check_folds(data, folds, asked.repeats or 1)
+        _options(experiment, asked)
     except ValueError as error:
         raise UsageError(f"{error}.") from error
-    for line in own_table.describe(data, table, folds):
+    lines = list(own_table.describe(data, table, folds))
+    for line in lines:
         print_wrapped(place.console, line)
+    experiment = compare.about(experiment, lines)
     return experiment, runtime._replace(table=replace(table, task=data.task))
 
 

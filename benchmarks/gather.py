@@ -97,7 +97,7 @@ def data_notes(frame: pd.DataFrame) -> list[str]:
     notes = []
     for name, rows in frame.groupby("dataset", sort=False):
         row = rows.iloc[0]
-        if row["rare_classes"]:
+        if row["rare_classes"] > 0:
             notes.append(
                 f"{name}: {row['rare_classes']:.0f} of {row['n_classes']:.0f} classes "
                 f"have fewer than {row['folds']} rows, so that some folds lack them."

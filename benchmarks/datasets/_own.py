@@ -298,10 +298,12 @@ def _times(values: NDArray[Any] | None, what: str) -> NDArray[Any] | None:
     if pd.api.types.is_numeric_dtype(column):
         return column.to_numpy(dtype="float64")
     try:
-        return pd.to_datetime(column, utc=True).astype("int64").to_numpy()
+        dates = pd.to_datetime(column, utc=True, format="ISO8601")
+        return dates.astype("int64").to_numpy()
     except (ValueError, TypeError) as error:
         what = f"{what} is neither numbers nor dates ({column.iloc[0]!r})"
-        raise Problem(what, "name another one by --time") from error
+        hint = "write dates as 2024-12-31, or name another one by --time"
+        raise Problem(what, hint) from error
 
 
 def _features(X: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:

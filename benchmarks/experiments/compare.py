@@ -53,9 +53,14 @@ def measure(job: Job, models: Sequence[Fitted], split: Split) -> list[Record]:
     return scored(job, models, split)
 
 
+def _is_regression(frame: pd.DataFrame) -> bool:
+    # The common report's frame has the columns of all tables.
+    return "rmse" in frame and bool(frame["rmse"].notna().any())
+
+
 def metrics(frame: pd.DataFrame) -> tuple[str, ...]:
     """Name what the methods are judged by."""
-    return ("rmse",) if "rmse" in frame else ("error", "log_loss")
+    return ("rmse",) if _is_regression(frame) else ("error", "log_loss")
 
 
 def levels(frame: pd.DataFrame, also: Sequence[str]) -> Table:
@@ -72,12 +77,12 @@ def levels(frame: pd.DataFrame, also: Sequence[str]) -> Table:
 
 def show(frame: pd.DataFrame) -> list[Table]:
     """Tabulate the methods, and their differences from ERM."""
-    other = ["r2"] if "rmse" in frame else ["auc"]
+    other = ["r2"] if _is_regression(frame) else ["auc"]
     return [levels(frame, other), *from_first(frame)]
 
 
 def _in_full(frame: pd.DataFrame) -> Table:
-    other = ["r2"] if "rmse" in frame else list(SCORES[2:])
+    other = ["r2"] if _is_regression(frame) else list(SCORES[2:])
     return levels(frame, [*other, SECONDS[1]])
 
 
@@ -113,7 +118,7 @@ def figures(frame: pd.DataFrame) -> dict[str, Callable[[], Figure]]:
     drawn[f"{name} against the time of a fit"] = partial(
         plots.against_time, frame, last
     )
-    if "reliability" in frame:
+    if not _is_regression(frame):
         drawn["Calibration on all test rows"] = lambda: plots.reliability(
             pooled(_best_few(frame))
         )
@@ -134,9 +139,10 @@ def _defaults(task: Task) -> Options:
     """Ask for the defaults of the estimator of a task."""
     is_regression = task == "regression"
     default = MixupRegressor() if is_regression else MixupClassifier()
+    mixed = default.alpha if isinstance(default.alpha, float) else MIXED
     rivals = REGRESSION_RIVALS if is_regression else suite.RIVALS
     return Options(
-        alphas=(0.0, default.alpha or MIXED),
+        alphas=(0.0, mixed or MIXED),
         folds=5,
         repeats=1,
         epochs=default.max_epochs,
@@ -151,9 +157,14 @@ def on(data: Dataset) -> Experiment:
     return replace(EXPERIMENT, group=(data.name,), defaults=_defaults(data.task))
 
 
+def about(experiment: Experiment, lines: Sequence[str]) -> Experiment:
+    """Let the page say first what was said on the terminal."""
+    return replace(experiment, text=" ".join([*lines, experiment.text]))
+
+
 EXPERIMENT = Experiment(
     name="compare",
-    summary="ERM, mixup and rivals on a table of your own: FILE or --openml ID",
+    summary="ERM, mixup and rivals on a table of your own",
     group=("sklearn_wine",),  # stands for it in lists
     defaults=_defaults("classification"),
     methods=methods,
