@@ -33,7 +33,7 @@ ROWS_PER_CLASS: Final = 5
 #: Names of columns that a sentence lists.
 MOST_NAMES: Final = 12
 
-_DAY = pd.Timedelta(days=1)
+SECONDS_PER_DAY: Final = 86_400
 _LEAVE_OUT = "leave it out with --without"
 
 
@@ -68,8 +68,9 @@ class OwnTable:
     @property
     def label(self) -> str:
         """What sentences call it."""
-        is_file = isinstance(self.source, Path)
-        return self.source.name if is_file else f"OpenML {self.source}"
+        if isinstance(self.source, Path):
+            return self.source.name
+        return f"OpenML {self.source}"
 
     def load(self, cache: Folder | None = None, timeout: float = TIMEOUT) -> Dataset:
         """Read the table and see whether it can be learnt from.
@@ -80,8 +81,8 @@ class OwnTable:
             If it cannot; it says why and what to do, in one sentence.
         """
         try:
-            X, y, left_out = self._read(cache, timeout)
-            y, task = _target(y, self.task)
+            X, target, left_out = self._read(cache, timeout)
+            y, task = _target(target, self.task)
             groups = _role(X, self.groups)
             times = _times(_role(X, self.time), f"its column {self.time!r}")
             X, empty = _features(X.drop(columns=self._roles()))
@@ -204,7 +205,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
 
 
 def _read_arff(path: Path) -> pd.DataFrame:
-    import arff
+    import arff  # type: ignore[import-untyped]
 
     with path.open(encoding="utf-8") as file:
         content = arff.load(file)
@@ -212,7 +213,7 @@ def _read_arff(path: Path) -> pd.DataFrame:
     frame = pd.DataFrame(content["data"], columns=list(kinds))
     for name, kind in kinds.items():
         if isinstance(kind, list):
-            frame[name] = pd.Categorical(frame[name], categories=kind)
+            frame[name] = frame[name].astype(pd.CategoricalDtype(kind))
         elif kind.upper() != "STRING":
             frame[name] = frame[name].astype("float64")
     return frame
@@ -328,10 +329,10 @@ def _plain(column: pd.Series[Any], what: str) -> pd.Series[Any]:
     if column.dtype == object:
         column = _plain_objects(column, what)
     if types.is_datetime64_any_dtype(column):
-        days = (pd.to_datetime(column, utc=True) - pd.Timestamp(0, tz="UTC")) / _DAY
-        return days.astype("float64")
+        since = pd.to_datetime(column, utc=True) - pd.Timestamp(0, tz="UTC")
+        return since.dt.total_seconds() / SECONDS_PER_DAY
     if types.is_timedelta64_dtype(column):
-        return (column / _DAY).astype("float64")
+        return column.dt.total_seconds() / SECONDS_PER_DAY
     if types.is_string_dtype(column):
         return column.astype(object).where(column.notna(), None)
     if types.is_bool_dtype(column) and not column.isna().any():
