@@ -205,7 +205,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
 
 
 def _read_arff(path: Path) -> pd.DataFrame:
-    import arff  # type: ignore[import-untyped]
+    import arff
 
     with path.open(encoding="utf-8") as file:
         content = arff.load(file)
