@@ -270,8 +270,9 @@ def test_the_best_level_is_on_top_with_its_folds(metric):
     assert names == ["mixup 1", "ERM", "forest"]
     assert ax.yaxis_inverted()
     scale = 100 if metric == "error" else 1
+    folds = dict(list(one_set().groupby("method")[metric]))
     for place, name in enumerate(names):
-        values = scale * one_set().query("method == @name")[metric]
+        values = scale * folds[name]
         mean = ax.containers[place].lines[0]
         assert list(mean.get_xdata()) == pytest.approx([values.mean()])
         assert list(mean.get_ydata()) == [place]
