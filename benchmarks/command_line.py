@@ -8,17 +8,19 @@ import re
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from benchmarks import commands, experiments
+from benchmarks import commands, experiments, own_table
 from benchmarks.commands import Place
-from benchmarks.console import make_console, say
+from benchmarks.console import make_console, print_wrapped, say
 from benchmarks.datasets import DatasetUnavailable
 from benchmarks.estimators import PROTOCOLS
 from benchmarks.experiment import OPTIONS, Experiment, Options
+from benchmarks.experiments import compare
 from benchmarks.files import CannotWrite, reason
 from benchmarks.runner import Workers, WorkersLost
 from benchmarks.speed import command as speed
@@ -52,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     place = Place(
         Store(asked.store),
-        asked.out or Path("results") / asked.command,
+        asked.out or Path("results") / asked.command / own_table.folder(asked),
         make_console(),
         make_console(stderr=True),
     )
@@ -88,7 +90,9 @@ def make_parser(known: Mapping[str, Experiment]) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, experiment in known.items():
         command = commands.add_parser(name, help=experiment.summary)
-        _add_questions(command)
+        if experiment.apart:
+            own_table.add_arguments(command)
+        _add_questions(command, named=not experiment.apart)
         if experiment.defaults.quick is not None:
             command.add_argument(
                 "--quick", action="store_true", help="a rehearsal that says nothing"
@@ -124,8 +128,8 @@ def make_parser(known: Mapping[str, Experiment]) -> argparse.ArgumentParser:
     return parser
 
 
-def _add_questions(parser: argparse.ArgumentParser) -> None:
-    """Add what changes the jobs."""
+def _add_questions(parser: argparse.ArgumentParser, *, named: bool = True) -> None:
+    """Add what changes the jobs, of named data sets or of a table."""
     group = parser.add_argument_group("what is asked")
     group.add_argument(
         "--alphas",
@@ -134,19 +138,25 @@ def _add_questions(parser: argparse.ArgumentParser) -> None:
         metavar="ALPHA",
         help="values of alpha; 0 is plain training (ERM)",
     )
-    group.add_argument(
-        "--datasets",
-        nargs="+",
-        metavar="NAME",
-        help="some of the experiment's sets; where classes will do, also OpenML's "
-        "numbers",
-    )
+    if named:
+        _add_named(group)
     group.add_argument("--folds", type=_at_least(2), metavar="N", help="folds")
     group.add_argument(
         "--repeats", type=_at_least(1), metavar="N", help="shuffles of the folds"
     )
     group.add_argument(
         "--epochs", type=_at_least(1), metavar="N", help="epochs of training"
+    )
+
+
+def _add_named(group: argparse._ArgumentGroup) -> None:
+    """Add the choice of data sets, and how networks learn on them."""
+    group.add_argument(
+        "--datasets",
+        nargs="+",
+        metavar="NAME",
+        help="some of the experiment's sets; where classes will do, also OpenML's "
+        "numbers",
     )
     group.add_argument(
         "--protocol",
@@ -276,11 +286,34 @@ def _run(
         case _:
             runtime = Runtime(_device(asked.device), asked.cache)
             workers = Workers(asked.jobs, asked.dask)
-            options = _options(known[name], asked)
+            experiment = known[name]
+            if experiment.apart:
+                experiment, runtime = _on_own_table(asked, runtime, place)
+            options = _options(experiment, asked)
             return commands.run_experiment(
-                known[name], options, place, runtime, workers, words
+                experiment, options, place, runtime, workers, words
             )
     return True
+
+
+def _on_own_table(
+    asked: argparse.Namespace, runtime: Runtime, place: Place
+) -> tuple[Experiment, Runtime]:
+    """Read the table, say what it is taken for, and refuse impossible folds."""
+    try:
+        table = own_table.asked_for(asked)
+        data = table.load(runtime.cache)
+        experiment = compare.on(data)
+        folds = asked.folds or experiment.defaults.folds or 1
+        own_table.check_folds(data, folds, asked.repeats or 1)
+        _options(experiment, asked)
+    except ValueError as error:
+        raise UsageError(f"{error}.") from error
+    lines = list(own_table.describe(data, table, folds))
+    for line in lines:
+        print_wrapped(place.console, line)
+    experiment = compare.about(experiment, lines)
+    return experiment, runtime._replace(table=replace(table, task=data.task))
 
 
 def _check_store(store: Store, known: Mapping[str, Experiment]) -> None:

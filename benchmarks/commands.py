@@ -18,6 +18,7 @@ from benchmarks.console import follow, print_list, print_table, say
 from benchmarks.experiment import Experiment, Options
 from benchmarks.files import make_folder, write_whole
 from benchmarks.gather import (
+    Asked,
     cannot_show,
     counts,
     data_notes,
@@ -67,7 +68,24 @@ def run_experiment(
         _show(experiment, options, frame, place)
     failures = store.failures(jobs)
     _say_all(reasons(failures), place.errors, "red")
+    if experiment.apart and len(frame):
+        _write_page(experiment, options, place)
     return not failures
+
+
+def _write_page(experiment: Experiment, options: Options, place: Place) -> None:
+    """Write the report on the data sets of one command, results first."""
+    wanted = set(options.datasets or ())
+    found = look_up(experiment, place.store)
+    jobs = [job for job in found.jobs if job.dataset in wanted]
+    notes = [
+        note for note in found.notes if wanted & set(note["options"]["datasets"] or ())
+    ]
+    asked = {experiment.name: Asked(jobs, notes, place.store.faults(jobs))}
+    made, *shown, missing = sections({experiment.name: experiment}, asked, place.store)
+    title = f"Mixup on {' and '.join(map(datasets.short_name, sorted(wanted)))}"
+    page, _ = report.write(title, [*shown, made, missing], place.out)
+    say(place.console, f"Page: {page}")
 
 
 @contextmanager

@@ -52,8 +52,12 @@ def say(console: Console, text: str, style: str = "") -> None:
 
 def print_list(console: Console, name: str, members: Sequence[str]) -> None:
     """Print what has a name, wrapped between its members."""
-    text = f"  {name}: {', '.join(members)}"
-    for line in textwrap.wrap(text, console.width, subsequent_indent="    "):
+    print_wrapped(console, f"  {name}: {', '.join(members)}", indent="    ")
+
+
+def print_wrapped(console: Console, text: str, indent: str = "") -> None:
+    """Print a text in lines that fit, the second and later ones indented."""
+    for line in textwrap.wrap(text, console.width, subsequent_indent=indent):
         say(console, line)
 
 

@@ -13,9 +13,15 @@ from typing import Any, Final
 
 import torch
 from sklearn.base import BaseEstimator
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import ShuffleSplit
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
@@ -25,7 +31,7 @@ from benchmarks import datasets
 from benchmarks.files import digest
 from benchmarks.jobs import Job
 from benchmarks.scores import probability_scores
-from sk_mixup import MixupClassifier
+from sk_mixup import MixupClassifier, MixupRegressor
 from sk_mixup.model_selection import GridSearchCV
 
 #: From a job, its method's parameters and the device to an unfitted estimator.
@@ -81,13 +87,14 @@ PROTOCOLS: Final[Mapping[str, Protocol]] = {
 
 
 def build(job: Job, device: str = "cpu", *, frames: bool = False) -> Any:
-    """Make a job's unfitted classifier, with the job's seed.
+    """Make a job's unfitted estimator, with the job's seed.
 
     It is of matrices without gaps, or of `frames` with categories, text and gaps.
     Networks of this package train on the device.
     """
     name = job.method.estimator
-    estimator = _BUILDERS[name](job, dict(job.method.params), device)
+    builder = REGRESSORS.get(name) or _BUILDERS[name]
+    estimator = builder(job, dict(job.method.params), device)
     if not frames or name not in _FRONTS:
         return estimator
     return make_pipeline(_FRONTS[name](), estimator)
@@ -100,7 +107,7 @@ def trains_together(job: Job) -> bool:
 
 def fingerprint(job: Job) -> str:
     """Digest the parameters of a job's networks; other packages' have no digest."""
-    ours = job.method.estimator in ("mixup", "mixup_search")
+    ours = job.method.estimator in ("mixup", "mixup_search", "regressor")
     return digest_of(build(job)) if ours else ""
 
 
@@ -115,7 +122,7 @@ def digest_of(estimator: BaseEstimator) -> str:
 
 
 def names() -> list[str]:
-    """Names of the estimators that can be built here."""
+    """Names of the classifiers that can be built here."""
     missing = set() if importlib.util.find_spec("pytabkit") else {"realmlp"}
     return [name for name in _BUILDERS if name not in missing]
 
@@ -123,6 +130,11 @@ def names() -> list[str]:
 def _mixup(job: Job, params: dict[str, Any], device: str) -> MixupClassifier:
     given = {**PROTOCOLS[job.protocol].params, "max_epochs": job.epochs, **params}
     return MixupClassifier(**given, device=device, random_state=job.seed)
+
+
+def _regressor(job: Job, params: dict[str, Any], device: str) -> MixupRegressor:
+    given = {"max_epochs": job.epochs, **params}
+    return MixupRegressor(**given, device=device, random_state=job.seed)
 
 
 def _searched(job: Job, params: dict[str, Any], device: str) -> GridSearchCV:
@@ -153,6 +165,12 @@ class QuietMLP(Quiet, MLPClassifier):  # type: ignore[misc]
 
 class QuietMLPRegressor(Quiet, MLPRegressor):  # type: ignore[misc]
     """A quiet perceptron for real targets."""
+
+
+def _scaled_mlp_regressor(**params: Any) -> TransformedTargetRegressor:
+    """Scale inputs and target, as MixupRegressor does: the squared loss needs it."""
+    network = make_pipeline(StandardScaler(), QuietMLPRegressor(**params))
+    return TransformedTargetRegressor(network, transformer=StandardScaler())
 
 
 def _rival(make: Callable[..., Any], *, scaled: bool = False) -> Builder:
@@ -190,6 +208,17 @@ _BUILDERS: Final[Mapping[str, Builder]] = {
     "realmlp": _realmlp,
 }
 
+#: Those of real targets, by the names that their methods use.
+REGRESSORS: Final[Mapping[str, Builder]] = {
+    "regressor": _regressor,
+    "MLPRegressor": _rival(_scaled_mlp_regressor),
+    "gradient boosting": _rival(
+        partial(HistGradientBoostingRegressor, categorical_features="from_dtype")
+    ),
+    "random forest": _rival(RandomForestRegressor),
+    "ridge": _rival(Ridge, scaled=True),
+}
+
 #: What stands between a frame and the estimators that cannot take it as it is.
 _FRONTS: Final[Mapping[str, Callable[[], Any]]] = {
     "mlp": datasets.encoding,
@@ -197,4 +226,8 @@ _FRONTS: Final[Mapping[str, Callable[[], Any]]] = {
     "forest": datasets.encoding,
     "logistic": datasets.encoding,
     "realmlp": datasets.encoding,
+    "MLPRegressor": datasets.encoding,
+    "gradient boosting": datasets.text_as_categories,
+    "random forest": datasets.encoding,
+    "ridge": datasets.encoding,
 }

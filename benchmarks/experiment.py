@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -39,6 +39,7 @@ class Options:
     protocol: str = "paper"
     rivals: tuple[str, ...] | None = None  # as `benchmarks.estimators` names them
     quick: bool | None = None  # a rehearsal, of sizes that say nothing
+    task: str | None = None  # "classification" or "regression"
 
     @property
     def all_epochs(self) -> int:
@@ -90,6 +91,8 @@ class Experiment:
         How jobs are done.
     any_suite : bool, default=False
         Whether an OpenML suite may take the place of the group.
+    apart : bool, default=False
+        Whether each data set, a table of the user's own, has sections of its own.
     """
 
     name: str
@@ -105,6 +108,7 @@ class Experiment:
     fingerprint: Callable[[Job], str] = fingerprint
     work: Work = Training()  # noqa: RUF009 - a frozen value
     any_suite: bool = False
+    apart: bool = False
 
     def report(self, frame: pd.DataFrame) -> Section:
         """Make the experiment's section of the report of a results frame."""
@@ -257,4 +261,5 @@ _CHECKS: Final[Mapping[str, Callable[[Any], bool]]] = {
     "protocol": lambda value: isinstance(value, str) and value in PROTOCOLS,
     "rivals": _each(_is_name),
     "quick": lambda value: isinstance(value, bool),
+    "task": lambda value: value in get_args(datasets.Task),
 }

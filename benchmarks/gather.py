@@ -13,6 +13,7 @@ import joblib
 import pandas as pd
 
 import sk_mixup
+from benchmarks import datasets
 from benchmarks.experiment import Experiment, options_from_dict
 from benchmarks.jobs import Job
 from benchmarks.report import Section
@@ -81,7 +82,7 @@ def counts(store: Store, jobs: Sequence[Job]) -> dict[str, int]:
 def named(frame: pd.DataFrame) -> pd.DataFrame:
     """Call data sets by the names that readers know, without their origin."""
     names = frame["dataset"].drop_duplicates()
-    short = names.str.removeprefix("sklearn_")
+    short = names.map(datasets.short_name)
     # "sklearn_iris" stays what it is beside OpenML's iris.
     clear = short.where(~short.duplicated(keep=False), names)
     return frame.assign(
@@ -96,7 +97,7 @@ def data_notes(frame: pd.DataFrame) -> list[str]:
     notes = []
     for name, rows in frame.groupby("dataset", sort=False):
         row = rows.iloc[0]
-        if row["rare_classes"]:
+        if row["rare_classes"] > 0:
             notes.append(
                 f"{name}: {row['rare_classes']:.0f} of {row['n_classes']:.0f} classes "
                 f"have fewer than {row['folds']} rows, so that some folds lack them."
@@ -138,11 +139,15 @@ def _experiment_sections(
     """Show what is comparable together: one protocol, as many epochs and folds."""
     if frame.empty:
         return
-    for _, part in frame.groupby(["protocol", "epochs", "folds"], sort=False):
+    frame = named(frame)
+    alike = ["protocol", "epochs", "folds", *["dataset"] * experiment.apart]
+    for _, part in frame.groupby(alike, sort=False):
         title = f"{experiment.name}: {_setting(part)}"
+        if experiment.apart:
+            title = f"{part['dataset'].iloc[0]}: {_setting(part)}"
         try:
-            section = experiment.report(named(part))
-            notes = data_notes(named(part))
+            section = experiment.report(part)
+            notes = data_notes(part)
         except Exception as error:  # whatever was recorded, the report goes on
             section, notes = Section(""), [cannot_show(experiment, error)]
         yield section.headed(title, f"{experiment.summary}.", *notes)

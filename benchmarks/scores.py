@@ -1,4 +1,4 @@
-"""What is recorded of every classifier: scores on the test rows, and seconds."""
+"""What is recorded of every estimator: scores on the test rows, and seconds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from sklearn.metrics import (
     brier_score_loss,
     log_loss,
+    r2_score,
     roc_auc_score,
+    root_mean_squared_error,
     zero_one_loss,
 )
 
@@ -21,7 +23,7 @@ Scores = dict[str, Any]
 
 
 class Fitted(NamedTuple):
-    """A fitted classifier and the seconds of wall time that it took.
+    """A fitted estimator and the seconds of wall time that it took.
 
     Networks that were trained together share theirs by their numbers and epochs.
     """
@@ -45,6 +47,28 @@ def scores(fitted: Fitted, split: Split) -> Scores:
     measured = probability_scores(split.y_test, proba, fitted.model.classes_)
     times = {"fit_seconds": fitted.seconds, "predict_seconds": seconds}
     return {**split.facts, **measured, **times}
+
+
+def regression_scores(fitted: Fitted, split: Split) -> Scores:
+    """Score a regressor on the test rows of its split.
+
+    Returns
+    -------
+    dict
+        The split's facts, ``rmse`` (in deviations of the training targets), ``r2``,
+        ``fit_seconds`` and ``predict_seconds`` (of all test rows).
+    """
+    start = time.perf_counter()
+    predicted = fitted.model.predict(split.X_test)
+    seconds = time.perf_counter() - start
+    deviation = float(split.y_train.std())
+    return {
+        **split.facts,
+        "rmse": root_mean_squared_error(split.y_test, predicted) / deviation,
+        "r2": r2_score(split.y_test, predicted),
+        "fit_seconds": fitted.seconds,
+        "predict_seconds": seconds,
+    }
 
 
 def probability_scores(

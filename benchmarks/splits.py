@@ -1,19 +1,26 @@
-"""Stratified folds of a data set, as matrices or frames."""
+"""Folds of a data set, as matrices or frames."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import (
+    GroupKFold,
+    KFold,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    TimeSeriesSplit,
+)
 
 from benchmarks import datasets
-from benchmarks.datasets import Dataset
+from benchmarks.datasets import Dataset, OwnTable, Task
 from benchmarks.jobs import Job
 
 
@@ -31,8 +38,8 @@ class Split:
     X_test: Any
     y_test: NDArray[Any]
     #: What a result says of its data: ``n_train``, ``n_test``, ``n_classes``,
-    #: ``rare_classes`` (with fewer rows than there are folds) and ``n_duplicates``
-    #: (rows of the set that repeat another).
+    #: ``rare_classes`` (with fewer rows than there are folds) where there are
+    #: classes, and ``n_duplicates`` (rows of the set that repeat another).
     facts: dict[str, Any] = field(default_factory=dict)
     #: What `prepare` of an experiment keeps for `measure`, such as the real labels.
     aside: dict[str, NDArray[Any]] = field(default_factory=dict)
@@ -47,8 +54,17 @@ class Split:
         return _nbytes(self.X_train) + _nbytes(self.X_test)
 
 
-def split(job: Job, root: str | None = None, *, frames: bool = False) -> Split:
+def split(
+    job: Job,
+    root: str | None = None,
+    *,
+    frames: bool = False,
+    table: OwnTable | None = None,
+) -> Split:
     """Make the split that a job is about, from the openml client's cache in `root`.
+
+    A table of the user's own takes the place of the named sets, and may have a real
+    target.
 
     Jobs on one fold get the same object, so that what is trained together shares its
     tables. With `frames`, tables with categories or gaps are handed over as they are;
@@ -61,7 +77,7 @@ def split(job: Job, root: str | None = None, *, frames: bool = False) -> Split:
     ValueError
         If it has no class with a row for each fold.
     """
-    return _split(job.dataset, job.folds, job.repeat, job.fold, root, frames)
+    return _split(job.dataset, job.folds, job.repeat, job.fold, root, frames, table)
 
 
 def forget() -> None:
@@ -70,7 +86,14 @@ def forget() -> None:
 
 
 @lru_cache(maxsize=2)
-def _dataset(name: str, root: str | None) -> Dataset:
+def _dataset(name: str, root: str | None, table: OwnTable | None) -> Dataset:
+    if table is not None:
+        data = table.load(root)
+        if data.name != name:
+            raise datasets.DatasetUnavailable(
+                f"{table.label} was changed meanwhile; run the same command again."
+            )
+        return data
     data = datasets.load(name, root)
     if data.task != "classification":
         raise datasets.DatasetUnavailable(
@@ -82,10 +105,16 @@ def _dataset(name: str, root: str | None) -> Dataset:
 
 @cache
 def _split(
-    dataset: str, folds: int, repeat: int, fold: int, root: str | None, frames: bool
+    dataset: str,
+    folds: int,
+    repeat: int,
+    fold: int,
+    root: str | None,
+    frames: bool,
+    table: OwnTable | None,
 ) -> Split:
-    data = _dataset(dataset, root)
-    train, test = _folds(data, folds, repeat)[fold]
+    data = _dataset(dataset, root, table)
+    train, test = deal(data, folds, repeat)[fold]
     X_train, X_test = data.X.iloc[train], data.X.iloc[test]
     if data.is_plain or not frames:
         preprocessing = datasets.preprocessing()
@@ -101,31 +130,47 @@ def _split(
 
 
 @lru_cache(maxsize=16)
-def _folds(
+def deal(
     data: Dataset, folds: int, repeat: int
 ) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """Deal the rows out; the same folds for every method of a repeat.
 
-    One fold is the whole set, to look at what was learnt and not to judge it.
+    Classes are stratified, groups stay together, and where rows have times each fold
+    is tested by what is learnt from earlier times. One fold is the whole set, to look
+    at what was learnt and not to judge it.
     """
+    rows = np.arange(len(data.y))
     if folds == 1:
-        rows = np.arange(len(data.y))
         return [(rows, rows)]
-    shuffled = StratifiedKFold(folds, shuffle=True, random_state=repeat)
+    if data.times is not None:
+        times, when = np.unique(data.times, return_inverse=True)
+        parts = TimeSeriesSplit(folds).split(times)
+        return [(rows[np.isin(when, a)], rows[np.isin(when, b)]) for a, b in parts]
+    shuffled = _SPLITTERS[data.task, data.groups is not None](
+        folds, shuffle=True, random_state=repeat
+    )
     with warnings.catch_warnings():
         # A class may have fewer rows than there are folds (abalone has a class of one
         # row): it is then absent from some folds. `rare_classes` says so instead.
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
-        return list(shuffled.split(np.zeros(len(data.y)), data.y))
+        return list(shuffled.split(rows, data.y, data.groups))
+
+
+#: By the task, and by whether there are groups.
+_SPLITTERS: Final[Mapping[tuple[Task, bool], Callable[..., Any]]] = {
+    ("classification", False): StratifiedKFold,
+    ("classification", True): StratifiedGroupKFold,
+    ("regression", False): KFold,
+    ("regression", True): GroupKFold,
+}
 
 
 def _facts(data: Dataset, folds: int) -> dict[str, int]:
-    counts = np.unique(data.y, return_counts=True)[1]
-    return {
-        "n_classes": len(counts),
-        "rare_classes": int((counts < folds).sum()),
-        "n_duplicates": data.n_duplicates,
-    }
+    facts = {"n_duplicates": data.n_duplicates}
+    if data.task == "classification":
+        counts = np.unique(data.y, return_counts=True)[1]
+        facts |= {"n_classes": len(counts), "rare_classes": int((counts < folds).sum())}
+    return facts
 
 
 def _nbytes(table: NDArray[np.float32] | pd.DataFrame) -> int:

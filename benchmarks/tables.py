@@ -102,8 +102,9 @@ def metrics_table(
     over_sets: bool = False,
     paper: pd.DataFrame | None = None,
     title: str = "",
+    best: bool = False,
 ) -> Table:
-    """Show several metrics side by side, headed by their labels; none is stressed.
+    """Show several metrics side by side, headed by their labels.
 
     Parameters
     ----------
@@ -119,15 +120,19 @@ def metrics_table(
         Figures to set beside, as they are to be read, by the same rows.
     title : str, default=""
         Title of the table.
+    best : bool, default=False
+        Whether the best mean of each column is stressed.
     """
     describe = mean_over_sets if over_sets else summary
-    columns = {}
+    columns, marks = {}, {}
     for metric in metrics:
         shown = quantity(metric)
         means = describe(frame, metric, rows).set_index(list(rows))
         columns[shown.label] = _texts(means, shown)
+        marks[shown.label] = _best(means[["mean"]], shown, "column" if best else None)
     cells = _titled(pd.DataFrame(columns))
-    return _beside(Table(title, cells, cells.isna()), paper)
+    stressed = pd.concat(marks, axis=1).set_axis(cells.columns, axis=1)
+    return _beside(Table(title, cells, stressed), paper)
 
 
 def seconds_table(frame: pd.DataFrame) -> Table:

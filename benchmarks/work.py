@@ -16,7 +16,7 @@ import pandas as pd
 import torch
 
 from benchmarks import splits
-from benchmarks.datasets import DatasetUnavailable
+from benchmarks.datasets import DatasetUnavailable, OwnTable
 from benchmarks.estimators import build, trains_together
 from benchmarks.jobs import Job, by_unit
 from benchmarks.scores import Fitted, scores
@@ -33,6 +33,7 @@ class Runtime(NamedTuple):
 
     device: str = "cpu"  # of the networks: "cpu", "cuda", "auto"
     cache: str | None = None  # root of the openml client's cache
+    table: OwnTable | None = None  # in the place of the named sets
 
     @property
     def on_gpu(self) -> bool:
@@ -127,7 +128,7 @@ class Training:
             splits.forget()
 
     def _split(self, job: Job, runtime: Runtime) -> Split:
-        return splits.split(job, runtime.cache, frames=self.frames)
+        return splits.split(job, runtime.cache, frames=self.frames, table=runtime.table)
 
     def _batches(self, jobs: Sequence[Job]) -> Iterator[list[Job]]:
         """Give what trains side by side, then every other job as soon as it is done."""

@@ -10,7 +10,8 @@
 dtype('float32')
 """
 
-from benchmarks.datasets._base import Dataset, DatasetUnavailable
+from benchmarks.datasets._base import Dataset, DatasetUnavailable, Task, short_name
+from benchmarks.datasets._own import OwnTable
 from benchmarks.datasets._preprocessing import (
     encoding,
     preprocessing,
@@ -28,6 +29,8 @@ from benchmarks.datasets._registry import (
 __all__ = [
     "Dataset",
     "DatasetUnavailable",
+    "OwnTable",
+    "Task",
     "encoding",
     "group",
     "groups",
@@ -35,6 +38,7 @@ __all__ = [
     "names",
     "preprocessing",
     "select",
+    "short_name",
     "suite_members",
     "text_as_categories",
 ]

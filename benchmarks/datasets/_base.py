@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, Protocol
 
@@ -52,6 +54,12 @@ class Dataset:
         What is to be learnt.
     source : str
         Where it comes from, e.g. "OpenML 183".
+    groups : ndarray of shape (n_samples,) or None, default=None
+        Rows of one group stay in one fold.
+    times : ndarray of shape (n_samples,) or None, default=None
+        Rows are tested by what was learnt from earlier ones.
+    left_out : dict of str to str, default={}
+        Columns of the source that are no features, with the reason.
     """
 
     name: str
@@ -59,6 +67,9 @@ class Dataset:
     y: NDArray[Any]
     task: Task
     source: str
+    groups: NDArray[Any] | None = None
+    times: NDArray[Any] | None = None
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -97,5 +108,11 @@ class Source(Protocol):
 
 
 def short_name(name: str) -> str:
-    """Drop the origin from a name: "sklearn_iris" is "iris" to its readers."""
-    return name.removeprefix("sklearn_")
+    """Drop the origin from a name, and what tells apart a user's own tables.
+
+    Examples
+    --------
+    >>> short_name("sklearn_iris"), short_name("iris.csv+0a1b2c3d")
+    ('iris', 'iris.csv')
+    """
+    return re.sub(r"\+[0-9a-f]{8}$", "", name.removeprefix("sklearn_"))

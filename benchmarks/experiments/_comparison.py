@@ -39,9 +39,9 @@ def merits_table(
     return tables.plain_table(merits, f"Means and average ranks{also}")
 
 
-def differences(frame: pd.DataFrame, metric: str) -> Table:
-    """Compare each method with ERM on each set."""
-    return tables.comparison_table(stats.compare_to_baseline(frame, "ERM", metric))
+def differences(frame: pd.DataFrame, metric: str, baseline: str = "ERM") -> Table:
+    """Compare each method with ERM, or another baseline, on each set."""
+    return tables.comparison_table(stats.compare_to_baseline(frame, baseline, metric))
 
 
 def over_sets(

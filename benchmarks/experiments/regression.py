@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pandas as pd
-from sklearn.compose import TransformedTargetRegressor
-from sklearn.ensemble import HistGradientBoostingRegressor
-from sklearn.linear_model import Ridge
-from sklearn.metrics import r2_score, root_mean_squared_error
 from sklearn.model_selection import KFold
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from benchmarks import datasets
-from benchmarks.estimators import QuietMLPRegressor, digest_of
+from benchmarks.estimators import build
 from benchmarks.experiment import Experiment, Options, by_alpha
 from benchmarks.experiments._comparison import (
     SECONDS,
@@ -28,6 +23,8 @@ from benchmarks.experiments._comparison import (
     ranks,
 )
 from benchmarks.jobs import Job, Method
+from benchmarks.scores import Fitted, regression_scores
+from benchmarks.splits import Split
 from benchmarks.store import Record
 from benchmarks.tables import Table, error_table, seconds_table
 from benchmarks.work import Alone, Runtime
@@ -39,28 +36,8 @@ METRICS = ("rmse", "r2", *SECONDS)
 
 def methods(options: Options) -> list[Method]:
     """Compare the values of alpha, otherwise with the defaults, and rivals."""
-    return [*by_alpha(options), *(Method(name, (), name) for name in RIVALS)]
-
-
-def fingerprint(job: Job) -> str:
-    """Digest the parameters of the networks."""
-    return "" if job.method.estimator in RIVALS else digest_of(build(job, "cpu"))
-
-
-def build(job: Job, device: str) -> Any:
-    """Make the unfitted estimator of a job."""
-    params: dict[str, Any] = {"random_state": job.seed}
-    match job.method.estimator:
-        case "MLPRegressor":
-            network = make_pipeline(StandardScaler(), QuietMLPRegressor(**params))
-            # MixupRegressor scales the target too; the squared loss depends on it.
-            return TransformedTargetRegressor(network, transformer=StandardScaler())
-        case "gradient boosting":
-            return HistGradientBoostingRegressor(**params)
-        case "ridge":
-            return make_pipeline(StandardScaler(), Ridge())
-    params |= dict(job.method.params) | {"max_epochs": job.epochs}
-    return MixupRegressor(**params, device=device)
+    networks = (replace(each, estimator="regressor") for each in by_alpha(options))
+    return [*networks, *(Method(name, (), name) for name in RIVALS)]
 
 
 def train(job: Job, runtime: Runtime) -> list[Record]:
@@ -69,23 +46,11 @@ def train(job: Job, runtime: Runtime) -> list[Record]:
     X = data.X.to_numpy(dtype=np.float32)
     folds = KFold(job.folds, shuffle=True, random_state=job.repeat)
     train, test = list(folds.split(X))[job.fold]
-    model = build(job, runtime.device)
+    facts = {"n_train": len(train), "n_test": len(test)}
+    split = Split(X[train], data.y[train], X[test], data.y[test], facts)
     start = time.perf_counter()
-    model.fit(X[train], data.y[train])
-    fitted = time.perf_counter()
-    predicted = model.predict(X[test])
-    done, truth = time.perf_counter(), data.y[test]
-    return [
-        {
-            "n_train": len(train),
-            "n_test": len(test),
-            # In deviations of the training targets.
-            "rmse": root_mean_squared_error(truth, predicted) / data.y[train].std(),
-            "r2": r2_score(truth, predicted),
-            "fit_seconds": fitted - start,
-            "predict_seconds": done - fitted,
-        }
-    ]
+    model = build(job, runtime.device).fit(split.X_train, split.y_train)
+    return [regression_scores(Fitted(model, time.perf_counter() - start), split)]
 
 
 def show(frame: pd.DataFrame) -> list[Table]:
@@ -105,7 +70,6 @@ EXPERIMENT = Experiment(
         protocol="default",
     ),
     methods=methods,
-    fingerprint=fingerprint,
     work=Alone(train),
     show=show,
     text="The error is the root of the mean squared error in deviations of the "

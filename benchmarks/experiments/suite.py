@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import pandas as pd
 from matplotlib.figure import Figure
 
+from benchmarks.estimators import REGRESSORS, names
 from benchmarks.estimators import fingerprint as fingerprint_of_networks
-from benchmarks.estimators import names
 from benchmarks.experiment import Experiment, Options
 from benchmarks.experiments._comparison import (
     differences,
@@ -19,45 +19,51 @@ from benchmarks.experiments._comparison import (
     over_sets,
     ranks,
 )
-from benchmarks.jobs import Job, Method, alpha_name, items
+from benchmarks.jobs import Job, Method, alpha_name
 from benchmarks.tables import Table, error_table, seconds_table
 from benchmarks.work import Training
 
-RIVALS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
-    "logistic": ("logistic regression", {}),
-    "forest": ("random forest", {"n_estimators": 300}),
-    "boosting": ("gradient boosting", {}),
-    "mlp": ("MLPClassifier", {}),
-    "realmlp": ("RealMLP", {}),
+#: By the names that ``--rivals`` takes.
+RIVALS: Final[Mapping[str, Method]] = {
+    "logistic": Method("logistic regression", (), "logistic"),
+    "forest": Method("random forest", (("n_estimators", 300),), "forest"),
+    "boosting": Method("gradient boosting", (), "boosting"),
+    "mlp": Method("MLPClassifier", (), "mlp"),
+    "realmlp": Method("RealMLP", (), "realmlp"),
 }
 
 
-def installed_rivals() -> tuple[str, ...]:
+def installed_rivals(known: Mapping[str, Method] = RIVALS) -> tuple[str, ...]:
     """Name the rivals that can be run here."""
-    return tuple(name for name in RIVALS if name in names())
+    here = {*names(), *REGRESSORS}
+    return tuple(name for name, rival in known.items() if rival.estimator in here)
+
+
+def chosen_rivals(
+    options: Options, known: Mapping[str, Method] = RIVALS
+) -> list[Method]:
+    """Find the rivals that are asked for; a ValueError tells of an unknown one."""
+    rivals = options.rivals
+    if rivals is None:  # what was asked for by an earlier version
+        rivals = installed_rivals(known)
+    unknown = [name for name in rivals if name not in known]
+    if unknown:
+        raise ValueError(
+            f"unknown rival '{unknown[0]}'; known: {', '.join(known)}, of which "
+            f"installed: {', '.join(installed_rivals(known))}"
+        )
+    return [known[name] for name in dict.fromkeys(rivals)]
 
 
 def methods(options: Options) -> list[Method]:
     """Compare ERM, mixup, one network of each, and rivals."""
-    alphas, rivals = options.alphas or (), options.rivals
-    if rivals is None:  # what was asked for by an earlier version
-        rivals = installed_rivals()
-    unknown = [name for name in rivals if name not in RIVALS]
-    if unknown:
-        raise ValueError(
-            f"unknown rival '{unknown[0]}'; known: {', '.join(RIVALS)}, of which "
-            f"installed: {', '.join(installed_rivals())}"
-        )
     networks = [
         Method.mixup(f"{alpha_name(alpha)}{also}", **params)
         for also, change in (("", {}), (", 1 network", {"n_estimators": 1}))
-        for alpha in alphas
+        for alpha in options.alphas or ()
         for params in [{"alpha": float(alpha)} | change]
     ]
-    return networks + [
-        Method(RIVALS[name][0], items(RIVALS[name][1]), name)
-        for name in dict.fromkeys(rivals)
-    ]
+    return networks + chosen_rivals(options)
 
 
 def fingerprint(job: Job) -> str:

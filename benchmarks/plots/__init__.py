@@ -13,15 +13,18 @@ from benchmarks.plots.behaviour import (
 )
 from benchmarks.plots.comparisons import (
     adversarial,
+    against_time,
     changes,
     corruption,
     critical_difference_diagram,
     error_against_alpha,
+    levels,
     speed_ratios,
 )
 
 __all__ = [
     "adversarial",
+    "against_time",
     "between",
     "changes",
     "corruption",
@@ -29,6 +32,7 @@ __all__ = [
     "error_against_alpha",
     "gan_samples",
     "learning_curves",
+    "levels",
     "reliability",
     "speed_ratios",
     "surfaces",

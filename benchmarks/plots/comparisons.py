@@ -87,6 +87,50 @@ def changes(frame: pd.DataFrame, baseline: str, metric: str = "error") -> Figure
     return figure
 
 
+def levels(frame: pd.DataFrame, metric: str = "error") -> Figure:
+    """Draw the level of every method on one data set, the best on top.
+
+    There is one row per method: the mean over folds with its standard error and, as a
+    faint dot each, the folds themselves.
+    """
+    shown = quantity(metric)
+    means = summary(frame, metric).dropna(subset=["mean"])
+    means = means.sort_values("mean", ascending=not shown.higher_is_better)
+    methods = [str(name) for name in means["method"]]
+    styles = method_styles(frame["method"])
+    figure, (ax,) = panels(1, size=(6.5, 0.3 * len(methods) + 0.8))
+    numbers = shown.scale * means[["mean", "se"]].to_numpy(dtype=float)
+    for place, (method, (mean, error)) in enumerate(zip(methods, numbers, strict=True)):
+        folds = shown.scale * frame.loc[frame["method"] == method, metric]
+        ax.plot(folds, [place] * len(folds), ".", color=FAINT, markersize=6)
+        ax.errorbar(mean, place, xerr=error, **{**POINTS, **styles[method]})
+    ax.set_yticks(range(len(methods)), methods)
+    ax.invert_yaxis()
+    dress(ax, xlabel=shown.label, grid="x")
+    return figure
+
+
+def against_time(frame: pd.DataFrame, metric: str = "error") -> Figure:
+    """Draw the mean of a metric on one data set against the median seconds of a fit."""
+    shown = quantity(metric)
+    means = summary(frame, metric)
+    numbers = shown.scale * means[["mean", "se"]].to_numpy(dtype=float)
+    times = frame.groupby("method", sort=False)["fit_seconds"].median()
+    styles = {
+        name: {**POINTS, **style, "linestyle": ""}
+        for name, style in method_styles(means["method"]).items()
+    }
+    figure, (ax,) = panels(1, size=(6.5, 3.2))
+    for (mean, error), seconds, style in zip(
+        numbers, times, styles.values(), strict=True
+    ):
+        ax.errorbar(seconds, mean, error, **style)
+    _plain_logarithmic(ax)
+    dress(ax, xlabel="median fit (s)", ylabel=shown.label, grid="both")
+    method_legend(figure, styles)
+    return figure
+
+
 def critical_difference_diagram(ranking: Ranking) -> Figure:
     """Draw average ranks and join the methods that Nemenyi's test cannot separate.
 
@@ -203,10 +247,7 @@ def speed_ratios(frame: pd.DataFrame, title: str = "") -> Figure:
         mark = {"marker": "|", "markersize": 11, "color": style["color"]}
         ax.plot(rows["target"], y, linestyle="", markeredgewidth=1.5, **mark)
     ax.axvline(1.0, color=INK, linewidth=1.0)
-    ax.set_xscale("log")
-    ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    ax.xaxis.set_major_formatter("{x:g}")
-    ax.minorticks_off()
+    _plain_logarithmic(ax)
     ax.set_yticks(range(len(cases)), cases)
     ax.invert_yaxis()
     dress(ax, title=title, xlabel="time / peer's time", grid="x")
@@ -214,6 +255,14 @@ def speed_ratios(frame: pd.DataFrame, title: str = "") -> Figure:
     entries["target"] = {"color": INK, "marker": "|", "linestyle": ""}
     method_legend(figure, entries)
     return figure
+
+
+def _plain_logarithmic(ax: Axes) -> None:
+    """Make x logarithmic, with ticks at 1, 2, 5, 10 and so on."""
+    ax.set_xscale("log")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.minorticks_off()
 
 
 def _ruler(ax: Axes, start: float, length: float) -> None:

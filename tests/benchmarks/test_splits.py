@@ -112,3 +112,33 @@ def test_numbers_without_gaps_are_one_matrix_in_any_case(iris):
     assert frames.X_train.dtype == np.float32
     assert np.array_equal(frames.X_train, matrices.X_train)
     assert frames.X_train.flags == matrices.X_train.flags
+
+
+def of_rows(task, **roles):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"row": np.arange(60.0)})
+    y = rng.integers(0, 2, 60) if task == "classification" else rng.normal(size=60)
+    return Dataset("toy", X, y, task, "made", **roles)
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+@pytest.mark.parametrize("repeat", [0, 1])
+def test_a_group_is_in_one_fold(task, repeat):
+    groups = np.arange(60) % 12
+    folds = splits.deal(of_rows(task, groups=groups), 4, repeat)
+    assert sorted(np.concatenate([test for _, test in folds])) == list(range(60))
+    for train, test in folds:
+        assert not set(groups[train]) & set(groups[test])
+        assert len(train) + len(test) == 60
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_what_is_learnt_is_earlier_than_what_it_is_tested_by(task):
+    times = np.random.default_rng(0).permutation(60) // 3
+    folds = splits.deal(of_rows(task, times=times), 4, 0)
+    tested = np.concatenate([test for _, test in folds])
+    assert len(set(tested)) == len(tested)
+    for train, test in folds:
+        assert times[train].max() < times[test].min()
+        assert np.isin(times, times[train]).sum() == len(train)
+    assert times[folds[-1][1]].max() == times.max()

@@ -140,6 +140,12 @@ def test_metrics_table_of_one_set_and_over_sets():
     by_set = tables.metrics_table(frame, rows, ["error", "log_loss"], title="All")
     assert list(by_set.cells) == ["error (%)", "log loss"]
     assert by_set.cells.loc[("iris", "ERM"), "error (%)"] == "21.3 ± 0.7"
+    assert not by_set.best.any(axis=None)
+    iris = frame[frame["dataset"] == "iris"]
+    best = tables.metrics_table(iris, ["method"], ["error", "log_loss"], best=True)
+    lowest = stats.summary(iris, "error").set_index("method")["mean"].idxmin()
+    assert list(best.best.index[best.best["error (%)"]]) == [lowest]
+    assert not best.best["log loss"].any()  # all the same
     over = tables.metrics_table(
         frame, ["method"], ["error", "log_loss"], over_sets=True
     )

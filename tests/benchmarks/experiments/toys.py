@@ -14,6 +14,7 @@ TINY = {
     "ablation": {**TWO, "datasets": ("vowel",)},
     "adversarial": {**TWO, "alphas": (0.0, 1.0)},
     "between": {**TWO, "alphas": (0.0, 1.0)},
+    "compare": {"epochs": 2, "folds": 2, "rivals": ("logistic",)},
     "corruption": {**TWO, "datasets": ("vowel",)},
     "defaults": {**TWO, "datasets": ("vehicle", "vowel", "glass")},
     "demo": {**TWO, "datasets": ("iris", "wine"), "alphas": (0.0, 1.0)},

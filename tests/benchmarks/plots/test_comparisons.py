@@ -253,3 +253,39 @@ def test_changes_are_mean_differences_with_the_best_on_top():
     means = [line for line in ax.get_lines() if line.get_marker() == "o"]
     assert [line.get_xdata()[0] for line in means] == pytest.approx([-10, 10])
     assert ax.get_ylim()[0] > ax.get_ylim()[1]
+
+
+def one_set():
+    frame = long_frame(dataset=["iris"], method=["ERM", "mixup 1", "forest"])
+    levels = {"ERM": 0.2, "mixup 1": 0.1, "forest": 0.3}
+    frame["error"] = frame["method"].map(levels) + 0.01 * frame["fold"]
+    frame["auc"] = 1 - frame["error"]
+    return frame.assign(fit_seconds=frame["method"].map({"ERM": 1}).fillna(2))
+
+
+@pytest.mark.parametrize("metric", ["error", "auc"])
+def test_the_best_level_is_on_top_with_its_folds(metric):
+    (ax,) = plots.levels(one_set(), metric).axes
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    assert names == ["mixup 1", "ERM", "forest"]
+    assert ax.yaxis_inverted()
+    scale = 100 if metric == "error" else 1
+    folds = dict(list(one_set().groupby("method")[metric]))
+    for place, name in enumerate(names):
+        values = scale * folds[name]
+        mean = ax.containers[place].lines[0]
+        assert list(mean.get_xdata()) == pytest.approx([values.mean()])
+        assert list(mean.get_ydata()) == [place]
+    dots = [line for line in ax.get_lines() if len(line.get_xdata()) == 2]
+    assert len(dots) == len(names)
+
+
+def test_levels_are_drawn_where_their_time_is():
+    figure = plots.against_time(one_set())
+    (ax,) = figure.axes
+    points = [
+        (float(bars.lines[0].get_xdata()[0]), float(bars.lines[0].get_ydata()[0]))
+        for bars in ax.containers
+    ]
+    assert np.allclose(points, [(1, 20.5), (2, 10.5), (2, 30.5)])
+    assert texts(figure) == ["ERM", "mixup 1", "forest"]

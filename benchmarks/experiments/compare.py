@@ -1,0 +1,184 @@
+"""ERM, mixup and rivals on one table of the user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Final
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from benchmarks import plots, stats, tables
+from benchmarks.datasets import Dataset, Task
+from benchmarks.estimators import REGRESSORS
+from benchmarks.experiment import Experiment, Options, by_alpha
+from benchmarks.experiments import suite
+from benchmarks.experiments._comparison import SCORES, SECONDS, differences, pooled
+from benchmarks.jobs import Job, Method
+from benchmarks.quantities import quantity
+from benchmarks.scores import Fitted, regression_scores
+from benchmarks.splits import Split
+from benchmarks.store import Record
+from benchmarks.tables import Table
+from benchmarks.work import Training, scored
+from sk_mixup import MixupClassifier, MixupRegressor
+
+#: By the names that ``--rivals`` takes.
+REGRESSION_RIVALS: Final[Mapping[str, Method]] = {
+    "ridge": Method("ridge", (), "ridge"),
+    "forest": Method("random forest", (("n_estimators", 300),), "random forest"),
+    "boosting": Method("gradient boosting", (), "gradient boosting"),
+    "mlp": Method("MLPRegressor", (), "MLPRegressor"),
+}
+#: The alpha that is compared with ERM where the default is 0.
+MIXED: Final = 0.2
+#: Methods whose calibration is drawn: networks of this package, and others.
+NETWORKS, OTHERS = 2, 2
+
+
+def methods(options: Options) -> list[Method]:
+    """Compare the values of alpha, otherwise with the defaults, and rivals."""
+    if options.task == "regression":
+        networks = [replace(each, estimator="regressor") for each in by_alpha(options)]
+        return networks + suite.chosen_rivals(options, REGRESSION_RIVALS)
+    return [*by_alpha(options), *suite.chosen_rivals(options)]
+
+
+def measure(job: Job, models: Sequence[Fitted], split: Split) -> list[Record]:
+    """Score the job's model on the test rows."""
+    if job.method.estimator in REGRESSORS:
+        return [regression_scores(models[0], split)]
+    return scored(job, models, split)
+
+
+def _is_regression(frame: pd.DataFrame) -> bool:
+    # The common report's frame has the columns of all tables.
+    return "rmse" in frame and bool(frame["rmse"].notna().any())
+
+
+def metrics(frame: pd.DataFrame) -> tuple[str, ...]:
+    """Name what the methods are judged by."""
+    return ("rmse",) if _is_regression(frame) else ("error", "log_loss")
+
+
+def levels(frame: pd.DataFrame, also: Sequence[str]) -> Table:
+    """Show metrics of every method, the best of each in bold."""
+    name = frame["dataset"].iloc[0]
+    return tables.metrics_table(
+        frame,
+        ["method"],
+        [*metrics(frame), *also, SECONDS[0]],
+        title=f"{name}: mean over the folds ± standard error",
+        best=True,
+    )
+
+
+def show(frame: pd.DataFrame) -> list[Table]:
+    """Tabulate the methods, and their differences from ERM."""
+    other = ["r2"] if _is_regression(frame) else ["auc"]
+    return [levels(frame, other), *from_first(frame)]
+
+
+def _in_full(frame: pd.DataFrame) -> Table:
+    other = ["r2"] if _is_regression(frame) else list(SCORES[2:])
+    return levels(frame, [*other, SECONDS[1]])
+
+
+def from_first(frame: pd.DataFrame) -> list[Table]:
+    """Compare each method with the first one, ERM unless told otherwise."""
+    first, *others = dict.fromkeys(frame["method"])
+    if not others:
+        return []
+    shown = {
+        quantity(metric).label: differences(frame, metric, first)
+        for metric in metrics(frame)
+    }
+    cells, best = (
+        pd.concat([getattr(table, part).T for table in shown.values()], axis=1)
+        .set_axis(list(shown), axis=1)
+        .rename_axis("Method")
+        for part in ("cells", "best")
+    )
+    title = f"Difference from {first} (Holm's p of the corrected t-test)"
+    return [Table(title, cells, best)]
+
+
+def figures(frame: pd.DataFrame) -> dict[str, Callable[[], Figure]]:
+    """Draw levels, levels against time and, of classifiers, the calibration."""
+    drawn: dict[str, Callable[[], Figure]] = {}
+    for metric in metrics(frame):
+        name = quantity(metric).label.partition(" (")[0].capitalize()
+        drawn[f"{name} by method: folds, and mean with standard error"] = partial(
+            plots.levels, frame, metric
+        )
+    last = metrics(frame)[-1]
+    name = quantity(last).label.partition(" (")[0].capitalize()
+    drawn[f"{name} against the time of a fit"] = partial(
+        plots.against_time, frame, last
+    )
+    if not _is_regression(frame):
+        drawn["Calibration on all test rows"] = lambda: plots.reliability(
+            pooled(_best_few(frame))
+        )
+    return drawn
+
+
+def _best_few(frame: pd.DataFrame) -> pd.DataFrame:
+    """Keep the best methods by log loss, of this package and of others."""
+    means = stats.summary(frame, "log_loss").sort_values("mean")
+    ours = set(frame.loc[frame["alpha"].notna(), "method"])  # rivals have none
+    names = list(means["method"])
+    kept = [name for name in names if name in ours][:NETWORKS]
+    kept += [name for name in names if name not in ours][:OTHERS]
+    return frame[frame["method"].isin(kept)]
+
+
+def _defaults(task: Task) -> Options:
+    """Ask for the defaults of the estimator of a task."""
+    is_regression = task == "regression"
+    default = MixupRegressor() if is_regression else MixupClassifier()
+    mixed = default.alpha if isinstance(default.alpha, float) else MIXED
+    rivals = REGRESSION_RIVALS if is_regression else suite.RIVALS
+    return Options(
+        alphas=(0.0, mixed or MIXED),
+        folds=5,
+        repeats=1,
+        epochs=default.max_epochs,
+        protocol="default",
+        rivals=suite.installed_rivals(rivals),
+        task=task,
+    )
+
+
+def on(data: Dataset) -> Experiment:
+    """Make the experiment on one table."""
+    return replace(EXPERIMENT, group=(data.name,), defaults=_defaults(data.task))
+
+
+def about(experiment: Experiment, lines: Sequence[str]) -> Experiment:
+    """Let the page say first what was said on the terminal."""
+    return replace(experiment, text=" ".join([*lines, experiment.text]))
+
+
+EXPERIMENT = Experiment(
+    name="compare",
+    summary="ERM, mixup and rivals on a table of your own",
+    group=("sklearn_wine",),  # stands for it in lists
+    defaults=_defaults("classification"),
+    methods=methods,
+    fingerprint=suite.fingerprint,
+    work=Training(measure=measure, kinds=0, frames=True),
+    show=show,
+    text="All methods have their own defaults (the forest 300 trees) and the same "
+    "folds; perceptron and linear model see standardised inputs. This package and "
+    "gradient boosting get the table as it is, with categories and gaps. For the "
+    "others categories are one-hot, levels of one row together, and gaps are the mean, "
+    "with a column that marks them. Differences are paired by fold and tested by the "
+    "corrected t-test (Nadeau and Bengio, 2003); p is corrected for the number of "
+    "methods (Holm). Bold differences favour the method with p < 0.05.",
+    tables=(_in_full, from_first),
+    figures=figures,
+    apart=True,
+)
