@@ -8,7 +8,8 @@ from torch import nn
 
 from sk_mixup._networks import ensemble as module
 from sk_mixup._networks.ensemble import Ensemble
-from sk_mixup._networks.network import Network, Standardize
+from sk_mixup._networks.input_layers import Standardize
+from sk_mixup._networks.network import Network
 from sk_mixup._networks.stacked_mlp import StackedMLP
 from tests.twins import SMALL, TWINS, predicted
 

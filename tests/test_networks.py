@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from sk_mixup._networks.batch import Batch, Dropout, Mixture
+from sk_mixup._networks.input_layers import Standardize
 from sk_mixup._networks.losses import (
     AbsoluteError,
     BinaryCrossEntropy,
@@ -17,7 +18,7 @@ from sk_mixup._networks.losses import (
     SoftCrossEntropy,
     SquaredError,
 )
-from sk_mixup._networks.network import Network, Standardize
+from sk_mixup._networks.network import Network
 from sk_mixup._networks.stacked_layers import StackedLinear
 from sk_mixup._networks.stacked_mlp import StackedMLP
 from sk_mixup._networks.stacked_modules import StackedCopies, seeded

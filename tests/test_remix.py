@@ -12,7 +12,7 @@ from sk_mixup._data.streams import Streams
 from sk_mixup._data.subsets import RowSubset
 from sk_mixup._data.tables import DenseTable
 from sk_mixup._data.targets import Classes
-from sk_mixup._networks.network import Standardize
+from sk_mixup._networks.input_layers import Standardize
 from sk_mixup._training.epoch_draw import EpochDraw
 from sk_mixup._training.minibatches import Minibatches, Plan, draw_rows
 from sk_mixup._training.mixing import Vicinity

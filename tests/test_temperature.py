@@ -20,8 +20,9 @@ from sk_mixup._data.streams import Streams
 from sk_mixup._data.subsets import RowSubset
 from sk_mixup._data.tables import DenseTable
 from sk_mixup._data.targets import Classes
+from sk_mixup._networks.input_layers import Standardize
 from sk_mixup._networks.losses import SoftCrossEntropy
-from sk_mixup._networks.network import Network, Standardize
+from sk_mixup._networks.network import Network
 from sk_mixup._networks.stacked_mlp import StackedMLP
 from sk_mixup._training.fit_data import FitData
 from sk_mixup._training.mixing import Vicinity

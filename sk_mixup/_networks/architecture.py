@@ -12,7 +12,8 @@ from torch import nn
 
 from sk_mixup._data.streams import Streams
 from sk_mixup._data.subsets import RowSubset
-from sk_mixup._networks.network import Network, Standardize
+from sk_mixup._networks.input_layers import Standardize
+from sk_mixup._networks.network import Network
 from sk_mixup._networks.stacked_mlp import StackedMLP
 from sk_mixup._networks.stacked_modules import StackedCopies, seeded
 from sk_mixup._networks.torch_modes import lacks_memory

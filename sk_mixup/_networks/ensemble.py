@@ -16,7 +16,8 @@ from scipy import sparse
 from torch import Tensor, nn
 
 from sk_mixup._data.tables import numpy_dtype, without_warning
-from sk_mixup._networks.network import Network, Standardize
+from sk_mixup._networks.input_layers import Standardize
+from sk_mixup._networks.network import Network
 from sk_mixup._networks.row_pass import RowPass
 from sk_mixup._networks.torch_modes import inference, own_modes, plain_modes
 from sk_mixup._networks.torch_threads import torch_threads

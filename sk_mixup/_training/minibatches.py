@@ -12,7 +12,7 @@ from torch import Tensor
 
 from sk_mixup._data.neighbors import Rows
 from sk_mixup._networks.batch import Layer
-from sk_mixup._networks.network import Standardize
+from sk_mixup._networks.input_layers import Standardize
 from sk_mixup._training.mixing import Vicinity
 from sk_mixup._training.run import Run
 from sk_mixup._training.swapping import Swap

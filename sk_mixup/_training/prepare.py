@@ -20,8 +20,8 @@ from sk_mixup._data.subsets import RowSubset
 from sk_mixup._data.tables import SparseTable, WidenedTable
 from sk_mixup._networks.architecture import MLPArchitecture
 from sk_mixup._networks.bins import Bins
+from sk_mixup._networks.input_layers import EncodedInputs, Standardize
 from sk_mixup._networks.moved_bins import MovedBins
-from sk_mixup._networks.network import EncodedInputs, Standardize
 from sk_mixup._training.binning import bins_learnt_anew, bins_of_members
 from sk_mixup._training.duration import takes_long, warn_of_width
 from sk_mixup._training.fit_data import FitRows

@@ -7,7 +7,7 @@ from sk_mixup._networks.architecture import (
     MLPArchitecture,
     ModuleArchitecture,
 )
-from sk_mixup._networks.network import Standardize
+from sk_mixup._networks.input_layers import Standardize
 from sk_mixup._training.minibatches import Plan
 from sk_mixup._training.optimizers import (
     optimizer_arguments,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from sk_mixup._networks.batch import Step
-from sk_mixup._networks.network import Standardize
+from sk_mixup._networks.input_layers import Standardize
 from sk_mixup._training.minibatches import Minibatches
 from sk_mixup._training.progress import Progress
 from sk_mixup._training.run import Run

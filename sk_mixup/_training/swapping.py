@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sk_mixup._networks.network import Standardize
+from sk_mixup._networks.input_layers import Standardize
 from sk_mixup._training.run import Run
 
 

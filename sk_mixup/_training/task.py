@@ -14,8 +14,8 @@ from sk_mixup._data.moments import Moments
 from sk_mixup._data.reservoir import Reservoir
 from sk_mixup._data.streams import Streams
 from sk_mixup._networks.architecture import Architecture
+from sk_mixup._networks.input_layers import Standardize
 from sk_mixup._networks.losses import Loss
-from sk_mixup._networks.network import Standardize
 from sk_mixup._networks.torch_modes import precision
 from sk_mixup._networks.widen import Widen
 from sk_mixup._training.minibatches import Plan

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from sk_mixup._data.subsets import RowSubset
 from sk_mixup._networks.batch import Encoded
-from sk_mixup._networks.network import Standardize
+from sk_mixup._networks.input_layers import Standardize
 
 #: Encoded rows up to this are kept and not made anew in each epoch: on a CPU as much
 #: as its last cache has, on a GPU what leaves room for all else.

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sk_mixup._data.subsets import RowSubset
 from sk_mixup._networks.batch import Batch
-from sk_mixup._networks.network import Standardize
+from sk_mixup._networks.input_layers import Standardize
 from sk_mixup._training.run import Run
 
 #: Rows up to this, encoded, are gathered once and not every epoch.
