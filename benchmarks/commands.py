@@ -15,7 +15,7 @@ from rich.console import Console
 
 from benchmarks import datasets, report
 from benchmarks.console import follow, print_list, print_table, say
-from benchmarks.experiment import Experiment, Options
+from benchmarks.experiment import Experiment, Options, options_from_dict
 from benchmarks.files import make_folder, write_whole
 from benchmarks.gather import (
     Asked,
@@ -74,16 +74,16 @@ def run_experiment(
 
 
 def _write_page(experiment: Experiment, options: Options, place: Place) -> None:
-    """Write the report on the data sets of one command, results first."""
-    wanted = set(options.datasets or ())
-    found = look_up(experiment, place.store)
-    jobs = [job for job in found.jobs if job.dataset in wanted]
+    """Write the report on what one command asks for, results first."""
+    jobs = experiment.jobs(options)
     notes = [
-        note for note in found.notes if wanted & set(note["options"]["datasets"] or ())
+        note
+        for note in look_up(experiment, place.store).notes
+        if options_from_dict(note["options"]) == options
     ]
     asked = {experiment.name: Asked(jobs, notes, place.store.faults(jobs))}
     made, *shown, missing = sections({experiment.name: experiment}, asked, place.store)
-    title = f"Mixup on {' and '.join(map(datasets.short_name, sorted(wanted)))}"
+    title = f"Mixup on {', '.join(map(datasets.short_name, options.datasets or ()))}"
     page, _ = report.write(title, [*shown, made, missing], place.out)
     say(place.console, f"Page: {page}")
 

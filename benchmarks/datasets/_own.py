@@ -152,7 +152,8 @@ def require_columns(columns: Iterable[object], wanted: Iterable[str | None]) -> 
     for name in wanted:
         if name in known:
             continue
-        shown = ", ".join(known[:MOST_NAMES]) + ", ..." * (len(known) > MOST_NAMES)
+        more = len(known) - MOST_NAMES
+        shown = ", ".join(known[:MOST_NAMES]) + f" and {more} more" * (more > 0)
         if name is None:
             raise Problem("no target is named", f"name one by --target: {shown}")
         close = difflib.get_close_matches(name, known, n=2)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -128,7 +129,9 @@ def figures(frame: pd.DataFrame) -> dict[str, Callable[[], Figure]]:
 def _best_few(frame: pd.DataFrame) -> pd.DataFrame:
     """Keep the best methods by log loss, of this package and of others."""
     means = stats.summary(frame, "log_loss").sort_values("mean")
-    ours = set(frame.loc[frame["alpha"].notna(), "method"])  # rivals have none
+    # Rivals have no alpha, and a network may have failed on every fold.
+    alphas = frame.get("alpha", pd.Series(np.nan, frame.index))
+    ours = set(frame.loc[alphas.notna(), "method"])
     names = list(means["method"])
     kept = [name for name in names if name in ours][:NETWORKS]
     kept += [name for name in names if name not in ours][:OTHERS]

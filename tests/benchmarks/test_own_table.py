@@ -70,6 +70,22 @@ def test_a_table_ends_in_tables_and_a_page(
     assert "http" not in page.replace("http://www.w3.org", "")
 
 
+def test_a_page_is_about_one_command_and_goes_on_without_a_method(run, tmp_path):
+    table = pd.read_csv("table.csv")
+    pd.concat([table] * 10).assign(name=[f"n{i}" for i in range(10 * N)]).to_csv(
+        "table.csv", index=False
+    )
+    words = ["table.csv", "--target", "kind", "--rivals", "logistic"]
+    status, _, err = run(*words, *TINY)
+    assert (status, err.count("has 300 levels")) == (1, 1)
+    page = tmp_path / "results" / "compare" / "table.csv" / "report.html"
+    assert "cannot be shown" not in page.read_text()
+    run(*words, "--without", "name", "--epochs", "2", "--folds", "2")
+    text = page.read_text()
+    assert "2 epochs, 2 folds" in text
+    assert "1 epoch, 2 folds" not in text
+
+
 def test_what_is_done_is_not_done_again_unless_the_file_changes(run, tmp_path):
     words = ["table.csv", "--target", "kind", *TINY, "--rivals"]
     run(*words)
