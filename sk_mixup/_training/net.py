@@ -169,8 +169,8 @@ class MixupNet(PredictingNet):
         progress: Progress,
         limit: TimeLimit,
     ) -> TrainingSession:
-        halflife = self.ema_halflife * minibatches.steps
-        average = WeightAverage(self.module_.body, halflife)
+        body, halflife = self.module_.body, self.ema_halflife * minibatches.steps
+        average = WeightAverage(body, halflife)
         return TrainingSession(
             minibatches,
             owners,
@@ -185,8 +185,8 @@ class MixupNet(PredictingNet):
         )
 
     def _step_of(self, minibatches: Minibatches) -> Step:
-        generators = [run.streams.dropout for run in minibatches.runs]
-        return self.module_.body.training_step(self.criterion_, generators)
+        streams = [run.streams.dropout for run in minibatches.runs]
+        return self.module_.body.training_step(self.criterion_, streams)
 
     def keep_stopped(
         self, stopping: NDArray[np.intp], best: dict[str, Tensor]

@@ -178,8 +178,8 @@ def _check_layers(settings: Settings) -> None:
 
 
 def _check_validation(settings: Settings) -> None:
-    # Text has a method split, too.
-    if isinstance(settings.validation, str):
+    # Texts have a method split, too.
+    if isinstance(settings.validation, str | bytes):
         raise ValueError(
             "validation must be a splitter of scikit-learn, a list of pairs (training "
             f"rows, validation rows) or None, got {settings.validation!r}."
