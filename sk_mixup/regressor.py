@@ -648,7 +648,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         y = _check_y(y, multi_output=True, y_numeric=True, estimator=self)
         columns = y.reshape(len(y), -1).astype(np.float64)
         if issubclass(LOSSES[self.loss], LogLinkLoss):
-            _check_positive(columns, self.loss, is_fresh)
+            _check_positive(columns, self.loss)
         if is_fresh:
             several = np.asarray(self.quantile).shape if self.loss == "quantile" else ()
             self._row_shape = y.shape[1:] + several
@@ -661,7 +661,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         return columns
 
 
-def _check_positive(columns: NDArray[np.float64], loss: str, is_fresh: bool) -> None:
+def _check_positive(columns: NDArray[np.float64], loss: str) -> None:
     """Check that a deviance is defined for the targets."""
     if loss == "gamma" and not (columns > 0).all():
         raise ValueError(
@@ -672,12 +672,6 @@ def _check_positive(columns: NDArray[np.float64], loss: str, is_fresh: bool) -> 
         raise ValueError(
             "loss='poisson' requires non-negative y and sum(y) > 0, but "
             f"{(columns < 0).sum()} of {columns.size} targets are negative."
-        )
-    # Of later rows all may be 0.
-    if is_fresh and not columns.any(axis=0).all():
-        raise ValueError(
-            f"loss={loss!r} requires non-negative y and sum(y) > 0, but all targets "
-            "are 0."
         )
 
 
@@ -699,6 +693,12 @@ def _scaled_targets(
     encoded: NDArray[Any], weights: Weights | None, unit: float, before: Moments | None
 ) -> ScaledTargets:
     """Divide positive targets by their mean, of earlier rows too."""
+    # Rows without weight are not among them; of later rows all may be 0.
+    if before is None and not encoded.any(axis=0).all():
+        raise ValueError(
+            "loss='poisson' requires non-negative y and sum(y) > 0, but all targets "
+            "are 0."
+        )
     moments = target_moments(encoded, weights, unit, robust=False)
     scale = Moments(moments.weight, np.zeros_like(moments.mean), moments.mean)
     if before is not None:

@@ -341,6 +341,9 @@ def test_counts_that_are_all_0_are_refused_at_first(positive):
     counts = np.column_stack([y, np.zeros(90)])
     with pytest.raises(ValueError, match=r"sum\(y\) > 0, but all targets"):
         MixupRegressor(**SMALL, loss="poisson").fit(X, counts)
+    few = (np.arange(90) > 60) * y
+    with pytest.raises(ValueError, match=r"sum\(y\) > 0, but all targets"):
+        MixupRegressor(**SMALL, loss="poisson").fit(X, few, np.arange(90) < 60)
     model = MixupRegressor(**CONSTANT, loss="poisson").partial_fit(X, y)
     model.partial_fit(X, np.zeros(90))
     assert np.isfinite(model.predict(X)).all()

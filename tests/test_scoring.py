@@ -179,8 +179,12 @@ def test_a_module_is_scored_too(make, data):
 
 
 @twins
-def test_estimators_with_other_scorers_share_a_stack(make, data):
+@pytest.mark.parametrize("gaps", [False, True])
+def test_estimators_with_other_scorers_share_a_stack(make, gaps, data):
     X, y = data
+    if gaps:  # which a scorer's rows have, and those of a stack no longer
+        X = X.copy()
+        X[::7, 1] = np.nan
     models = [make(1, **STOPPING, scoring=scoring) for scoring in ("loss", None)]
     alone = [make(1, **STOPPING, scoring=scoring) for scoring in ("loss", None)]
     fit_many(models, [X] * 2, [y] * 2)

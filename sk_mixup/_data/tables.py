@@ -31,6 +31,8 @@ class Table(Protocol):
     """Rows of which some are taken by number."""
 
     shape: tuple[int, ...]
+    widen: Any
+    """Turns rows as they were given into the numbers that are taken; None for none."""
 
     @property
     def sources(self) -> NDArray[np.int64]:
@@ -54,6 +56,7 @@ class NumericTable:
     """A table whose columns are features, all of them numbers."""
 
     shape: tuple[int, ...]
+    widen: Any = None
 
     @property
     def sources(self) -> NDArray[np.int64]:

@@ -397,5 +397,7 @@ class MixupNet(PredictingNet):
             scorer = scorers[number]
             if scorer is not None and session.running[number]:
                 own = self.module_.select([place])
+                # A stack has none of its own, as its tables may differ.
+                own.widen = session.runs[number].training.table.widen
                 scores[number] = scorer(own, self.criterion_)
         self.record_scores(scores, any(scorers))

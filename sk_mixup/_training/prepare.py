@@ -17,7 +17,7 @@ from sk_mixup._data.reservoir import Reservoir
 from sk_mixup._data.statistics import FEWEST_ROWS, feature_moments
 from sk_mixup._data.streams import Streams
 from sk_mixup._data.subsets import RowSubset
-from sk_mixup._data.tables import SparseTable, WidenedTable
+from sk_mixup._data.tables import SparseTable
 from sk_mixup._networks.architecture import MLPArchitecture
 from sk_mixup._networks.bins import Bins
 from sk_mixup._networks.input_layers import EncodedInputs, Standardize
@@ -80,7 +80,7 @@ def prepare_task(
         net_params=_net_params(settings),
         net=_net_to_go_on_with(start, rows, inputs, moments),
         alone=start.one_epoch or not start.is_fresh or _is_watched(settings),
-        widen=rows.table.widen if isinstance(rows.table, WidenedTable) else None,
+        widen=rows.table.widen,
         reservoir=reservoir,
     )
 
