@@ -276,7 +276,12 @@ def parts(results):
     return results if isinstance(results, list | tuple) else [results]
 
 
-@pytest.mark.parametrize("name", CASES)
+MANY = pytest.param("BaggingClassifier of many", marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize(
+    "name", [*(name for name in CASES if name not in MANY.values), MANY]
+)
 def test_what_scikit_learn_fits_is_trained_together(name, blobs):
     run, sizes = CASES[name]
     expected = run(*blobs)

@@ -96,7 +96,15 @@ def assert_fits_80_columns(tables):
     assert max(map(len, text.splitlines())) <= 80, text
 
 
-def test_a_tiny_run_ends_in_tables_and_a_section(experiment, toys, tmp_path):
+def slow_if(name, slow):
+    return pytest.param(name, marks=pytest.mark.slow) if name in slow else name
+
+
+@pytest.mark.parametrize(
+    "name", [slow_if(name, ("defaults", "refine")) for name in KNOWN]
+)
+def test_a_tiny_run_ends_in_tables_and_a_section(name, toys, tmp_path):
+    experiment = KNOWN[name]
     jobs = experiment.jobs(experiment.options(**TINY.get(experiment.name, {})))
     store = Store(tmp_path / "store")
     steps = run(jobs, experiment.work, store, Runtime(), Workers())
