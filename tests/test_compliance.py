@@ -31,17 +31,17 @@ ESTIMATORS = [
     MixupClassifier(),
     MixupClassifier(alpha=0),
     Classifier(pairing="same_class", mix_target="dominant"),
-    Classifier(pairing="same_class_neighbors", label_smoothing=0.1, dropout=0.1),
     Classifier(mix_layer="random", noise_std=0.1, warmup_epochs=5, clean_epochs=5),
     Classifier(pairing="balanced", mix_target="remix"),
     MixupRegressor(),
     Regressor(pairing="similar", loss="huber", n_estimators=2),
     Regressor(loss="quantile", quantile=0.4),
-    Regressor(loss="poisson", pairing="similar"),
     Regressor(n_mixed=3, noise_std=0.1, mix_layer="random", weights_per="example"),
 ]
 #: Of parameters that the others have, too; several minutes more.
 OTHERS = [
+    Classifier(pairing="same_class_neighbors", label_smoothing=0.1, dropout=0.1),
+    Regressor(loss="poisson", pairing="similar"),
     Classifier(alpha=np.inf, weights_per="example", n_estimators=3),
     Classifier(pairing="neighbors", n_neighbors=5, n_mixed=3),
     Classifier(mix_layer=2, pairing=Neighbors(10), hidden_layer_sizes=(30, 20)),

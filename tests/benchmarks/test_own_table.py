@@ -100,6 +100,7 @@ def test_what_is_done_is_not_done_again_unless_the_file_changes(run, tmp_path):
     assert len(list(tmp_path.rglob("done/*.json"))) == 2 * len(done)
 
 
+@pytest.mark.slow
 def test_the_common_report_shows_each_table_apart(run, tmp_path):
     for words in (["kind", "--groups", "house"], ["price"]):
         run("table.csv", "--target", *words, *TINY, "--rivals")

@@ -161,6 +161,7 @@ def test_what_cannot_be_sent_runs_here_and_says_so(blobs):
         assert (scores(search, *blobs) == 1).all()
 
 
+@pytest.mark.slow
 def test_a_bar_counts_fits(blobs, capsys):
     GridSearchCV(network(), GRID, cv=FOLDS, n_jobs=2, verbose=1, refit=False).fit(
         *blobs

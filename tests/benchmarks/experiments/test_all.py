@@ -100,9 +100,10 @@ def slow_if(name, slow):
     return pytest.param(name, marks=pytest.mark.slow) if name in slow else name
 
 
-@pytest.mark.parametrize(
-    "name", [slow_if(name, ("defaults", "refine")) for name in KNOWN]
-)
+LONG = "compare", "corruption", "defaults", "refine", "regression", "suite"
+
+
+@pytest.mark.parametrize("name", [slow_if(name, LONG) for name in KNOWN])
 def test_a_tiny_run_ends_in_tables_and_a_section(name, toys, tmp_path):
     experiment = KNOWN[name]
     jobs = experiment.jobs(experiment.options(**TINY.get(experiment.name, {})))
