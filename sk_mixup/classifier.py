@@ -19,14 +19,18 @@ from sk_mixup._data.labels import (
     Labels,
     announced_classes,
     check_labels,
+    class_targets,
     finite_log,
+    indicator_targets,
     log_odds,
     warn_of_one_hot,
 )
 from sk_mixup._data.sklearn_private import Interval, StrOptions
-from sk_mixup._data.tables import numpy_dtype
-from sk_mixup._data.targets import Classes, Indicators, Weights
-from sk_mixup._networks.losses import BinaryCrossEntropy, SoftCrossEntropy
+from sk_mixup._networks.losses import (
+    BinaryCrossEntropy,
+    SigmoidWithComplement,
+    SoftCrossEntropy,
+)
 from sk_mixup._training.fit_data import FitData
 from sk_mixup._training.net import MixupNet
 from sk_mixup._training.parameter_checks import LARGEST_NUMBER
@@ -662,7 +666,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         self._check_is_fitted()
         exact = self._ensemble(exact=True)
         if self._multilabel:
-            both = self._predict(X, replace(exact, link=_SigmoidWithComplement()))
+            both = self._predict(X, replace(exact, link=SigmoidWithComplement()))
             return log_odds(*np.split(both, 2, axis=1))
         logs = finite_log(self._predict(X, exact))
         return logs[:, 1] - logs[:, 0] if len(self.classes_) == 2 else logs
@@ -704,7 +708,9 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         multilabel, n_classes = self._multilabel, len(self.classes_)
         return TargetSpec(
             encoded=self._labels.encode(given),
-            make=_indicators if multilabel else partial(_classes, n_classes=n_classes),
+            make=indicator_targets
+            if multilabel
+            else partial(class_targets, n_classes=n_classes),
             loss=BinaryCrossEntropy if multilabel else SoftCrossEntropy,
             n_outputs=n_classes,
             class_weight=self._labels.class_weight(self.class_weight),
@@ -741,23 +747,3 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
     @property
     def _multilabel(self) -> bool:
         return self._labels.multilabel
-
-
-def _classes(
-    encoded: NDArray[Any], weights: Weights | None, unit: float, n_classes: int
-) -> Classes:
-    return Classes(torch.from_numpy(encoded), n_classes)
-
-
-def _indicators(
-    encoded: NDArray[Any], weights: Weights | None, unit: float
-) -> Indicators:
-    dtype = numpy_dtype(torch.get_default_dtype())
-    return Indicators(torch.from_numpy(encoded.astype(dtype)))
-
-
-class _SigmoidWithComplement(nn.Module):
-    """Return the probability of each label, and beside them of its absence."""
-
-    def forward(self, outputs: torch.Tensor) -> torch.Tensor:
-        return torch.sigmoid(torch.cat([outputs, -outputs], -1))

@@ -8,20 +8,20 @@ from numbers import Real
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-import pandas as pd
 import torch
 from numpy.typing import ArrayLike, NDArray
-from scipy import sparse
 from sklearn.base import RegressorMixin
 from sklearn.metrics import d2_pinball_score
 from torch import nn
 
 from sk_mixup._base import BaseMixup
-from sk_mixup._data.columns import check_quantities, missing
-from sk_mixup._data.moments import Moments
-from sk_mixup._data.sklearn_private import Interval, StrOptions, _check_y
-from sk_mixup._data.statistics import target_moments
-from sk_mixup._data.targets import RealTargets, ScaledTargets, Weights
+from sk_mixup._data.real_targets import (
+    check_positive,
+    checked_targets,
+    scaled_targets,
+    standardized_targets,
+)
+from sk_mixup._data.sklearn_private import Interval, StrOptions
 from sk_mixup._networks.losses import (
     AbsoluteError,
     GammaDeviance,
@@ -622,9 +622,9 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         by_mean = issubclass(loss, LogLinkLoss)
         return TargetSpec(
             encoded=columns,
-            make=partial(_scaled_targets, before=before)
+            make=partial(scaled_targets, before=before)
             if by_mean
-            else partial(_real_targets, robust=loss.robust, before=before),
+            else partial(standardized_targets, robust=loss.robust, before=before),
             loss=loss,
             loss_params=() if quantiles is None else (("quantiles", quantiles),),
             n_outputs=self.n_outputs_ * len(quantiles or (None,)),
@@ -635,20 +635,10 @@ class MixupRegressor(RegressorMixin, BaseMixup):
 
     def _columns(self, y: Any, is_fresh: bool) -> NDArray[np.float64]:
         """Check the targets and return them as columns."""
-        if y is None:
-            raise ValueError(
-                "MixupRegressor requires y to be passed, but the target y is None."
-            )
-        if sparse.issparse(y):
-            raise ValueError("MixupRegressor needs a dense y; use y.toarray().")
-        who = type(self).__name__
-        check_quantities(y, "y", who)
-        if np.asarray(pd.isna(y), dtype=bool).any():
-            raise ValueError(missing("y", [], who))
-        y = _check_y(y, multi_output=True, y_numeric=True, estimator=self)
+        y = checked_targets(y, self)
         columns = y.reshape(len(y), -1).astype(np.float64)
         if issubclass(LOSSES[self.loss], LogLinkLoss):
-            _check_positive(columns, self.loss)
+            check_positive(columns, self.loss)
         if is_fresh:
             several = np.asarray(self.quantile).shape if self.loss == "quantile" else ()
             self._row_shape = y.shape[1:] + several
@@ -659,54 +649,3 @@ class MixupRegressor(RegressorMixin, BaseMixup):
                 f"{self.n_outputs_}."
             )
         return columns
-
-
-def _check_positive(columns: NDArray[np.float64], loss: str) -> None:
-    """Check that a deviance is defined for the targets."""
-    if loss == "gamma" and not (columns > 0).all():
-        raise ValueError(
-            "loss='gamma' requires strictly positive y, but "
-            f"{(columns <= 0).sum()} of {columns.size} targets are 0 or negative."
-        )
-    if (columns < 0).any():
-        raise ValueError(
-            "loss='poisson' requires non-negative y and sum(y) > 0, but "
-            f"{(columns < 0).sum()} of {columns.size} targets are negative."
-        )
-
-
-def _real_targets(
-    encoded: NDArray[Any],
-    weights: Weights | None,
-    unit: float,
-    robust: bool,
-    before: Moments | None,
-) -> RealTargets:
-    """Standardise targets, by earlier rows too."""
-    moments = target_moments(encoded, weights, unit, robust, before)
-    if before is not None:
-        moments = before.joined(moments)
-    return RealTargets.standardized(encoded, moments)
-
-
-def _scaled_targets(
-    encoded: NDArray[Any], weights: Weights | None, unit: float, before: Moments | None
-) -> ScaledTargets:
-    """Divide positive targets by their mean, of earlier rows too."""
-    # Rows without weight are not among them; of later rows all may be 0.
-    if before is None and not encoded.any(axis=0).all():
-        raise ValueError(
-            "loss='poisson' requires non-negative y and sum(y) > 0, but all targets "
-            "are 0."
-        )
-    moments = target_moments(encoded, weights, unit, robust=False)
-    scale = Moments(moments.weight, np.zeros_like(moments.mean), moments.mean)
-    if before is not None:
-        scale = before.joined(scale)
-    own = Moments(
-        moments.weight,
-        moments.mean / scale.divisor,
-        moments.deviation / scale.divisor,
-    )
-    values = RealTargets.standardized(encoded, scale).values
-    return ScaledTargets(values, scale, own)

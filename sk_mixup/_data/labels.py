@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
 from pandas.api.extensions import ExtensionDtype
 from scipy import sparse
@@ -18,6 +19,8 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from sk_mixup._data.features import check_structure
 from sk_mixup._data.sklearn_private import _check_y
+from sk_mixup._data.tables import numpy_dtype
+from sk_mixup._data.targets import Classes, Indicators, Weights
 
 #: In place of a probability that has rounded to 0, whose logarithm is -inf.
 SMALLEST = float(np.finfo(np.float32).tiny)
@@ -261,3 +264,18 @@ def log_odds(proba: NDArray[Any], complement: NDArray[Any]) -> NDArray[np.float6
     # Near 1 the probability is rounded, and the complement, computed by itself, is not.
     exact = proba.astype(np.float64)
     return finite_log(exact) - finite_log(np.where(exact < 0.75, 1 - exact, complement))
+
+
+def class_targets(
+    encoded: NDArray[Any], weights: Weights | None, unit: float, n_classes: int
+) -> Classes:
+    """Return the targets of class numbers; weights do not matter to them."""
+    return Classes(torch.from_numpy(encoded), n_classes)
+
+
+def indicator_targets(
+    encoded: NDArray[Any], weights: Weights | None, unit: float
+) -> Indicators:
+    """Return the targets of indicators; weights do not matter to them."""
+    dtype = numpy_dtype(torch.get_default_dtype())
+    return Indicators(torch.from_numpy(encoded.astype(dtype)))

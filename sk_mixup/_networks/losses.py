@@ -103,6 +103,13 @@ class BinaryCrossEntropy(Loss):
         return SIGMOID
 
 
+class SigmoidWithComplement(nn.Module):
+    """Return the probability of each label, and beside them of its absence."""
+
+    def forward(self, outputs: Tensor) -> Tensor:
+        return torch.sigmoid(torch.cat([outputs, -outputs], -1))
+
+
 class SquaredError(Loss):
     """Half the squared error, averaged over the outputs."""
 

@@ -81,7 +81,10 @@ class EpochDraw:
         singly = any(own.mixes_each for own in self.vicinities)
         size = min(batch_size, len(source)) if singly else 1
         shape = self.examples, len(self.runs), source.steps, size
-        inputs, targets = (np.zeros(shape, numpy_dtype(source.dtype)) for _ in range(2))
+        inputs = np.zeros(shape, numpy_dtype(source.dtype))
+        # One array where both are alike: with a weight for each row they are large.
+        alike = all(run.vicinity.mix_target == "interpolate" for run in self.runs)
+        targets = inputs if alike else np.zeros_like(inputs)
         for place, (run, own) in enumerate(
             zip(self.runs, self.vicinities, strict=True)
         ):
@@ -196,7 +199,7 @@ class EpochDraw:
             return Encoded(mix)
         of_units = shares.units
         if of_units is None:
-            of_units = shares.values.index_select(1, self.source.binned)
+            of_units = shares.values.index_select(1, self.source.rows.binned)
         return Encoded(mix, self._brought_together(units, of_units, shape))
 
     def _brought_together(

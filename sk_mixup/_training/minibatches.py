@@ -121,7 +121,6 @@ class Minibatches:
         # Rows that are mixed before they are encoded cannot be kept encoded.
         make = TrainingRows if plan.mix_layer == RAW else training_rows
         self.rows = make(portions, inputs)
-        self.binned = torch.tensor(inputs.binned, dtype=torch.long, device=self.device)
         self.swaps: list[Swap] = []
         if any(run.vicinity.mix_features != "interpolate" for run in runs):
             self.swaps = [Swap(r, inputs.select([n])) for n, r in enumerate(runs)]

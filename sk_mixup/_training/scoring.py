@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from numbers import Real
 from types import SimpleNamespace
 from typing import Any
@@ -115,41 +116,6 @@ class MemberScore:
         return float(score)
 
 
-@dataclass(frozen=True)
-class Judge:
-    """What scores the networks of an estimator.
-
-    Parameters
-    ----------
-    scorer : callable
-        A scorer of scikit-learn's kind.
-    view : View
-        Makes the estimator that it scores.
-    data : FitData
-        What ``fit`` was given.
-    """
-
-    scorer: Any
-    view: View
-    data: FitData
-
-    def on(self, validation: RowSubset) -> Score:
-        """Return the score on the validation rows of a network."""
-        data = self.data
-        X, y, weights = data.X, data.y, data.sample_weight
-        if data.X_val is not None:
-            X, y, weights = data.X_val, data.y_val, data.sample_weight_val
-        if weights is not None:
-            weights = _check_sample_weight(weights, X, dtype=np.float64)
-        if validation.row_numbers is not None:
-            numbers = validation.row_numbers.cpu().numpy()
-            X, y, weights = (
-                None if each is None else _safe_indexing(each, numbers)
-                for each in (X, y, weights)
-            )
-        return MemberScore(self.scorer, self.view, KnownRows(X), y, weights)
-
-
 def scored_on(
     estimator: Any, data: FitData, rows: RowSubset, lasting: dict[str, Any]
 ) -> Callable[[RowSubset], Score] | None:
@@ -161,4 +127,22 @@ def scored_on(
         return None
     fitted = Fitted(lasting, [], [], rows.targets.moments, rows.weight_unit)
     scorer = check_scoring(estimator, scoring=estimator.scoring)
-    return Judge(scorer, View(copy.copy(estimator), fitted), data).on
+    return partial(_member_score, scorer, View(copy.copy(estimator), fitted), data)
+
+
+def _member_score(
+    scorer: Any, view: View, data: FitData, validation: RowSubset
+) -> MemberScore:
+    """Return the score on the validation rows of a network."""
+    X, y, weights = data.X, data.y, data.sample_weight
+    if data.X_val is not None:
+        X, y, weights = data.X_val, data.y_val, data.sample_weight_val
+    if weights is not None:
+        weights = _check_sample_weight(weights, X, dtype=np.float64)
+    if validation.row_numbers is not None:
+        numbers = validation.row_numbers.cpu().numpy()
+        X, y, weights = (
+            None if each is None else _safe_indexing(each, numbers)
+            for each in (X, y, weights)
+        )
+    return MemberScore(scorer, view, KnownRows(X), y, weights)

@@ -33,6 +33,8 @@ class TrainingRows:
 
     def __init__(self, portions: Sequence[RowSubset], inputs: Standardize) -> None:
         self.portions, self.layer = portions, inputs
+        self.device = inputs.shift.device
+        self.binned = torch.tensor(inputs.binned, dtype=torch.long, device=self.device)
         self.weighted = any(own.weights is not None for own in portions)
 
     # Numbers are within each run's own rows, ``(..., runs, rows)``.
@@ -64,28 +66,36 @@ class EncodedRows(TrainingRows):
     them, share one copy.
     """
 
-    def __init__(self, portions: Sequence[RowSubset], inputs: Standardize) -> None:
+    def __init__(
+        self,
+        portions: Sequence[RowSubset],
+        inputs: Standardize,
+        layers: Sequence[Standardize],
+        firsts: Sequence[int],
+    ) -> None:
         super().__init__(portions, inputs)
-        layers = [inputs.select([run]) for run in range(len(portions))]
-        firsts = _first_alike(portions, layers)
         parts = {run: _encoded(portions[run], layers[run]) for run in sorted({*firsts})}
-        self.starts = _starts(firsts, {n: len(own.values) for n, own in parts.items()})
+        self.starts = self._starts(firsts, {n: own.values for n, own in parts.items()})
         self.values = torch.cat([part.values for part in parts.values()])
         units = {n: own.units for n, own in parts.items() if own.units is not None}
         self.units = torch.cat(list(units.values())) if units else None
-        binned = list(inputs.binned)
-        lengths = {n: len(own) for n, own in units.items()}
-        self.bin_starts = _starts([firsts[run] for run in binned], lengths)
-        self.starts, self.bin_starts = (
-            own.to(inputs.shift.device) for own in (self.starts, self.bin_starts)
-        )
-        self.binned = torch.tensor(binned, device=inputs.shift.device)
+        self.bin_starts = self._starts([firsts[run] for run in inputs.binned], units)
         own = [portions[run] for run in parts]
         self.all_targets = own[0].targets.joined([each.targets for each in own])
         if self.weighted:
             every = (torch.arange(len(each), device=each.device) for each in own)
             pairs = zip(own, every, strict=True)
             self.weights = torch.cat([each.weight(n) for each, n in pairs])
+
+    def _starts(self, firsts: Sequence[int], parts: dict[int, Tensor]) -> Tensor:
+        """Return where each run's rows begin, ``(runs, 1)``, by the run that has them.
+
+        ``parts`` are the rows, in the order in which they are joined.
+        """
+        ends = dict(zip(parts, accumulate(map(len, parts.values())), strict=True))
+        starts = [ends[first] - len(parts[first]) for first in firsts]
+        numbers = torch.tensor(starts, dtype=torch.long, device=self.device)
+        return numbers.unsqueeze(1)
 
     def inputs(self, numbers: Tensor) -> Encoded:
         values = _taken(self.values, numbers + self.starts)
@@ -126,19 +136,17 @@ def _are_equal(one: Standardize, other: Standardize) -> bool:
 
 def training_rows(portions: Sequence[RowSubset], inputs: Standardize) -> TrainingRows:
     """Return the training rows of runs, encoded beforehand if they fit."""
-    width = 4 * inputs.width + 4 * portions[0].targets.width
-    n_bytes = sum(len(own) * width for own in portions)
-    n_bytes += sum(4 * inputs.n_units * len(portions[run]) for run in inputs.binned)
-    on_cpu = portions[0].device.type == "cpu"
-    fits = n_bytes <= (CPU_KEPT_BYTES if on_cpu else GPU_KEPT_BYTES)
-    return (EncodedRows if fits else TrainingRows)(portions, inputs)
+    layers = [inputs.select([run]) for run in range(len(portions))]
+    firsts = _first_alike(portions, layers)
+    n_bytes = sum(_n_bytes(portions[run], layers[run]) for run in {*firsts})
+    on_cpu = inputs.shift.device.type == "cpu"
+    if n_bytes > (CPU_KEPT_BYTES if on_cpu else GPU_KEPT_BYTES):
+        return TrainingRows(portions, inputs)
+    return EncodedRows(portions, inputs, layers, firsts)
 
 
-def _starts(firsts: Sequence[int], lengths: dict[int, int]) -> Tensor:
-    """Return where each run's rows begin, ``(runs, 1)``, by the run that has them."""
-    ends = dict(zip(lengths, accumulate(lengths.values()), strict=True))
-    starts = [ends[first] - lengths[first] for first in firsts]
-    return torch.tensor(starts, dtype=torch.long).unsqueeze(1)
+def _n_bytes(portion: RowSubset, layer: Standardize) -> int:
+    return 4 * len(portion) * (layer.width + layer.n_units + portion.targets.width)
 
 
 def _encoded(portion: RowSubset, layer: Standardize) -> Encoded:

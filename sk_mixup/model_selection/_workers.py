@@ -35,7 +35,7 @@ TABLE_PACKAGES = frozenset({"numpy", "pandas", "polars", "scipy"})
 FREE = frozenset(
     {
         *("alpha", "pairing", "n_neighbors", "weights_per", "mix_target"),
-        *("label_smoothing", "noise_std", "class_weight", "bandwidth"),
+        *("mix_features", "label_smoothing", "noise_std", "class_weight", "bandwidth"),
         *("validation_fraction", "temperature", "member_weights"),
         *("random_state", "n_estimators"),
     }

@@ -24,13 +24,8 @@ from sklearn.utils._param_validation import InvalidParameterError
 from sk_mixup import MixupClassifier
 from sk_mixup.model_selection import GridSearchCV, cross_validate, together
 from sk_mixup.vicinity import RandomPairs
+from tests.model_selection.searches import ALPHAS, Failing, network
 from tests.twins import SMALL
-
-GRID = {"alpha": [0, 0.4, 1]}
-
-
-def network(**params):
-    return MixupClassifier(**(SMALL | params))
 
 
 @contextmanager
@@ -54,18 +49,8 @@ def test_nothing_is_left_behind(blobs):
         ms.cross_val_score(network(), *blobs)
 
 
-class Failing(MixupClassifier):
-    """Fail where a test asks for it, when the networks are trained."""
-
-    def fit(self, X, y, sample_weight=None):
-        super().fit(X, y, sample_weight)
-        if self.alpha == 0.4:
-            raise RuntimeError("now")
-        return self
-
-
 def test_an_error_ends_all_tasks(blobs):
-    search = ms.GridSearchCV(Failing(**SMALL), GRID, error_score="raise")
+    search = ms.GridSearchCV(Failing(**SMALL), ALPHAS, error_score="raise")
     with nothing_left_behind(), together() as trained:
         with pytest.raises(RuntimeError, match="now"):
             search.fit(*blobs)
@@ -74,7 +59,7 @@ def test_an_error_ends_all_tasks(blobs):
 
 
 def test_an_error_of_a_nested_search_is_the_outer_ones_to_handle(blobs):
-    inner = ms.GridSearchCV(Failing(**SMALL), GRID, error_score="raise")
+    inner = ms.GridSearchCV(Failing(**SMALL), ALPHAS, error_score="raise")
     outer = Sometimes(inner, network())
     failed = pytest.warns(FitFailedWarning, match="1 fits failed")
     with nothing_left_behind(), together(), failed:
@@ -115,7 +100,7 @@ class Interrupting(MixupClassifier):
 
 
 def test_an_interrupt_ends_all_tasks(blobs):
-    search = ms.GridSearchCV(Interrupting(**SMALL), GRID)
+    search = ms.GridSearchCV(Interrupting(**SMALL), ALPHAS)
     with nothing_left_behind(), together(), pytest.raises(KeyboardInterrupt):
         search.fit(*blobs)
 
@@ -216,14 +201,14 @@ def twice(estimator, alpha, X, y):
 
 @pytest.mark.parametrize(("max_memory", "sizes"), [(1, [1] * 6), (10**9, [6])])
 def test_memory_bounds_the_rows_of_those_that_wait(max_memory, sizes, blobs):
-    search = ms.RandomizedSearchCV(network(), GRID, n_iter=2, cv=3, refit=False)
+    search = ms.RandomizedSearchCV(network(), ALPHAS, n_iter=2, cv=3, refit=False)
     with together(max_memory=max_memory) as trained:
         search.fit(*blobs)
     assert trained == sizes
 
 
 def test_memory_bounds_nested_tasks_too(blobs):
-    inner = ms.GridSearchCV(network(), GRID, cv=2)
+    inner = ms.GridSearchCV(network(), ALPHAS, cv=2)
     with together(max_memory=1) as trained:
         scores = ms.cross_val_score(inner, *blobs, cv=2)
     assert trained == [1] * 14
@@ -239,13 +224,13 @@ def test_at_most_256_are_trained_at_a_time(blobs):
 
 def test_the_outer_settings_hold(blobs):
     with together(max_memory=1) as outer, together(max_memory=10**9) as inner:
-        GridSearchCV(network(), GRID, cv=2, refit=False).fit(*blobs)
+        GridSearchCV(network(), ALPHAS, cv=2, refit=False).fit(*blobs)
     assert outer is inner
     assert outer == [1] * 6
 
 
 def test_searches_of_ours_inside_a_task_train_with_the_others(blobs):
-    search = GridSearchCV(network(), GRID, cv=2)
+    search = GridSearchCV(network(), ALPHAS, cv=2)
     with together() as trained:
         cross_validate(search, *blobs, cv=3)
     assert trained == [18, 3]
@@ -365,7 +350,7 @@ def test_callbacks_of_scikit_learn_are_called_once_and_around_the_fit(blobs):
     pytest.importorskip("sklearn.callback")  # scikit-learn 1.9
     told = {}
     for kind in (GridSearchCV, ms.GridSearchCV):
-        search = kind(Witness(**SMALL), GRID, cv=2, scoring=inside, refit=False)
+        search = kind(Witness(**SMALL), ALPHAS, cv=2, scoring=inside, refit=False)
         recorder = Recorder()
         search.set_callbacks(recorder).fit(*blobs)
         told[kind] = recorder.told

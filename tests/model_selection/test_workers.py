@@ -21,7 +21,6 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.exceptions import FitFailedWarning
 from sklearn.pipeline import make_pipeline
 
-from sk_mixup import MixupClassifier
 from sk_mixup.model_selection import GridSearchCV, together
 from sk_mixup.model_selection._workers import (
     LARGE_BYTES,
@@ -31,14 +30,10 @@ from sk_mixup.model_selection._workers import (
     plan_groups,
     unpack,
 )
+from tests.model_selection.searches import ALPHAS, Failing, network
 from tests.twins import SMALL, TWINS
 
-GRID = {"alpha": [0, 0.4, 1]}
 FOLDS = ms.KFold(4)
-
-
-def network(**params):
-    return MixupClassifier(**(SMALL | params))
 
 
 def scores(search, X, y):
@@ -61,7 +56,7 @@ def threads_score(estimator, X, y):
 def test_processes_give_what_this_process_gives(make, blobs):
     model = make(**SMALL | {"early_stopping": True, "n_estimators": 2})
     here, away = (
-        scores(GridSearchCV(model, GRID, cv=FOLDS, refit=False, n_jobs=n), *blobs)
+        scores(GridSearchCV(model, ALPHAS, cv=FOLDS, refit=False, n_jobs=n), *blobs)
         for n in (1, 2)
     )
     np.testing.assert_allclose(away, here, atol=1e-5)
@@ -73,7 +68,7 @@ def test_processes_give_what_this_process_gives(make, blobs):
 @pytest.mark.parametrize("n_jobs", [None, 1, 2])
 def test_n_jobs_and_the_backend_say_where_tasks_run(backend, elsewhere, n_jobs, blobs):
     search = GridSearchCV(
-        network(), GRID, cv=FOLDS, refit=False, n_jobs=n_jobs, scoring=process_score
+        network(), ALPHAS, cv=FOLDS, refit=False, n_jobs=n_jobs, scoring=process_score
     )
     with joblib.parallel_config(backend):
         found = scores(search, *blobs)
@@ -83,7 +78,9 @@ def test_n_jobs_and_the_backend_say_where_tasks_run(backend, elsewhere, n_jobs, 
 
 
 def test_a_configuration_stands_for_n_jobs(blobs):
-    search = GridSearchCV(network(), GRID, cv=FOLDS, refit=False, scoring=process_score)
+    search = GridSearchCV(
+        network(), ALPHAS, cv=FOLDS, refit=False, scoring=process_score
+    )
     with joblib.parallel_config(n_jobs=2):
         assert (scores(search, *blobs) != os.getpid()).all()
 
@@ -94,7 +91,7 @@ def test_a_configuration_stands_for_n_jobs(blobs):
 )
 def test_processes_train_on_one_thread_each(backend, n_jobs, threads, blobs):
     search = GridSearchCV(
-        network(), GRID, cv=FOLDS, refit=False, n_jobs=n_jobs, scoring=threads_score
+        network(), ALPHAS, cv=FOLDS, refit=False, n_jobs=n_jobs, scoring=threads_score
     )
     with joblib.parallel_config(backend):
         assert (scores(search, *blobs) == threads).all()
@@ -109,7 +106,7 @@ def test_what_scikit_learn_fits_is_sent_to_workers_too(blobs):
 
 
 def test_nested_searches_train_in_their_workers(blobs):
-    inner = ms.GridSearchCV(network(), GRID, cv=2)
+    inner = ms.GridSearchCV(network(), ALPHAS, cv=2)
     expected = ms.cross_val_score(inner, *blobs, cv=FOLDS)
     with together(n_jobs=2) as trained:
         found = ms.cross_val_score(inner, *blobs, cv=FOLDS)
@@ -119,25 +116,15 @@ def test_nested_searches_train_in_their_workers(blobs):
 
 
 def test_a_search_in_a_worker_of_scikit_learns_stays_there(blobs):
-    search = GridSearchCV(network(), GRID, cv=2, n_jobs=2)
+    search = GridSearchCV(network(), ALPHAS, cv=2, n_jobs=2)
     expected = ms.cross_val_score(search.set_params(n_jobs=1), *blobs, cv=2)
     search.set_params(n_jobs=2)
     found = ms.cross_val_score(search, *blobs, cv=2, n_jobs=2)
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-class Failing(MixupClassifier):
-    """Fail where a test asks for it, after the networks are trained."""
-
-    def fit(self, X, y, sample_weight=None):
-        super().fit(X, y, sample_weight)
-        if self.alpha == 0.4:
-            raise RuntimeError("now")
-        return self
-
-
 def test_errors_in_workers_are_scored_or_raised(blobs):
-    search = GridSearchCV(Failing(**SMALL), GRID, cv=FOLDS, refit=False, n_jobs=2)
+    search = GridSearchCV(Failing(**SMALL), ALPHAS, cv=FOLDS, refit=False, n_jobs=2)
     with (
         pytest.warns(FitFailedWarning, match="4 fits failed"),
         pytest.warns(UserWarning, match="non-finite"),
@@ -155,7 +142,7 @@ def holding(lock):
 def test_what_cannot_be_sent_runs_here_and_says_so(blobs):
     scoring = holding(threading.Lock())
     search = GridSearchCV(
-        network(), GRID, cv=FOLDS, refit=False, n_jobs=2, scoring=scoring
+        network(), ALPHAS, cv=FOLDS, refit=False, n_jobs=2, scoring=scoring
     )
     with pytest.warns(UserWarning, match="workers cannot be sent .*n_jobs=1"):
         assert (scores(search, *blobs) == 1).all()
@@ -163,7 +150,7 @@ def test_what_cannot_be_sent_runs_here_and_says_so(blobs):
 
 @pytest.mark.slow
 def test_a_bar_counts_fits(blobs, capsys):
-    GridSearchCV(network(), GRID, cv=FOLDS, n_jobs=2, verbose=1, refit=False).fit(
+    GridSearchCV(network(), ALPHAS, cv=FOLDS, n_jobs=2, verbose=1, refit=False).fit(
         *blobs
     )
     assert "12/12" in capsys.readouterr().err
@@ -297,7 +284,7 @@ def client():
 
 
 def test_a_cluster_gives_what_this_process_gives(client, blobs):
-    search = GridSearchCV(network(n_estimators=8), GRID, cv=FOLDS, refit=False)
+    search = GridSearchCV(network(n_estimators=8), ALPHAS, cv=FOLDS, refit=False)
     here = scores(search, *blobs)
     with joblib.parallel_config("dask", client=client):
         away = scores(search, *blobs)
