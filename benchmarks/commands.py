@@ -148,7 +148,8 @@ def list_jobs(experiment: Experiment, options: Options, place: Place) -> None:
         for name in options.datasets or ()
     ]
     print_table(place.console, plain_table(pd.DataFrame(rows), experiment.summary))
-    asked = f"{options.protocol} protocol, epochs: {options.all_epochs}"
+    epochs = options.all_epochs or "by the number of rows"
+    asked = f"{options.protocol} protocol, epochs: {epochs}"
     say(place.console, f"{asked}. Methods: {', '.join(methods)}.")
 
 

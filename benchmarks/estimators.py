@@ -59,9 +59,10 @@ class Protocol:
     params: Mapping[str, Any]
 
     @property
-    def epochs(self) -> int:
-        """Epochs of training unless told otherwise."""
-        return int(MixupClassifier(**self.params).max_epochs)
+    def epochs(self) -> int | None:
+        """Epochs of training unless told otherwise, None if the table decides."""
+        epochs = MixupClassifier(**self.params).max_epochs
+        return None if epochs == "auto" else int(epochs)
 
 
 def _recipe(**params: Any) -> dict[str, Any]:
@@ -128,13 +129,17 @@ def names() -> list[str]:
 
 
 def _mixup(job: Job, params: dict[str, Any], device: str) -> MixupClassifier:
-    given = {**PROTOCOLS[job.protocol].params, "max_epochs": job.epochs, **params}
+    given = {**PROTOCOLS[job.protocol].params, **_epochs(job), **params}
     return MixupClassifier(**given, device=device, random_state=job.seed)
 
 
 def _regressor(job: Job, params: dict[str, Any], device: str) -> MixupRegressor:
-    given = {"max_epochs": job.epochs, **params}
+    given = {**_epochs(job), **params}
     return MixupRegressor(**given, device=device, random_state=job.seed)
+
+
+def _epochs(job: Job) -> dict[str, int]:
+    return {} if job.epochs is None else {"max_epochs": job.epochs}
 
 
 def _searched(job: Job, params: dict[str, Any], device: str) -> GridSearchCV:

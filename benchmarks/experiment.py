@@ -35,15 +35,15 @@ class Options:
     alphas: tuple[float, ...] | None = None  # 0 is ERM
     folds: int | None = None
     repeats: int | None = None
-    epochs: int | None = None  # None takes the protocol's
+    epochs: int | None = None  # None takes the protocol's, if it has one for all tables
     protocol: str = "paper"
     rivals: tuple[str, ...] | None = None  # as `benchmarks.estimators` names them
     quick: bool | None = None  # a rehearsal, of sizes that say nothing
     task: str | None = None  # "classification" or "regression"
 
     @property
-    def all_epochs(self) -> int:
-        """Epochs of training, the protocol's if none are given."""
+    def all_epochs(self) -> int | None:
+        """Epochs of training, the protocol's if none are given; None: by the table."""
         return self.epochs or PROTOCOLS[self.protocol].epochs
 
 

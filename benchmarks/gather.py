@@ -141,7 +141,7 @@ def _experiment_sections(
         return
     frame = named(frame)
     alike = ["protocol", "epochs", "folds", *["dataset"] * experiment.apart]
-    for _, part in frame.groupby(alike, sort=False):
+    for _, part in frame.groupby(alike, sort=False, dropna=False):
         title = f"{experiment.name}: {_setting(part)}"
         if experiment.apart:
             title = f"{part['dataset'].iloc[0]}: {_setting(part)}"
@@ -165,7 +165,9 @@ def _setting(frame: pd.DataFrame) -> str:
     """Say in words what the rows of a frame have in common."""
     protocol, epochs, folds = frame[["protocol", "epochs", "folds"]].iloc[0]
     repeats = frame["repeat"].nunique()
-    length = f"{epochs} epochs" if epochs > 1 else "1 epoch"
+    length = "epochs by the number of rows"
+    if pd.notna(epochs):
+        length = f"{epochs:.0f} epochs" if epochs > 1 else "1 epoch"
     rows = f"{folds} folds" if folds > 1 else "all rows"
     times = f" x {repeats} repeats" if repeats > 1 else ""
     return f"{protocol} protocol, {length}, {rows}{times}"

@@ -100,8 +100,9 @@ class Job:
         Which of ``folds`` stratified folds is tested, in which shuffle of the rows.
     seed : int
         ``random_state`` of whatever learns.
-    epochs : int
-        Epochs of training, for methods that have some.
+    epochs : int or None
+        Epochs of training, for methods that have some; None leaves their number to the
+        estimator.
     fingerprint : str, default=""
         Digest of the parameters of this package's networks: when a default changes,
         what was done before is another job.
@@ -117,9 +118,15 @@ class Job:
     fold: int
     folds: int
     seed: int
-    epochs: int
+    epochs: int | None
     fingerprint: str = ""
     extras: Items = ()
+
+    @property
+    def n_epochs(self) -> int:
+        """Epochs of a job whose experiment states their number."""
+        assert self.epochs is not None
+        return self.epochs
 
     @property
     def unit(self) -> Unit:

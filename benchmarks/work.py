@@ -191,7 +191,6 @@ def _fit_together(
     parts: Mapping[Job, Split], device: str
 ) -> dict[Job, Fitted | Exception]:
     estimators = [build(job, device) for job in parts]
-    epochs = np.array([each.n_estimators * each.max_epochs for each in estimators])
     start = time.perf_counter()
     models = fit_many(
         estimators,
@@ -199,11 +198,18 @@ def _fit_together(
         [part.y_train for part in parts.values()],
         on_error="return",
     )
+    epochs = np.array([_epochs_trained(model) for model in models])
     seconds = (time.perf_counter() - start) * epochs / max(1, epochs.sum())
     return {
         job: model if isinstance(model, Exception) else Fitted(model, float(took))
         for job, model, took in zip(parts, models, seconds, strict=True)
     }
+
+
+def _epochs_trained(model: Any) -> int:
+    """Return the epochs of all networks of a model, none of one that failed."""
+    failed = isinstance(model, Exception)
+    return 0 if failed else int(model.n_estimators * model.n_iter_)
 
 
 def _fit_alone(job: Job, part: Split, device: str) -> Fitted | Exception:

@@ -38,6 +38,7 @@ from sk_mixup._training.parameter_checks import (
     MOST_MIXED,
     MOST_NETWORKS,
     check_codes,
+    check_epochs,
     check_parameters,
 )
 from sk_mixup._training.prepare import prepare_task
@@ -55,6 +56,7 @@ from sk_mixup.vicinity import Pairing
 
 FEWER_ROWS = "give fewer rows at once"
 LARGEST_LEVELS = 2**24  # whose numbers are whole in single precision
+_SIZE = Interval(Integral, 1, LARGEST_SIZE, closed="both")
 
 
 class BaseMixup(HasTrained, TakesValidationRows, metaclass=ABCMeta):
@@ -108,14 +110,14 @@ class BaseMixup(HasTrained, TakesValidationRows, metaclass=ABCMeta):
         "weight_decay": [Interval(Real, 0, LARGEST_NUMBER, closed="both")],
         "lr_schedule": [StrOptions(set(LR_SCHEDULES))],
         "ema_halflife": [Interval(Real, 0, None, closed="left")],
-        "max_epochs": [Interval(Integral, 1, LARGEST_SIZE, closed="both")],
-        "batch_size": [Interval(Integral, 1, LARGEST_SIZE, closed="both")],
+        "max_epochs": [_SIZE, StrOptions({"auto"})],
+        "batch_size": [_SIZE, StrOptions({"auto"})],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "validation": [HasMethods(["split"]), list, tuple, None],
         "time_limit": [Interval(Real, 0, None, closed="neither"), None],
         "scoring": [StrOptions({"loss", *get_scorer_names()}), callable, None],
-        "n_iter_no_change": [Interval(Integral, 1, LARGEST_SIZE, closed="both")],
+        "n_iter_no_change": [_SIZE, StrOptions({"auto"})],
         "n_estimators": [Interval(Integral, 1, MOST_NETWORKS, closed="both")],
         "member_weights": [StrOptions({"validation", "uniform"})],
         "device": [str],
@@ -281,8 +283,7 @@ class BaseMixup(HasTrained, TakesValidationRows, metaclass=ABCMeta):
         if not goes_on:
             return Start(one_epoch=one_epoch, classes=classes)
         self._settings.check_unchanged(self._fitted.lasting)
-        net = self.net_.on(self._settings.torch_device)
-        return Start(net, self._fitted, one_epoch, classes)
+        return Start(self.net_, self._fitted, one_epoch, classes)
 
     @property
     def _settings(self) -> Settings:
@@ -295,8 +296,9 @@ class BaseMixup(HasTrained, TakesValidationRows, metaclass=ABCMeta):
     def _prepare(self, data: FitData, start: Start, memo: Memo) -> Task:
         """Check the data and return what is to be trained."""
         limit = TimeLimit(None if start.one_epoch else self.time_limit)
-        settings = self._settings
+        settings = self._settings.for_rows(data.n_rows)
         device = settings.torch_device
+        start = start.on(device)
         data.check_validation()
         X, y, sample_weight = data.X, data.y, data.sample_weight
         table = self._table(X, sample_weight, start, settings, memo)
@@ -313,6 +315,9 @@ class BaseMixup(HasTrained, TakesValidationRows, metaclass=ABCMeta):
         given = FitRows(
             rows, validation, data, scored_on(self, data, rows, settings.lasting)
         )
+        # Rows without weight are none of the training.
+        settings = self._settings.for_rows(len(rows))
+        check_epochs(settings)
         task = prepare_task(given, spec, settings, start, memo)
         return replace(task, seconds_left=limit.left)
 

@@ -244,12 +244,17 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         15 of the 22 tables, the mean from 0.383 to 0.382. In ``partial_fit``
         a call counts as an epoch.
 
-    max_epochs : int, default=100
-        Number of epochs; with ``early_stopping`` the maximum.
+    max_epochs : int or "auto", default="auto"
+        Number of epochs; with ``early_stopping`` the maximum. "auto": 100, fewer for
+        tables of more than 14,000 rows (see ``batch_size``).
 
-    batch_size : int, default=64
-        Number of rows in a minibatch. 32 and 128 rows, at adapted learning rates, were
-        no better on the 22 tables.
+    batch_size : int or "auto", default="auto"
+        Number of rows in a minibatch. "auto": 64. On tables of more than 14,000 rows
+        what is "auto" of ``batch_size``, ``max_epochs`` and ``n_iter_no_change`` goes
+        by how often 10,000 rows double to that number, to the nearest whole number of
+        times: each time multiplies ``batch_size`` by the square root of 2, and divides
+        the two others by it (100,000 rows: 181, 35 and 7). 32 and 128 rows, at adapted
+        learning rates, were no better than 64 on the 22 tables.
 
     early_stopping : bool, default=True
         Stop training after ``n_iter_no_change`` epochs without a decrease of the
@@ -286,9 +291,10 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         ``score``. Weights of rows go to scorers that take ``sample_weight``; weights of
         classes do not.
 
-    n_iter_no_change : int, default=20
+    n_iter_no_change : int or "auto", default="auto"
         Patience: number of epochs without a decrease of the validation loss (an
         increase of the score) before training stops. Any change counts, however small.
+        "auto": 20, fewer for tables of more than 14,000 rows (see ``batch_size``).
         A patience of 40 epochs made no difference beyond chance on the 22 tables.
 
     time_limit : float, default=None
@@ -488,13 +494,13 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         weight_decay: float = 0.0,
         lr_schedule: Literal["constant", "cosine"] = "constant",
         ema_halflife: float = 1.0,
-        max_epochs: int = 100,
-        batch_size: int = 64,
+        max_epochs: int | str = "auto",
+        batch_size: int | str = "auto",
         early_stopping: bool = True,
         validation_fraction: float = 0.1,
         validation: Any = None,
         scoring: str | Callable[..., float] | None = "loss",
-        n_iter_no_change: int = 20,
+        n_iter_no_change: int | str = "auto",
         time_limit: float | None = None,
         n_estimators: int = 8,
         member_weights: Literal["uniform", "validation"] = "validation",

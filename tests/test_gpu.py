@@ -371,13 +371,15 @@ def test_one_device_has_one_name(gpu, monkeypatch, blobs):
     assert len(plans[-1]) == 1
 
 
-def device_of(**params):
-    return Settings(pairings={}, **MixupClassifier(**params).get_params()).torch_device
+def device_of(n_rows=100, **params):
+    params = MixupClassifier(**params).get_params()
+    return Settings(pairings={}, **params).for_rows(n_rows).torch_device
 
 
 def test_auto_takes_a_gpu_that_can_be_used_for_enough_networks(gpu):
     assert device_of(device="auto").type == "cuda"
     assert device_of(device="auto", n_estimators=1).type == "cpu"
+    assert device_of(10**6, device="auto", n_estimators=1).type == "cuda"
     assert device_of(device="auto", n_estimators=1, module=perceptron).type == "cuda"
     assert device_of(device="cuda", n_estimators=1).type == "cuda"
 

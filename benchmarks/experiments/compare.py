@@ -148,7 +148,6 @@ def _defaults(task: Task) -> Options:
         alphas=(0.0, mixed or MIXED),
         folds=5,
         repeats=1,
-        epochs=default.max_epochs,
         protocol="default",
         rivals=suite.installed_rivals(rivals),
         task=task,

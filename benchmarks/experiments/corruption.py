@@ -63,7 +63,7 @@ def corrupt(job: Job, split: Split) -> Split:
 
 def checkpoints(job: Job) -> tuple[Job, ...]:
     """Ask for the networks of fewer epochs."""
-    return tuple(replace(job, epochs=n) for n in CHECKPOINTS if n < job.epochs)
+    return tuple(replace(job, epochs=n) for n in CHECKPOINTS if n < job.n_epochs)
 
 
 def measure(job: Job, models: Sequence[Fitted], split: Split) -> list[Record]:
@@ -80,7 +80,7 @@ def measure(job: Job, models: Sequence[Fitted], split: Split) -> list[Record]:
         split.y_train,
         split.aside["mask"],
     )
-    epochs = [*(n for n in CHECKPOINTS if n < job.epochs), job.epochs]
+    epochs = [*(n for n in CHECKPOINTS if n < job.n_epochs), job.n_epochs]
     return [
         {
             **scores(last, split),

@@ -59,8 +59,9 @@ def _settings(job: Job) -> GanSettings:
     )
     if job.extra("quick"):
         settings = settings.quick()
-    snapshots = tuple(step for step in settings.snapshots if step < job.epochs)
-    return replace(settings, iterations=job.epochs, snapshots=(*snapshots, job.epochs))
+    snapshots = tuple(step for step in settings.snapshots if step < job.n_epochs)
+    last = job.n_epochs
+    return replace(settings, iterations=last, snapshots=(*snapshots, last))
 
 
 def show(frame: pd.DataFrame) -> list[Table]:

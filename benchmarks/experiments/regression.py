@@ -28,7 +28,6 @@ from benchmarks.splits import Split
 from benchmarks.store import Record
 from benchmarks.tables import Table, error_table, seconds_table
 from benchmarks.work import Alone, Runtime
-from sk_mixup import MixupRegressor
 
 RIVALS: Final = ("MLPRegressor", "gradient boosting", "ridge")
 METRICS = ("rmse", "r2", *SECONDS)
@@ -66,7 +65,6 @@ EXPERIMENT = Experiment(
         alphas=(0.0, 0.2),
         folds=5,
         repeats=3,
-        epochs=MixupRegressor().max_epochs,
         protocol="default",
     ),
     methods=methods,

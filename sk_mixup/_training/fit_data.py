@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -41,6 +41,14 @@ class FitData(NamedTuple):
     X_val: Any = None
     y_val: Any = None
     sample_weight_val: Any = None
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows of X, 0 if that is no table."""
+        shape = getattr(self.X, "shape", None)
+        if shape is None:
+            return len(self.X) if isinstance(self.X, Sized) else 0
+        return int(shape[0]) if shape else 0
 
     def check_validation(self) -> None:
         """Check that validation rows and their targets come together."""

@@ -77,7 +77,6 @@ def check_parameters(settings: Settings, constraints: dict[str, list[Any]]) -> N
         _check_layers,
         _check_validation,
         _check_swaps,
-        _check_epochs,
         _check_module,
         _check_categories,
         check_class_weight,
@@ -209,7 +208,8 @@ def _is_size(number: Any) -> bool:
     return whole and 0 < int(number) <= LARGEST_SIZE
 
 
-def _check_epochs(settings: Settings) -> None:
+def check_epochs(settings: Settings) -> None:
+    """Check that what is mixed fits into all epochs, whose number is known."""
     warmup = settings.epochs(settings.warmup_epochs)
     clean = 0
     if settings.clean_epochs != "auto":

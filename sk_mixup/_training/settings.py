@@ -28,6 +28,12 @@ MIXED_STEPS = 500
 #: millisecond, in which a CPU has trained fewer. By arithmetic, not measured on a card.
 LEAST_GPU_WORK = 35_000_000
 
+#: What "auto" stands for on a table of so many rows. With every doubling of the rows
+#: minibatches grow, and epochs get fewer, by the square root of two. Doublings are
+#: whole, so that folds of a table, which differ by a row, are trained as one stack.
+SMALL_TABLE = 10_000
+SMALL_BATCH, MOST_EPOCHS, LONGEST_PATIENCE = 64, 100, 20
+
 ENCODINGS: dict[str, Encoding] = {
     "standardized": Standardized(),
     "bins": QuantileBins(),
@@ -36,6 +42,8 @@ ENCODINGS: dict[str, Encoding] = {
 
 class Settings(SimpleNamespace):
     """The parameters of an estimator by name, and its named pairings.
+
+    What depends on the number of rows is known of what :meth:`for_rows` returns only.
 
     Parameters
     ----------
@@ -46,6 +54,19 @@ class Settings(SimpleNamespace):
     """
 
     pairings: dict[str, type[Pairing]]
+
+    def for_rows(self, n_rows: int) -> Settings:
+        """Return the settings with numbers for "auto", for a table of so many rows."""
+        doublings = max(0, round(math.log2(max(1, n_rows) / SMALL_TABLE)))
+        factor = math.sqrt(2**doublings)
+        numbers = {
+            "batch_size": round(SMALL_BATCH * factor),
+            "max_epochs": max(1, round(MOST_EPOCHS / factor)),
+            "n_iter_no_change": max(1, round(LONGEST_PATIENCE / factor)),
+        }
+        params = vars(self)
+        autos = {name: n for name, n in numbers.items() if params[name] == "auto"}
+        return Settings(**(params | autos))
 
     @property
     def hidden_sizes(self) -> tuple[Any, ...]:

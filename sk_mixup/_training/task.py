@@ -91,6 +91,10 @@ class Start:
     def is_fresh(self) -> bool:
         return self.net is None
 
+    def on(self, device: torch.device) -> Start:
+        """Return it with the net on the device."""
+        return self if self.net is None else replace(self, net=self.net.on(device))
+
     @property
     def earlier(self) -> Fitted | None:
         """What the rows add to, if they do."""
