@@ -212,7 +212,10 @@ def _add_timing(parser: argparse.ArgumentParser) -> None:
     """Add what is timed."""
     group = parser.add_argument_group("what is asked")
     group.add_argument(
-        "--cases", nargs="+", choices=list(GROUPS), help="what is measured (all)"
+        "--cases",
+        nargs="+",
+        choices=list(GROUPS),
+        help="what is measured (all but large, which takes an hour)",
     )
     group.add_argument(
         "--repeats", type=_at_least(1), default=5, metavar="N", help="turns of each (5)"

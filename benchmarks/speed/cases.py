@@ -27,6 +27,7 @@ from sklearn.datasets import (
 )
 from torch import nn
 
+from benchmarks.speed.large import large_tables
 from benchmarks.speed.measure import (
     Case,
     Comparison,
@@ -68,6 +69,7 @@ class Scale:
     growing_runs: tuple[int, ...] = (1, 4, 16, 64, 256)
     predicted_rows: int = 1_000_000
     large_table: tuple[int, int] = (1_000_000, 100)  # rows, features
+    very_large: tuple[int, ...] = (100_000, 1_000_000)
     time_limit: float = 5.0  # seconds
     searched: Mapping[str, Callable[[], Any]] = field(
         default_factory=lambda: {
@@ -103,6 +105,7 @@ QUICK: Final = Scale(
     growing_runs=(1, 2),
     predicted_rows=1_000,
     large_table=(2_000, 100),
+    very_large=(200,),
     time_limit=0.2,
     searched={"iris": partial(load_iris, return_X_y=True)},
     search_params={"max_epochs": 1, "n_estimators": 1},
@@ -428,6 +431,7 @@ GROUPS: Final[Mapping[str, Callable[[Scale], Iterator[Case]]]] = {
     "latency": _latency,
     "memory": _memory,
     "limit": _limits,
+    "large": lambda scale: large_tables(scale.very_large),
     "import": _imports,
     "gpu": gpu_cases,
 }

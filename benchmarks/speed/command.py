@@ -24,13 +24,16 @@ from benchmarks.tables import Table, plain_table
 
 READINGS, RATIOS, FIGURE = "speed.csv", "speed-ratios.csv", "speed.png"
 ON_GPU: Final = "gpu"
+#: Takes an hour: only when asked for.
+LONG: Final = "large"
 
 
 def groups_on(device: str, asked: Sequence[str] | None = None) -> tuple[str, ...]:
-    """Choose groups of cases: those asked for, or all that the device allows."""
+    """Choose groups of cases: those asked for, or all but long ones on the device."""
     if device == "cpu" and asked is not None and ON_GPU in asked:
         raise ValueError("the cases gpu need --device cuda")
-    possible = [name for name in GROUPS if name != ON_GPU or device == "cuda"]
+    left_out = {LONG} if device == "cuda" else {LONG, ON_GPU}
+    possible = [name for name in GROUPS if name not in left_out]
     return tuple(possible if asked is None else asked)
 
 

@@ -16,10 +16,10 @@ from sk_mixup._training.validation_rows import ValidationRows
 #: The bounded search needs an interval; its ends, 20 and 1/20, lie three deviations of
 #: the prior away.
 LARGEST = 20.0
-#: The mean of networks that differ is less sure than each of them, and more often right.
-#: NOTE[DIFF]: arXiv 2007.08792 fits the temperature of the mean, for which every network
+#: The mean of networks that differ is less sure than each, and more often right.
+#: NOTE[DIFF]: arXiv 2007.08792 fits a temperature of the mean, for which all networks
 #: would have to leave the same rows out. The best factor hardly differs between two and
-#: eight networks.
+#: eight networks (`python -m benchmarks averages`).
 SHARPER = 0.9
 #: One number does not need more rows, and each trial of the search visits them all.
 MOST_ROWS = 20_000

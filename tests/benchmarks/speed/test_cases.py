@@ -62,6 +62,15 @@ def test_times_are_for_each_row_and_each_network():
 
 
 @pytest.mark.slow
+def test_large_tables_are_timed_and_judged():
+    timed, judged, *_ = cases_of("large")
+    assert len(list(interleaved(timed, 2))) == 2 * len(timed.subjects)
+    losses = [record["value"] for record in interleaved(judged, 2)]
+    assert losses[:2] == losses[2:]
+    assert all(0 < loss < 3 for loss in losses)
+
+
+@pytest.mark.slow
 def test_searches_run_on_processes_and_on_clusters():
     titles = []
     for case in cases_of("search"):
