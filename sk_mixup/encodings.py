@@ -87,6 +87,10 @@ class Standardized(Encoding):
 class QuantileBins(Encoding):
     """Bins between quantiles: as many rows in each as in the others.
 
+    A value of so many rows that it would fill several bins, such as the 0 of a column
+    that is mostly 0, counts as one bin, and the other bins are those of the other
+    values. Of a column of few values each is an edge.
+
     Parameters
     ----------
     n_bins : int, default=8
@@ -109,7 +113,7 @@ class QuantileBins(Encoding):
     def edges(self, X: Matrix, y: NDArray[Any], sample_weight: Matrix) -> Matrix:
         alike = bool((sample_weight == sample_weight[0]).all())
         weights = None if alike else np.broadcast_to(sample_weight, X.T.shape)
-        return np.quantile(
+        edges = np.quantile(
             np.ascontiguousarray(X.T),
             np.linspace(0, 1, self.n_bins + 1),
             axis=1,
@@ -117,6 +121,33 @@ class QuantileBins(Encoding):
             # Edges are values that occur; and it is the one method with weights.
             method="inverted_cdf",
         ).T
+        # A value of two edges takes a bin from the others.
+        for column in np.flatnonzero((np.diff(edges) == 0).any(axis=1)):
+            edges[column] = _shared_edges(X[:, column], sample_weight, self.n_bins)
+        return edges
+
+
+def _shared_edges(x: Matrix, sample_weight: Matrix, n_bins: int) -> Matrix:
+    """Return edges of a column with values that are more frequent than a bin."""
+    values, numbers = np.unique(x, return_inverse=True)
+    if len(values) <= n_bins + 1:
+        unused = np.full(n_bins + 1 - len(values), values[-1])
+        return np.concatenate([values, unused])
+    shares = _at_most_a_bin(np.bincount(numbers, weights=sample_weight), n_bins)
+    centres = np.cumsum(shares) - shares / 2
+    wanted = np.linspace(centres[0], centres[-1], n_bins + 1)
+    nearest = np.interp(wanted, centres, np.arange(len(values))).round()
+    return values[nearest.astype(np.int64)]
+
+
+def _at_most_a_bin(weights: Matrix, n_bins: int) -> Matrix:
+    """Cap weights so that the largest are the ``n_bins``-th part of their sum."""
+    descending = np.sort(weights)[::-1]
+    for n_capped in range(n_bins):
+        largest = descending[n_capped:].sum() / (n_bins - n_capped)
+        if descending[n_capped] <= largest:
+            break
+    return np.minimum(weights, largest)
 
 
 def _check_n_bins(number: Any) -> None:

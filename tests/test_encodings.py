@@ -83,8 +83,32 @@ def test_quantile_bins_hold_equally_many_rows(rng):
         assert (abs(counts - 100) <= 1).all()
 
 
-def test_weights_place_edges_as_repeated_rows(rng):
+@pytest.mark.parametrize("place", ["first", "middle", "last"])
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.95])
+def test_a_frequent_value_takes_one_bin_from_the_others(place, share, rng):
+    others = rng.normal(size=800)
+    value = {"first": others.min() - 1, "middle": 0.0, "last": others.max() + 1}[place]
+    x = np.r_[others, np.full(round(800 * share / (1 - share)), value)]
+    (edges,) = QuantileBins(n_bins=8).edges(x[:, None], x, np.ones(len(x)))
+    assert (np.diff(edges) > 0).all()
+    counts = np.histogram(others, edges)[0]
+    assert len(counts[counts > 0]) >= 7
+    assert counts.max() <= 2 * 800 / 7
+    assert edges[[0, -1]].tolist() == [x.min(), x.max()]
+
+
+def test_each_of_few_values_is_an_edge(rng):
+    x = rng.choice(9, size=500, p=[0.6, *[0.05] * 8]).astype(float)
+    (edges,) = QuantileBins(n_bins=8).edges(x[:, None], x, np.ones(500))
+    assert edges.tolist() == list(range(9))
+    (edges,) = QuantileBins(n_bins=10).edges(x[:, None], x, np.ones(500))
+    assert edges.tolist() == [*range(9), 8, 8]
+
+
+@pytest.mark.parametrize("values", [60, 4])
+def test_weights_place_edges_as_repeated_rows(values, rng):
     X, weights = rng.normal(size=(60, 2)), np.arange(60)
+    X[:, 1] = np.minimum(X[:, 1], np.sort(X[:, 1])[values - 1])
     encoding = QuantileBins(4)
     weighted = encoding.edges(X[1:], X[1:, 0], weights[1:].astype(float))
     repeated = encoding.edges(X.repeat(weights, 0), np.zeros(1770), np.ones(1770))
