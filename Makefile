@@ -17,7 +17,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 	@echo "Variables: PYTHON=$(PYTHON) VENV=$(VENV) WORKERS=$(WORKERS) ARGS='--folds 5' (demo)"
 
-demo: $(VENV)/.installed-benchmarks ## ERM against mixup on data that ship with scikit-learn
+demo: $(VENV)/.installed-benchmarks ## ERM against mixup on data of scikit-learn: tables, a page with figures
 	$(RUN) benchmarks demo $(ARGS)
 
 # One thread a process: the workers share the cores, and so small a network gains

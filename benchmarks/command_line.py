@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from benchmarks import commands, experiments, own_table
+from benchmarks import blocks, commands, everything, experiments, own_table
 from benchmarks.commands import Place
 from benchmarks.console import make_console, print_wrapped, say
 from benchmarks.datasets import DatasetUnavailable
@@ -22,6 +22,7 @@ from benchmarks.estimators import PROTOCOLS
 from benchmarks.experiment import OPTIONS, Experiment, Options
 from benchmarks.experiments import compare
 from benchmarks.files import CannotWrite, reason
+from benchmarks.provenance import ROOT
 from benchmarks.runner import Workers, WorkersLost
 from benchmarks.speed import command as speed
 from benchmarks.speed.cases import GROUPS
@@ -37,7 +38,14 @@ class UsageError(ValueError):
 
 
 #: What goes wrong without being a fault of the program: each says it in one sentence.
-EXPECTED = (DatasetUnavailable, StoreError, WorkersLost, CannotWrite, UsageError)
+EXPECTED = (
+    DatasetUnavailable,
+    StoreError,
+    WorkersLost,
+    CannotWrite,
+    blocks.BadMark,
+    UsageError,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -80,7 +88,8 @@ def _sentence(error: Exception) -> str:
 def make_parser(known: Mapping[str, Experiment]) -> argparse.ArgumentParser:
     """Make the parser of the command line.
 
-    ``command`` is an experiment's name or one of list, status, report, speed.
+    ``command`` is an experiment's name or one of all, list, status, report, readme,
+    speed.
     """
     parser = argparse.ArgumentParser(
         prog=PROGRAM,
@@ -111,6 +120,7 @@ def make_parser(known: Mapping[str, Experiment]) -> argparse.ArgumentParser:
             )
         _add_places(command)
         _add_workers(command)
+    _add_all(commands)
     listing = commands.add_parser("list", help="what there is, or what would run")
     listing.add_argument("experiment", nargs="?", choices=list(known))
     _add_questions(listing)
@@ -120,12 +130,53 @@ def make_parser(known: Mapping[str, Experiment]) -> argparse.ArgumentParser:
     _add_places(status)
     report = commands.add_parser("report", help="one page on all that is in the store")
     _add_places(report)
+    _add_readme(commands)
     timing = commands.add_parser(
         "speed", help="how fast the package is, against others"
     )
     _add_timing(timing)
     _add_places(timing)
     return parser
+
+
+Commands = Any  # argparse has no public name for it
+
+
+def _add_all(commands: Commands) -> None:
+    """Add the command that runs every experiment."""
+    parser = commands.add_parser("all", help="every experiment, then the report")
+    group = parser.add_argument_group("what is asked")
+    group.add_argument(
+        "--datasets",
+        nargs="+",
+        metavar="NAME",
+        help="of every experiment's sets only these",
+    )
+    group.add_argument(
+        "--small",
+        action="store_true",
+        help="a rehearsal that says nothing: few sets, folds and epochs",
+    )
+    _add_places(parser)
+    _add_workers(parser)
+
+
+def _add_readme(commands: Commands) -> None:
+    """Add the command that writes figures into the texts of the checkout."""
+    parser = commands.add_parser(
+        "readme", help="write the figures of README.md and docs from the results"
+    )
+    parser.add_argument(
+        "--results",
+        type=Path,
+        default=ROOT / "docs" / "results" / "report.json",
+        metavar="FILE",
+        help="what 'report' wrote (default: docs/results/report.json)",
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing: name what differs"
+    )
+    parser.set_defaults(store=Path("results/store"), out=None)
 
 
 def _add_questions(parser: argparse.ArgumentParser, *, named: bool = True) -> None:
@@ -279,6 +330,8 @@ def _run(
             commands.tell_status(some, place)
         case "report":
             commands.write_report(known, place)
+        case "readme":
+            return commands.refresh_texts(ROOT, asked.results, place, check=asked.check)
         case "speed":
             how = {"quick": asked.quick, "repeats": asked.repeats}
             speed.run(_groups(asked), place.out, place.console, **how)
@@ -286,9 +339,12 @@ def _run(
             commands.list_jobs(known[name], _options(known[name], asked), place)
         case "list":
             commands.list_everything(known, place)
+        case "all":
+            return commands.run_all(
+                _everything(asked, known), known, place, *_means(asked), words
+            )
         case _:
-            runtime = Runtime(_device(asked.device), asked.cache)
-            workers = Workers(asked.jobs, asked.dask)
+            runtime, workers = _means(asked)
             experiment = known[name]
             if experiment.apart:
                 experiment, runtime = _on_own_table(asked, runtime, place)
@@ -297,6 +353,21 @@ def _run(
                 experiment, options, place, runtime, workers, words
             )
     return True
+
+
+def _means(asked: argparse.Namespace) -> tuple[Runtime, Workers]:
+    """Read how the work is done."""
+    runtime = Runtime(_device(asked.device), asked.cache)
+    return runtime, Workers(asked.jobs, asked.dask)
+
+
+def _everything(
+    asked: argparse.Namespace, known: Mapping[str, Experiment]
+) -> list[tuple[Experiment, Options]]:
+    try:
+        return everything.runs(known, asked.datasets, small=asked.small)
+    except ValueError as error:
+        raise UsageError(f"{error}.") from error
 
 
 def _on_own_table(

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 from rich.console import Console
 
-from benchmarks import datasets, report
+from benchmarks import blocks, datasets, report
 from benchmarks.console import follow, print_list, print_table, say
 from benchmarks.experiment import Experiment, Options, options_from_dict
 from benchmarks.files import make_folder, write_whole
@@ -23,11 +23,11 @@ from benchmarks.gather import (
     counts,
     data_notes,
     look_up,
-    machine,
     named,
     reasons,
     sections,
 )
+from benchmarks.provenance import lead, machine
 from benchmarks.runner import Workers, run
 from benchmarks.store import Record, Store
 from benchmarks.tables import plain_table
@@ -68,7 +68,7 @@ def run_experiment(
         _show(experiment, options, frame, place)
     failures = store.failures(jobs)
     _say_all(reasons(failures), place.errors, "red")
-    if experiment.apart and len(frame):
+    if experiment.page and len(frame):
         _write_page(experiment, options, place)
     return not failures
 
@@ -84,18 +84,45 @@ def _write_page(experiment: Experiment, options: Options, place: Place) -> None:
     asked = {experiment.name: Asked(jobs, notes, place.store.faults(jobs))}
     made, *shown, missing = sections({experiment.name: experiment}, asked, place.store)
     title = f"Mixup on {', '.join(map(datasets.short_name, options.datasets or ()))}"
-    page, _ = report.write(title, [*shown, made, missing], place.out)
-    say(place.console, f"Page: {page}")
+    parts = [*shown, made, missing]
+    written = report.write(title, parts, place.out, lead(notes))
+    say(place.console, f"Page with figures: {written.page}")
+
+
+def run_all(
+    asked: Sequence[tuple[Experiment, Options]],
+    known: Mapping[str, Experiment],
+    place: Place,
+    runtime: Runtime,
+    workers: Workers,
+    command: str,
+) -> bool:
+    """Run experiments one after the other, then write the report on the store.
+
+    An experiment whose jobs fail does not keep the next one. It returns whether every
+    job of all is done.
+    """
+    done = True
+    for number, (experiment, options) in enumerate(asked, start=1):
+        heading = f"[{number} of {len(asked)}] {experiment.name}: {experiment.summary}"
+        say(place.console, f"\n{heading}", "bold")
+        each = run_experiment(experiment, options, place, runtime, workers, command)
+        done = each and done
+    write_report(known, place)
+    return done
 
 
 @contextmanager
 def _noted(store: Store, experiment: str, note: Record) -> Iterator[None]:
     """Write down what is asked for, if anything is to be done, and then the seconds."""
+    if not note["jobs"]:
+        yield
+        return
     start, name = time.monotonic(), f"{time.time_ns()}-{os.getpid()}"
-    if note["jobs"]:
-        store.note(experiment, name, note)
-    yield
-    if note["jobs"]:
+    store.note(experiment, name, note)
+    try:
+        yield
+    finally:  # the minutes until Ctrl-C count too
         store.note(experiment, name, note | {"seconds": time.monotonic() - start})
 
 
@@ -173,6 +200,23 @@ def write_report(experiments: Mapping[str, Experiment], place: Place) -> None:
     asked = {name: look_up(each, place.store) for name, each in experiments.items()}
     for each in asked.values():
         _say_all(each.faults, place.errors)
+    notes = [note for each in asked.values() for note in each.notes]
     parts = sections(experiments, asked, place.store)
-    for path in report.write(title, parts, place.out):
+    written = report.write(title, parts, place.out, lead(notes))
+    for path in astuple(written):
         say(place.console, str(path))
+
+
+def refresh_texts(root: Path, file: Path, place: Place, *, check: bool) -> bool:
+    """Write the figures between marks from a report's results, or only name the texts.
+
+    It returns whether all texts are as the results say.
+    """
+    changed = blocks.refreshed(root, blocks.Results.read(file))
+    for path, text in changed.items():
+        if not check:
+            write_whole(path, text)
+        say(place.console, f"{path} {'differs' if check else 'is written anew'}")
+    if not changed:
+        say(place.console, f"Every figure is that of {file}.")
+    return not (check and changed)

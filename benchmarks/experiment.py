@@ -89,10 +89,14 @@ class Experiment:
         `benchmarks.jobs.Job`).
     work : Work, default=Training()
         How jobs are done.
+    runs : sequence of dict, default=({},)
+        What ``all`` asks of it: for each run, the options that are not the defaults.
     any_suite : bool, default=False
         Whether an OpenML suite may take the place of the group.
     apart : bool, default=False
         Whether each data set, a table of the user's own, has sections of its own.
+    page : bool, default=False
+        Whether its command ends in a page with figures.
     """
 
     name: str
@@ -107,8 +111,10 @@ class Experiment:
     conditions: Callable[[Options], Sequence[Items]] | None = None
     fingerprint: Callable[[Job], str] = fingerprint
     work: Work = Training()  # noqa: RUF009 - a frozen value
+    runs: Sequence[Mapping[str, Any]] = ({},)
     any_suite: bool = False
     apart: bool = False
+    page: bool = False
 
     def report(self, frame: pd.DataFrame) -> Section:
         """Make the experiment's section of the report of a results frame."""

@@ -2,48 +2,22 @@
 
 from __future__ import annotations
 
-import platform
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import NamedTuple
 
-import joblib
 import pandas as pd
 
-import sk_mixup
 from benchmarks import datasets
 from benchmarks.experiment import Experiment, options_from_dict
 from benchmarks.jobs import Job
+from benchmarks.provenance import made
 from benchmarks.report import Section
 from benchmarks.store import Record, Store, read_note
 from benchmarks.tables import plain_table
 
 #: Share of repeated rows that a reader is told of.
 SHARE_WORTH_A_NOTE = 0.01
-
-PACKAGES = ("torch", "scikit-learn", "skorch", "numpy", "pandas")
-
-
-def machine() -> Record:
-    """Describe this machine and what runs on it."""
-    return {
-        "date": time.strftime("%Y-%m-%d"),
-        "system": platform.system(),
-        "processor": platform.machine(),
-        "cores": joblib.cpu_count(),
-        "python": platform.python_version(),
-        "versions": {"sk_mixup": sk_mixup.__version__}
-        | {name: _version(name) for name in PACKAGES},
-    }
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:  # it is importable without being installed
-        return "unknown"
 
 
 class Asked(NamedTuple):
@@ -130,7 +104,8 @@ def sections(
         for name, each in experiments.items()
         for part in _experiment_sections(each, store.frame(asked[name].jobs))
     ]
-    return [_made(asked), *shown, _missing(asked, store)]
+    notes = {name: each.notes for name, each in asked.items()}
+    return [made(notes), *shown, _missing(asked, store)]
 
 
 def _experiment_sections(
@@ -171,36 +146,6 @@ def _setting(frame: pd.DataFrame) -> str:
     rows = f"{folds} folds" if folds > 1 else "all rows"
     times = f" x {repeats} repeats" if repeats > 1 else ""
     return f"{protocol} protocol, {length}, {rows}{times}"
-
-
-def _made(asked: Mapping[str, Asked]) -> Section:
-    """Tell of commands, machines and versions."""
-    notes = [note for each in asked.values() for note in each.notes]
-    commands = [
-        {
-            "command": note["command"],
-            "date": note["date"],
-            "jobs": note["jobs"],
-            "minutes": note.get("seconds", float("nan")) / 60,
-            "device": note["device"],
-            "machine": f"{note['system']}, {note['processor']}, {note['cores']} cores",
-        }
-        for note in notes
-    ]
-    versions = [{"python": note["python"], **note["versions"]} for note in notes]
-    tables = [
-        plain_table(pd.DataFrame(rows).drop_duplicates(), title, decimals=1)
-        for rows, title in ((commands, "Commands"), (versions, "Versions"))
-        if rows
-    ]
-    text = (
-        "Errors are means over the folds of all repeats, with standard errors that "
-        "know that folds share training rows (Nadeau and Bengio, 2003). Methods are "
-        "compared on the same folds, initial weights and order of rows. Networks "
-        "that were trained together share their wall time by their numbers and epochs. "
-        "The minutes of an interrupted command are not known."
-    )
-    return Section("How this was made", (text,), tuple(tables))
 
 
 def _missing(asked: Mapping[str, Asked], store: Store) -> Section:

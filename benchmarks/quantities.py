@@ -17,6 +17,7 @@ class Quantity:
     scale: float = 1.0  # times this is what is shown: 100 for percent
     decimals: int = 3
     higher_is_better: bool = False
+    is_exact: bool = False  # a mean that is shown without its standard error
 
 
 _QUANTITIES = {
@@ -34,6 +35,8 @@ _QUANTITIES = {
     "rmse": Quantity("error (deviations)"),
     "r2": Quantity("R²", higher_is_better=True),
     "fit_seconds": Quantity("fit (s)", decimals=2),
+    "fit_share": Quantity("share of fit (s)", decimals=2, is_exact=True),
+    "median_fit": Quantity("median fit (s)", decimals=2),
     "predict_seconds": Quantity("predict (s)", decimals=4),
     "miss_rate": Quantity("miss rate (%)", scale=100.0, decimals=2),
     "gradient_norm": Quantity("gradient norm", decimals=2),

@@ -167,7 +167,7 @@ class Store:
 def read_note(path: Path) -> Record:
     """Read what was asked for, and by whom, or raise `benchmarks.files.Unusable`.
 
-    It holds ``seconds`` unless the command was interrupted.
+    It holds ``seconds`` unless the command was killed.
     """
     note = read_json(path, _NOTE)
     require(note, dict.fromkeys({"seconds"} & set(note), float))

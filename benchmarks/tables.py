@@ -1,6 +1,6 @@
-"""Tables of a report: data frames in, Markdown or HTML out.
+"""Tables of a report: data frames in, Markdown, HTML or plain values out.
 
-Every builder returns a `Table`; `to_markdown` and `to_html` write it.
+Every builder returns a `Table`; `to_markdown`, `to_html` and `to_values` write it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from benchmarks.quantities import Quantity, quantity
 from benchmarks.stats import mean_over_sets, summary
 
 NOTHING = "n/a"
+#: Characters from which on a text is written in several lines.
+LONG = 40
 
 _HEADINGS = {"dataset": "data set", "p_holm": "p (Holm)", "n_sets": "sets"}
 
@@ -147,6 +149,25 @@ def seconds_table(frame: pd.DataFrame) -> Table:
     return plain_table(medians, "Median seconds over the sets, one estimator at a time")
 
 
+def merits_table(merits: pd.DataFrame, title: str) -> Table:
+    """Show means and average ranks of methods, as `benchmarks.stats.merits` returns.
+
+    Further columns of seconds may stand beside them.
+    """
+    columns = {}
+    for name in map(str, merits.columns.drop("method")):
+        metric = name.removesuffix("_rank")
+        label, scale, decimals = quantity(name).label, 1.0, 2
+        if metric != name:
+            label = f"rank by {quantity(metric).label.partition(' (')[0]}"
+        elif name != "merit":
+            shown = quantity(name)
+            label, scale, decimals = shown.label, shown.scale, shown.decimals
+        columns[label] = (scale * merits[name]).map(f"{{:.{decimals}f}}".format)
+    cells = pd.DataFrame(columns).set_axis(pd.Index(merits["method"], name="Method"))
+    return Table(title, cells, cells.isna())
+
+
 def comparison_table(comparison: pd.DataFrame) -> Table:
     """Set by set, each method's difference from the baseline and its p value.
 
@@ -206,21 +227,49 @@ def to_markdown(table: Table) -> str:
 
 
 def to_html(table: Table) -> str:
-    """Write a table as HTML: a ``<table>`` without style, its title as a caption."""
+    """Write a table as HTML, without its title; columns of text are of a class."""
     headings, rows = _written(table, stress="<strong>{}</strong>", escape=html.escape)
     n_names = table.cells.index.nlevels
-    lines = ["<table>"]
-    if table.title:
-        lines.append(f"<caption>{html.escape(table.title)}</caption>")
-    head = "".join(f'<th scope="col">{heading}</th>' for heading in headings)
-    lines.append(f"<thead><tr>{head}</tr></thead>")
-    lines.append("<tbody>")
+    kinds = [_kind(list(column)) for _, column in table.cells.items()]
+    head = "".join(f'<th scope="col">{name}</th>' for name in headings[:n_names])
+    for kind, heading in zip(kinds, headings[n_names:], strict=True):
+        head += f'<th scope="col"{kind}>{heading}</th>'
+    lines = ["<table>", f"<thead><tr>{head}</tr></thead>", "<tbody>"]
     for row in rows:
         names = "".join(f'<th scope="row">{name}</th>' for name in row[:n_names])
-        cells = "".join(f"<td>{cell}</td>" for cell in row[n_names:])
+        cells = "".join(
+            f"<td{kind}>{cell}</td>"
+            for kind, cell in zip(kinds, row[n_names:], strict=True)
+        )
         lines.append(f"<tr>{names}{cells}</tr>")
     lines += ["</tbody>", "</table>"]
     return "\n".join(lines) + "\n"
+
+
+def _kind(column: Sequence[str]) -> str:
+    """Tell a column of words, or of many words, from one of numbers."""
+    known = [text for text in column if text != NOTHING]
+    if not known or any(re.match(r"[-+<∞\d]", text) for text in known):
+        return ""
+    return f' class="text{" long" * (max(map(len, known)) > LONG)}"'
+
+
+def to_values(table: Table) -> dict[str, Any]:
+    """Return a table as plain values: its title, headings and rows of texts.
+
+    The first ``names`` texts of a row name it. ``best`` lists the cells that are
+    stressed, as pairs of row and column.
+    """
+    headings, rows = _written(table, stress="{}", escape=str)
+    n_names = table.cells.index.nlevels
+    marked = np.argwhere(table.best.to_numpy(dtype=bool))
+    return {
+        "title": table.title,
+        "names": n_names,
+        "headings": headings,
+        "rows": rows,
+        "best": [[int(row), n_names + int(column)] for row, column in marked],
+    }
 
 
 def _written(
@@ -282,7 +331,8 @@ def _texts(means: pd.DataFrame, shown: Quantity) -> pd.Series[str]:
         (means[name] * shown.scale).map(f"{{:.{shown.decimals}f}}".format)
         for name in ("mean", "se")
     )
-    texts = mean.where(means["se"].isna(), mean + " ± " + error)
+    alone = means["se"].isna() | shown.is_exact
+    texts = mean.where(alone, mean + " ± " + error)
     return texts.where(means["mean"].notna(), NOTHING)
 
 

@@ -1,8 +1,8 @@
 """Named data sets: OpenML's, scikit-learn's own and generated ones.
 
 >>> from benchmarks import datasets
->>> datasets.group("demo")
-['sklearn_iris', 'sklearn_wine', 'sklearn_breast_cancer', 'sklearn_digits']
+>>> datasets.group("demo")[:3]
+['sklearn_iris', 'sklearn_wine', 'sklearn_breast_cancer']
 >>> iris = datasets.load("sklearn_iris")
 >>> iris.X.shape, iris.task, iris.n_duplicates
 ((150, 4), 'classification', 1)

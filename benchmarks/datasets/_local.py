@@ -148,9 +148,11 @@ REGRESSION = (
     CaliforniaHousing(),
 )
 
+TWO_MOONS = _drawn("two_moons", "make_moons", "classification", 400, noise=0.2)
+
 #: Two features, two classes: for pictures.
 TOY = (
-    _drawn("two_moons", "make_moons", "classification", 400, noise=0.2),
+    TWO_MOONS,
     _drawn("circles", "make_circles", "classification", 400, noise=0.1, factor=0.5),
     LocalSet("spirals", make_spirals, "classification", "generated"),
 )

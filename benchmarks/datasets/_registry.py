@@ -129,7 +129,7 @@ _MIXED: Final = (
 )
 
 _GROUPS: Final[Mapping[str, tuple[Source, ...]]] = {
-    "demo": _local.DEMO,
+    "demo": (*_local.DEMO, _local.TWO_MOONS),
     "uci": _PAPER,
     "openml": _PAPER + _FURTHER,
     "suite": _PAPER + _FURTHER + _MIXED,
@@ -163,9 +163,9 @@ def names() -> list[str]:
 def group(name: str) -> list[str]:
     """Names of the data sets of a group, as `load` takes them.
 
-    Groups are "demo" (scikit-learn's), "uci" (the paper's six), "openml" (those and
-    sixteen more), "suite" (those and twelve with categories, most with gaps),
-    "regression" and "toy" (two features, for pictures).
+    Groups are "demo" (scikit-learn's, and two moons), "uci" (the paper's six), "openml"
+    (those and sixteen more), "suite" (those and twelve with categories, most with
+    gaps), "regression" and "toy" (two features, for pictures).
     """
     if name not in _GROUPS:
         raise ValueError(_unknown("group of data sets", name, _GROUPS))

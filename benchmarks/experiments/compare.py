@@ -183,4 +183,6 @@ EXPERIMENT = Experiment(
     tables=(_in_full, from_first),
     figures=figures,
     apart=True,
+    runs=(),
+    page=True,
 )

@@ -22,24 +22,31 @@ from benchmarks.work import Training
 SIDE = 80
 
 
-def measure(job: Job, models: Sequence[Fitted], split: Split) -> list[Record]:
+def can_be_drawn(fitted: Fitted, split: Split) -> bool:
+    """Tell whether a model is one of two classes in a plane."""
+    return split.X_train.shape[1] == 2 and len(fitted.model.classes_) == 2
+
+
+def on_grid(fitted: Fitted, split: Split) -> Record:
     """Record the probability of the second class on a grid around the rows."""
     low, high = split.X_train.min(axis=0), split.X_train.max(axis=0)
     margin = 0.1 * (high - low)
     (left, bottom), (right, top) = low - margin, high + margin
     x, y = np.linspace(left, right, SIDE), np.linspace(bottom, top, SIDE)
     grid = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2).astype(np.float32)
-    proba = models[0].model.predict_proba(grid)[:, 1].reshape(SIDE, SIDE)
-    return [
-        {
-            **scores(models[0], split),
-            "uncertain": np.mean(np.abs(proba - 0.5) < 0.4),
-            "extent": [float(end) for end in (left, right, bottom, top)],
-            "surface": proba.astype(float).round(3).tolist(),
-            "rows": split.X_train.astype(float).round(3).tolist(),
-            "labels": split.y_train.tolist(),
-        }
-    ]
+    proba = fitted.model.predict_proba(grid)[:, 1].reshape(SIDE, SIDE)
+    return {
+        "uncertain": np.mean(np.abs(proba - 0.5) < 0.4),
+        "extent": [float(end) for end in (left, right, bottom, top)],
+        "surface": proba.astype(float).round(3).tolist(),
+        "rows": split.X_train.astype(float).round(3).tolist(),
+        "labels": split.y_train.tolist(),
+    }
+
+
+def measure(job: Job, models: Sequence[Fitted], split: Split) -> list[Record]:
+    """Score the job's model and record its surface."""
+    return [{**scores(models[0], split), **on_grid(models[0], split)}]
 
 
 def show(frame: pd.DataFrame) -> list[Table]:

@@ -14,4 +14,5 @@ EXPERIMENT = of_alphas(
     summary="Table 4: ERM against mixup on the paper's six UCI sets",
     group="uci",
     defaults=Options(alphas=ALPHAS, folds=10, repeats=1),
+    runs=({"repeats": 5}, {"protocol": "default", "alphas": (0.0, 0.1, 0.4, 1.0)}),
 )

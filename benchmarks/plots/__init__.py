@@ -4,6 +4,7 @@ Nothing is shown or saved here, no global setting of matplotlib is changed, and
 no window system is needed.
 """
 
+from benchmarks.plots._words import describe
 from benchmarks.plots.behaviour import (
     between,
     gan_samples,
@@ -29,6 +30,7 @@ __all__ = [
     "changes",
     "corruption",
     "critical_difference_diagram",
+    "describe",
     "error_against_alpha",
     "gan_samples",
     "learning_curves",

@@ -10,7 +10,8 @@ import pytest
 import sk_mixup
 from benchmarks import experiments
 from benchmarks.command_line import main
-from benchmarks.gather import counts, look_up, machine, named, sections
+from benchmarks.gather import counts, look_up, named, sections
+from benchmarks.provenance import machine
 from benchmarks.store import Store
 from sk_mixup import MixupClassifier, MixupRegressor
 

@@ -115,8 +115,8 @@ def load_but_wine(self, cache, timeout):
         (["demo", "--dask", "tcp://x:"], "'tcp://x:' is no address"),
         (["demo", "--store", ""], "the path is empty"),
         (["report", "--out", ""], "the path is empty"),
-        (["demo", "--folds", "100000"], "make 1,200,000 jobs, more than 100,000"),
-        (["demo", "--folds", "8000"], "--folds 8000: the rows of iris suffice for 50"),
+        (["demo", "--folds", "100000"], "make 1,500,000 jobs, more than 100,000"),
+        (["demo", "--folds", "6000"], "--folds 6000: the rows of iris suffice for 50"),
         (["list", "demo", "--folds", "51"], "the rows of iris suffice for 50"),
         (["regression", "--folds", "443"], "the rows of diabetes suffice for 442"),
         (["demo", "--repeats", "99999999"], "jobs, more than 100,000"),
@@ -178,7 +178,9 @@ def test_whatever_the_path_what_is_printed_contains_it(run, tmp_path, name):
 def test_the_report_is_printed_as_a_path(run, tmp_path):
     run("demo", "--datasets", "iris", *TINY, "--store", "s")
     _, out, _ = run("report", "--store", "s", "--out", "[/i] [test]")
-    assert out == "[/i] [test]/report.html\n[/i] [test]/report.md\n"
+    assert out.splitlines() == [
+        f"[/i] [test]/report.{end}" for end in ("html", "md", "json")
+    ]
 
 
 @pytest.mark.parametrize("refusal", [errno.ENOSPC, errno.EACCES, errno.EROFS])

@@ -63,7 +63,7 @@ def test_a_table_ends_in_tables_and_a_page(
     assert folds["method"].value_counts().tolist() == [2] * 4
     assert not folds[metrics].isna().any(axis=None)
     page = (folder / "report.html").read_text()
-    assert f"Page: {'results/compare/table.csv/report.html'}\n" in out
+    assert f"Page with figures: {'results/compare/table.csv/report.html'}\n" in out
     assert "Mixup on table.csv" in page
     assert page.count("<img") == len(set(re.findall(r'alt="[^"]+"', page))) > 1
     assert "Left out" not in page

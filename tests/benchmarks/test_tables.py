@@ -1,10 +1,10 @@
 """Tables say what the frames say, stress the best, and survive odd names."""
 
+import re
 from html.parser import HTMLParser
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from benchmarks import paper, stats, tables
 
@@ -206,19 +206,48 @@ def test_markdown_and_html_say_the_same():
     assert cells.rows == markdown_rows(text)
 
 
-def test_html_has_a_caption_and_headings_that_name_their_scope():
+def test_headings_of_html_name_their_scope_and_columns_of_words_are_told():
     text = tables.to_html(tables.error_table(long_frame(MEANS)))
-    assert "<caption>Error (%)</caption>" in text
     assert text.count('<th scope="row">') == 3
     assert text.count('<th scope="col">') == 4
+    frame = pd.DataFrame({"a": ["x"], "word": ["cpu"], "many": [50 * "w"], "n": [2]})
+    text = tables.to_html(tables.plain_table(frame, ""))
+    assert '<th scope="col" class="text">Word</th>' in text
+    assert '<td class="text long">' in text
+    assert "<td>2</td>" in text
 
 
-@pytest.mark.parametrize("write", [tables.to_markdown, tables.to_html])
-def test_a_table_without_a_title_has_no_heading(write):
+def test_a_table_without_a_title_has_no_heading():
     frame = long_frame(MEANS)
     table = tables.metrics_table(frame, ["dataset", "method"], ["error"])
-    assert not write(table).startswith("**")
-    assert "caption" not in write(table)
+    assert not tables.to_markdown(table).startswith("**")
+
+
+def test_values_are_the_cells_and_where_the_best_are():
+    table = tables.error_table(long_frame(MEANS))
+    values = tables.to_values(table)
+    assert [values["headings"], *values["rows"]] == [
+        [cell.replace("**", "") for cell in row]
+        for row in markdown_rows(tables.to_markdown(table))
+    ]
+    best = {values["rows"][row][column] for row, column in values["best"]}
+    assert best == set(
+        re.findall(r"\*\*([^*|]+±[^*|]+)\*\*", tables.to_markdown(table))
+    )
+
+
+def test_merits_are_shown_in_units_and_ranks_by_name():
+    frame = pd.DataFrame(
+        {"method": ["a"], "error": [0.1234], "error_rank": [1.236], "merit": [1.0]}
+    )
+    table = tables.merits_table(frame.assign(median_fit=2.345), "T")
+    assert list(table.cells) == [
+        "error (%)",
+        "rank by error",
+        "merit",
+        "median fit (s)",
+    ]
+    assert table.cells.loc["a"].tolist() == ["12.3", "1.24", "1.00", "2.35"]
 
 
 def test_names_cannot_break_out_of_their_cells():

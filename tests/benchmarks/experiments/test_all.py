@@ -122,7 +122,7 @@ def test_a_tiny_run_ends_in_tables_and_a_section(name, toys, tmp_path):
     assert not [text for text in section.text if text.startswith("Left out")]
     assert section.tables
     assert all(isinstance(figure, Figure) for figure in section.figures.values())
-    page, text = write("Toys", [section], tmp_path / "report")
-    assert page.stat().st_size > 1000
-    found = text.read_text()
+    report = write("Toys", [section], tmp_path / "report")
+    assert report.page.stat().st_size > 1000
+    found = report.text.read_text()
     assert "nan" not in found, found
