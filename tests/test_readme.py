@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.command_line import make_parser
+from benchmarks.arguments import make_parser
 from benchmarks.experiments import load_all
 
 ROOT = Path(__file__).parents[1]

@@ -14,7 +14,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmarks.command_line import PROGRAM, main
+from benchmarks.arguments import PROGRAM
+from benchmarks.command_line import main
 from tests.benchmarks.datasets.disk import refusing
 
 TINY = ["--protocol", "paper", "--epochs", "1", "--folds", "2", "--alphas", "0", "1"]

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.command_line import PROGRAM, main
+from benchmarks.arguments import PROGRAM
+from benchmarks.command_line import main
 
 TINY = ["--epochs", "1", "--folds", "2"]
 N = 60
