@@ -133,7 +133,8 @@ def _shared_edges(x: Matrix, sample_weight: Matrix, n_bins: int) -> Matrix:
     if len(values) <= n_bins + 1:
         unused = np.full(n_bins + 1 - len(values), values[-1])
         return np.concatenate([values, unused])
-    shares = _at_most_a_bin(np.bincount(numbers, weights=sample_weight), n_bins)
+    totals = np.bincount(numbers, sample_weight).astype(np.float64)
+    shares = _at_most_a_bin(totals, n_bins)
     centres = np.cumsum(shares) - shares / 2
     wanted = np.linspace(centres[0], centres[-1], n_bins + 1)
     nearest = np.interp(wanted, centres, np.arange(len(values))).round()
