@@ -59,6 +59,7 @@ def run_experiment(
     _say_all(store.faults(jobs), place.errors)
     note: Record = {"options": asdict(options), "command": command}
     note |= {"device": runtime.device} | machine()
+    _say_all(experiment.notices(options) if experiment.notices else (), place.console)
     note["jobs"] = sum(not store.is_done(job) for job in jobs)
     with _noted(store, experiment.name, note):
         steps = run(jobs, experiment.work, store, runtime, workers)

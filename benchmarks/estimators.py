@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import logging
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final
 
-import torch
 from sklearn.base import BaseEstimator
-from sklearn.compose import TransformedTargetRegressor
-from sklearn.ensemble import (
-    HistGradientBoostingClassifier,
-    HistGradientBoostingRegressor,
-    RandomForestClassifier,
-    RandomForestRegressor,
-)
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import ShuffleSplit
-from sklearn.neural_network import MLPClassifier, MLPRegressor
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
-from benchmarks import datasets
 from benchmarks.files import digest
 from benchmarks.jobs import Job
+from benchmarks.rivals import CLASSIFIERS, REGRESSORS, Rival
 from benchmarks.scores import probability_scores
 from sk_mixup import MixupClassifier, MixupRegressor
 from sk_mixup.model_selection import GridSearchCV
@@ -91,14 +74,17 @@ def build(job: Job, device: str = "cpu", *, frames: bool = False) -> Any:
     """Make a job's unfitted estimator, with the job's seed.
 
     It is of matrices without gaps, or of `frames` with categories, text and gaps.
-    Networks of this package train on the device.
+    Networks of this package train on the device, others on the CPU.
     """
-    name = job.method.estimator
-    builder = REGRESSORS.get(name) or _BUILDERS[name]
-    estimator = builder(job, dict(job.method.params), device)
-    if not frames or name not in _FRONTS:
-        return estimator
-    return make_pipeline(_FRONTS[name](), estimator)
+    name, params = job.method.estimator, dict(job.method.params)
+    if name in _NETWORKS:
+        return _NETWORKS[name](job, params, device)
+    return RIVALS[name].build(job.seed, params, frames=frames)
+
+
+def is_regression(job: Job) -> bool:
+    """Tell whether the job's estimator learns real targets."""
+    return job.method.estimator in (*REGRESSORS, "regressor")
 
 
 def trains_together(job: Job) -> bool:
@@ -108,8 +94,7 @@ def trains_together(job: Job) -> bool:
 
 def fingerprint(job: Job) -> str:
     """Digest the parameters of a job's networks; other packages' have no digest."""
-    ours = job.method.estimator in ("mixup", "mixup_search", "regressor")
-    return digest_of(build(job)) if ours else ""
+    return digest_of(build(job)) if job.method.estimator in _NETWORKS else ""
 
 
 def digest_of(estimator: BaseEstimator) -> str:
@@ -123,9 +108,13 @@ def digest_of(estimator: BaseEstimator) -> str:
 
 
 def names() -> list[str]:
-    """Names of the classifiers that can be built here."""
-    missing = set() if importlib.util.find_spec("pytabkit") else {"realmlp"}
-    return [name for name in _BUILDERS if name not in missing]
+    """Names of the estimators that can be built here."""
+    return [*_NETWORKS, *(name for name in RIVALS if RIVALS[name].is_installed)]
+
+
+def most_rows(name: str) -> int | None:
+    """Rows of the largest tables that an estimator is run on; None has no limit."""
+    return RIVALS[name].most_rows if name in RIVALS else None
 
 
 def _mixup(job: Job, params: dict[str, Any], device: str) -> MixupClassifier:
@@ -154,85 +143,12 @@ def _minus_log_loss(model: MixupClassifier, X: Any, y: Any) -> float:
     return -float(probability_scores(y, proba, model.classes_)["log_loss"])
 
 
-class Quiet:
-    """Does not warn that it stopped at the last of its epochs."""
-
-    def fit(self, X: Any, y: Any) -> Any:
-        """Train without that warning."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            return super().fit(X, y)  # type: ignore[misc]
-
-
-class QuietMLP(Quiet, MLPClassifier):  # type: ignore[misc]
-    """A quiet perceptron for classes."""
-
-
-class QuietMLPRegressor(Quiet, MLPRegressor):  # type: ignore[misc]
-    """A quiet perceptron for real targets."""
-
-
-def _scaled_mlp_regressor(**params: Any) -> TransformedTargetRegressor:
-    """Scale inputs and target, as MixupRegressor does: the squared loss needs it."""
-    network = make_pipeline(StandardScaler(), QuietMLPRegressor(**params))
-    return TransformedTargetRegressor(network, transformer=StandardScaler())
-
-
-def _rival(make: Callable[..., Any], *, scaled: bool = False) -> Builder:
-    """Build another package's estimator by its own defaults, epochs included."""
-
-    def build(job: Job, params: dict[str, Any], device: str) -> Any:
-        estimator = make(random_state=job.seed, **params)
-        return make_pipeline(StandardScaler(), estimator) if scaled else estimator
-
-    return build
-
-
-def _realmlp(job: Job, params: dict[str, Any], device: str) -> Any:
-    try:
-        from pytabkit import RealMLP_TD_S_Classifier
-    except ImportError as error:
-        raise ImportError("RealMLP needs the package pytabkit: install it") from error
-    for name in ("lightning.pytorch", "pytorch_lightning"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    threads = torch.get_num_threads()
-    return RealMLP_TD_S_Classifier(
-        random_state=job.seed, device=device, n_threads=threads, **params
-    )
-
-
-_BUILDERS: Final[Mapping[str, Builder]] = {
+#: The estimators of this package, by the names that methods use.
+_NETWORKS: Final[Mapping[str, Builder]] = {
     "mixup": _mixup,
     "mixup_search": _searched,
-    "mlp": _rival(QuietMLP, scaled=True),
-    "boosting": _rival(
-        partial(HistGradientBoostingClassifier, categorical_features="from_dtype")
-    ),
-    "forest": _rival(RandomForestClassifier),
-    "logistic": _rival(partial(LogisticRegression, max_iter=1000), scaled=True),
-    "realmlp": _realmlp,
-}
-
-#: Those of real targets, by the names that their methods use.
-REGRESSORS: Final[Mapping[str, Builder]] = {
     "regressor": _regressor,
-    "MLPRegressor": _rival(_scaled_mlp_regressor),
-    "gradient boosting": _rival(
-        partial(HistGradientBoostingRegressor, categorical_features="from_dtype")
-    ),
-    "random forest": _rival(RandomForestRegressor),
-    "ridge": _rival(Ridge, scaled=True),
 }
 
-#: What stands between a frame and the estimators that cannot take it as it is.
-_FRONTS: Final[Mapping[str, Callable[[], Any]]] = {
-    "mlp": datasets.encoding,
-    "boosting": datasets.text_as_categories,
-    "forest": datasets.encoding,
-    "logistic": datasets.encoding,
-    "realmlp": datasets.encoding,
-    "MLPRegressor": datasets.encoding,
-    "gradient boosting": datasets.text_as_categories,
-    "random forest": datasets.encoding,
-    "ridge": datasets.encoding,
-}
+#: Those of others.
+RIVALS: Final[Mapping[str, Rival]] = {**CLASSIFIERS, **REGRESSORS}

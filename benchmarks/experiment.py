@@ -13,9 +13,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from benchmarks import datasets
-from benchmarks.estimators import PROTOCOLS, fingerprint
+from benchmarks.estimators import PROTOCOLS, fingerprint, most_rows
 from benchmarks.jobs import Items, Job, Method, alpha_methods
 from benchmarks.report import Section, section
+from benchmarks.rivals import SMALL_ROWS
 from benchmarks.tables import Table
 from benchmarks.work import Training, Work
 
@@ -35,6 +36,7 @@ class Options:
     alphas: tuple[float, ...] | None = None  # 0 is ERM
     folds: int | None = None
     repeats: int | None = None
+    large_repeats: int | None = None  # of tables that are not small; None: as many
     epochs: int | None = None  # None takes the protocol's, if it has one for all tables
     protocol: str = "paper"
     rivals: tuple[str, ...] | None = None  # as `benchmarks.estimators` names them
@@ -93,6 +95,8 @@ class Experiment:
         What ``all`` asks of it: for each run, the options that are not the defaults.
     any_suite : bool, default=False
         Whether an OpenML suite may take the place of the group.
+    notices : callable or None, default=None
+        From the options to sentences that are printed before a run.
     apart : bool, default=False
         Whether each data set, a table of the user's own, has sections of its own.
     page : bool, default=False
@@ -115,6 +119,7 @@ class Experiment:
     any_suite: bool = False
     apart: bool = False
     page: bool = False
+    notices: Callable[[Options], list[str]] | None = None
 
     def report(self, frame: pd.DataFrame) -> Section:
         """Make the experiment's section of the report of a results frame."""
@@ -144,6 +149,8 @@ class Experiment:
                 raise ValueError(f"--{name} means nothing to '{self.name}'")
         if "alphas" in asked:
             asked["alphas"] = tuple(dict.fromkeys(asked["alphas"]))
+        if "repeats" in asked:  # which means every set
+            asked["large_repeats"] = None
         if suite is not None:
             if "datasets" in asked:
                 raise ValueError("give either --suite or --datasets")
@@ -159,13 +166,14 @@ class Experiment:
         folds = options.folds or 1
         if folds <= FEW_FOLDS:
             return
-        for name in options.datasets or ():
+        names = options.datasets or ()
+        # Sets of known numbers of rows are refused without loading any.
+        for name in names:
+            _check_rows(folds, name, datasets.n_rows(name))
+        for name in names:
             with suppress(datasets.DatasetUnavailable):
                 data = datasets.load(name, cache)
-                if folds > (most := data.most_folds):
-                    raise ValueError(
-                        f"--folds {folds}: the rows of {data.label} suffice for {most}"
-                    )
+                _check_rows(folds, name, data.most_folds)
 
     def _select(self, wanted: tuple[str, ...] | None) -> tuple[str, ...]:
         """Find what names of data sets mean here."""
@@ -184,8 +192,9 @@ class Experiment:
         """State what is to be done, set by set and fold by fold.
 
         All methods share the folds and the seed of a fold, so that comparisons are
-        paired: same rows, same initial weights, same order of rows. A ValueError tells
-        of an unknown method, and of more than `MOST_JOBS`.
+        paired: same rows, same initial weights, same order of rows. Slow methods have
+        no jobs on sets that are known to be larger than `most_rows` allows. A
+        ValueError tells of an unknown method, and of more than `MOST_JOBS`.
         """
         folds, repeats = options.folds or 1, options.repeats or 1
         jobs = [self._on_any_fold(options, method) for method in self.methods(options)]
@@ -207,10 +216,11 @@ class Experiment:
                 extras=extras,
             )
             for dataset in names
-            for repeat in range(repeats)
+            for repeat in range(_repeats(options, dataset))
             for fold in range(folds)
             for extras in conditions
             for job in jobs
+            if _suits(job.method, datasets.n_rows(dataset))
         ]
 
     def _on_any_fold(self, options: Options, method: Method) -> Job:
@@ -227,6 +237,26 @@ class Experiment:
             epochs=options.all_epochs,
         )
         return replace(job, fingerprint=self.fingerprint(job))
+
+
+def _repeats(options: Options, dataset: str) -> int:
+    """Count the repeats of a set; one of unknown size is taken for large."""
+    rows, most = datasets.n_rows(dataset), options.large_repeats
+    if most is None or (rows is not None and rows <= SMALL_ROWS):
+        return options.repeats or 1
+    return most
+
+
+def _suits(method: Method, rows: int | None) -> bool:
+    """Tell whether a method is run on a table of so many rows, if they are known."""
+    most = most_rows(method.estimator)
+    return most is None or rows is None or rows <= most
+
+
+def _check_rows(folds: int, name: str, most: int | None) -> None:
+    if most is not None and folds > most:
+        label = datasets.short_name(name)
+        raise ValueError(f"--folds {folds}: the rows of {label} suffice for {most}")
 
 
 def options_from_dict(values: Mapping[str, Any]) -> Options:
@@ -263,6 +293,7 @@ _CHECKS: Final[Mapping[str, Callable[[Any], bool]]] = {
     "alphas": _each(_is_alpha),
     "folds": _is_count,
     "repeats": _is_count,
+    "large_repeats": _is_count,
     "epochs": _is_count,
     "protocol": lambda value: isinstance(value, str) and value in PROTOCOLS,
     "rivals": _each(_is_name),

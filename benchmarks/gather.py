@@ -139,12 +139,14 @@ def cannot_show(experiment: Experiment, error: Exception) -> str:
 def _setting(frame: pd.DataFrame) -> str:
     """Say in words what the rows of a frame have in common."""
     protocol, epochs, folds = frame[["protocol", "epochs", "folds"]].iloc[0]
-    repeats = frame["repeat"].nunique()
+    each = frame.groupby("dataset")["repeat"].nunique()
+    fewest, repeats = each.min(), each.max()
     length = "epochs by the number of rows"
     if pd.notna(epochs):
         length = f"{epochs:.0f} epochs" if epochs > 1 else "1 epoch"
     rows = f"{folds} folds" if folds > 1 else "all rows"
-    times = f" x {repeats} repeats" if repeats > 1 else ""
+    number = f"{repeats}" if fewest == repeats else f"{fewest} to {repeats}"
+    times = f" x {number} repeats" if repeats > 1 else ""
     return f"{protocol} protocol, {length}, {rows}{times}"
 
 

@@ -60,11 +60,12 @@ def split(
     *,
     frames: bool = False,
     table: OwnTable | None = None,
+    task: Task = "classification",
 ) -> Split:
     """Make the split that a job is about, from the openml client's cache in `root`.
 
-    A table of the user's own takes the place of the named sets, and may have a real
-    target.
+    The set must be for the task. A table of the user's own takes the place of the named
+    sets, and may be for either.
 
     Jobs on one fold get the same object, so that what is trained together shares its
     tables. With `frames`, tables with categories or gaps are handed over as they are;
@@ -77,7 +78,8 @@ def split(
     ValueError
         If it has no class with a row for each fold.
     """
-    return _split(job.dataset, job.folds, job.repeat, job.fold, root, frames, table)
+    where = job.dataset, job.folds, job.repeat, job.fold
+    return _split(*where, root, frames, table, task)
 
 
 def forget() -> None:
@@ -86,7 +88,9 @@ def forget() -> None:
 
 
 @lru_cache(maxsize=2)
-def _dataset(name: str, root: str | None, table: OwnTable | None) -> Dataset:
+def _dataset(
+    name: str, root: str | None, table: OwnTable | None, task: Task
+) -> Dataset:
     if table is not None:
         data = table.load(root)
         if data.name != name:
@@ -95,10 +99,11 @@ def _dataset(name: str, root: str | None, table: OwnTable | None) -> Dataset:
             )
         return data
     data = datasets.load(name, root)
-    if data.task != "classification":
+    if data.task != task:
+        what = {"classification": "classes", "regression": "numbers"}
         raise datasets.DatasetUnavailable(
-            f"{name} cannot be used: its target is no classes but numbers; choose "
-            "another set."
+            f"{name} cannot be used: its target is no {what[task]} but "
+            f"{what[data.task]}; choose another set."
         )
     return data
 
@@ -112,8 +117,9 @@ def _split(
     root: str | None,
     frames: bool,
     table: OwnTable | None,
+    task: Task,
 ) -> Split:
-    data = _dataset(dataset, root, table)
+    data = _dataset(dataset, root, table, task)
     train, test = deal(data, folds, repeat)[fold]
     X_train, X_test = data.X.iloc[train], data.X.iloc[test]
     if data.is_plain or not frames:

@@ -7,19 +7,20 @@ import itertools
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
+from threadpoolctl import threadpool_limits
 
 from benchmarks import splits
-from benchmarks.datasets import DatasetUnavailable, OwnTable
-from benchmarks.estimators import build, trains_together
+from benchmarks.datasets import DatasetUnavailable, OwnTable, Task
+from benchmarks.estimators import build, is_regression, trains_together
 from benchmarks.jobs import Job, by_unit
-from benchmarks.scores import Fitted, scores
+from benchmarks.scores import Fitted, regression_scores, scores
 from benchmarks.splits import Split
 from benchmarks.store import Record
 from sk_mixup import fit_many
@@ -84,7 +85,8 @@ class Alone:
 
 def scored(job: Job, models: Sequence[Fitted], split: Split) -> list[Record]:
     """Score the job's model on the test rows."""
-    return [scores(models[0], split)]
+    score = regression_scores if is_regression(job) else scores
+    return [score(models[0], split)]
 
 
 @dataclass(frozen=True)
@@ -107,10 +109,13 @@ class Training:
         several networks trained side by side share are trained once.
     kinds : int, default=1
         How many of the methods differ in more than what stacked networks may; with 0
-        no networks train side by side, and each fit's time is its own.
+        no networks train side by side, and each fit has one thread and a time of its
+        own.
     frames : bool, default=False
         Whether tables with categories or gaps are handed over as they are; by default
         they are encoded as matrices first, for what is about matrices.
+    task : {"classification", "regression"}, default="classification"
+        What named sets must be for.
     """
 
     measure: Callable[[Job, Sequence[Fitted], Split], list[Record]] = scored
@@ -118,6 +123,7 @@ class Training:
     beside: Callable[[Job], tuple[Job, ...]] | None = None
     kinds: int = 1
     frames: bool = False
+    task: Task = "classification"
 
     def do(self, jobs: Sequence[Job], runtime: Runtime) -> Iterator[tuple[Job, Result]]:
         """Train and measure, as many folds at a time as memory allows."""
@@ -128,7 +134,13 @@ class Training:
             splits.forget()
 
     def _split(self, job: Job, runtime: Runtime) -> Split:
-        return splits.split(job, runtime.cache, frames=self.frames, table=runtime.table)
+        return splits.split(
+            job,
+            runtime.cache,
+            frames=self.frames,
+            table=runtime.table,
+            task=self.task,
+        )
 
     def _batches(self, jobs: Sequence[Job]) -> Iterator[list[Job]]:
         """Give what trains side by side, then every other job as soon as it is done."""
@@ -173,7 +185,8 @@ def fit(
 ) -> dict[Job, Fitted | Exception]:
     """Fit the estimators of jobs on their training rows, or say why one cannot be.
 
-    Networks of this package train on the device, side by side where `together`.
+    Networks of this package train on the device, side by side where `together`; if
+    not, each fit has one thread.
     """
     # torch imports this when the first optimiser is made; it is no part of a fit.
     importlib.import_module("torch._dynamo")
@@ -181,9 +194,10 @@ def fit(
         job: part for job, part in parts.items() if together and trains_together(job)
     }
     fitted = _fit_together(stacked, device)
-    for job, part in parts.items():
-        if job not in stacked:
-            fitted[job] = _fit_alone(job, part, device)
+    with nullcontext() if together else _one_thread():
+        for job, part in parts.items():
+            if job not in stacked:
+                fitted[job] = _fit_alone(job, part, device)
     return fitted
 
 
@@ -213,10 +227,13 @@ def _epochs_trained(model: Any) -> int:
 
 
 def _fit_alone(job: Job, part: Split, device: str) -> Fitted | Exception:
-    start = time.perf_counter()
+    frames = isinstance(part.X_train, pd.DataFrame)
     try:
-        frames = isinstance(part.X_train, pd.DataFrame)
-        model = build(job, device, frames=frames).fit(part.X_train, part.y_train)
+        estimator = build(
+            job, device, frames=frames
+        )  # its imports are no part of a fit
+        start = time.perf_counter()
+        model = estimator.fit(part.X_train, part.y_train)
     except Exception as error:
         return error
     return Fitted(model, time.perf_counter() - start)
@@ -232,7 +249,7 @@ def _within_memory(jobs: Sequence[Job], size: int) -> Iterator[list[Job]]:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Let torch compute on one thread.
+    """Let torch, BLAS and OpenMP compute on one thread.
 
     For a small network's predictions and gradients a second thread gains nothing, and
     costs much where other processes want the core that it waits on.
@@ -240,7 +257,8 @@ def _one_thread() -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield
+        with threadpool_limits(1):
+            yield
     finally:
         torch.set_num_threads(before)
 

@@ -14,6 +14,8 @@ from benchmarks.datasets._base import Dataset, DatasetUnavailable, Task, short_n
 from benchmarks.datasets._own import OwnTable
 from benchmarks.datasets._preprocessing import (
     encoding,
+    filling,
+    gaps_as_levels,
     preprocessing,
     text_as_categories,
 )
@@ -21,6 +23,7 @@ from benchmarks.datasets._registry import (
     group,
     groups,
     load,
+    n_rows,
     names,
     select,
     suite_members,
@@ -32,9 +35,12 @@ __all__ = [
     "OwnTable",
     "Task",
     "encoding",
+    "filling",
+    "gaps_as_levels",
     "group",
     "groups",
     "load",
+    "n_rows",
     "names",
     "preprocessing",
     "select",

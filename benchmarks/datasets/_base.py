@@ -103,6 +103,10 @@ class Source(Protocol):
     def name(self) -> str:
         """The name that `load` knows it by."""
 
+    @property
+    def rows(self) -> int | None:
+        """Number of rows, if that is known without loading it."""
+
     def load(self, cache: Folder | None, timeout: float) -> Dataset:
         """Give the data set or raise `DatasetUnavailable`."""
 

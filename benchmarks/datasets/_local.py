@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import socket
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn import datasets
 
-from benchmarks.datasets._base import Dataset, Folder, Problem, Task
+from benchmarks.datasets._base import Dataset, Folder, Task
 
 Table = tuple[pd.DataFrame, NDArray[Any]]
 
@@ -28,58 +25,12 @@ class LocalSet:
     make: Callable[[], Table]
     task: Task
     source: str
+    rows: int
 
     def load(self, cache: Folder | None, timeout: float) -> Dataset:
         """Make the data set; there is nothing to fetch."""
         X, y = self.make()
         return Dataset(self.name, X, y, self.task, self.source)
-
-
-@dataclass(frozen=True)
-class CaliforniaHousing:
-    """California housing (20,640 x 8), fetched and cached by scikit-learn itself.
-
-    scikit-learn keeps it in its own folder (SCIKIT_LEARN_DATA), not in OpenML's, as
-    ``cal_housing_py3.pkz``, which it unpickles. No other file of a data set is.
-    """
-
-    name: str = "california_housing"
-
-    def load(self, cache: Folder | None, timeout: float) -> Dataset:
-        """Read the data set from scikit-learn's folder or the network."""
-        before = socket.getdefaulttimeout()
-        socket.setdefaulttimeout(timeout)  # scikit-learn's fetcher takes no time-out
-        try:
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", "Retry downloading", UserWarning)
-                X, y = _table(datasets.fetch_california_housing, n_retries=1)
-        except Exception as error:
-            raise _not_fetched(error).about(f"{self.name} (scikit-learn)") from error
-        finally:
-            socket.setdefaulttimeout(before)
-        return Dataset(self.name, X, y, "regression", _of("fetch_california_housing"))
-
-
-def _not_fetched(error: Exception) -> Problem:
-    """Tell a set that is not there from one whose cached file cannot be read."""
-    what = f"{type(error).__name__}: {error}"
-    try:
-        home = Path(datasets.get_data_home())
-        damaged = sorted(home.glob("cal_housing*.pkz"))
-    except OSError as trouble:
-        return Problem(
-            f"scikit-learn's data folder cannot be used ({trouble})",
-            "name another one with SCIKIT_LEARN_DATA",
-        )
-    if damaged:
-        return Problem(
-            f"its cached file cannot be read ({what})", f"delete {damaged[0]}"
-        )
-    return Problem(
-        f"scikit-learn could not fetch it ({what})",
-        f"check the network, or copy scikit-learn's data folder to {home} from a "
-        "machine that has it",
-    )
 
 
 def _of(function: str) -> str:
@@ -92,9 +43,9 @@ def _table(function: Callable[..., Any], **options: Any) -> Table:
     return X, y.to_numpy()
 
 
-def _loaded(name: str, task: Task) -> LocalSet:
+def _loaded(name: str, task: Task, rows: int) -> LocalSet:
     make = partial(_table, getattr(datasets, f"load_{name}"))
-    return LocalSet(f"sklearn_{name}", make, task, _of(f"load_{name}"))
+    return LocalSet(f"sklearn_{name}", make, task, _of(f"load_{name}"), rows)
 
 
 def _drawn(
@@ -102,7 +53,8 @@ def _drawn(
 ) -> LocalSet:
     make = getattr(datasets, function)
     options |= {"n_samples": n_samples, "random_state": 0}
-    return LocalSet(name, lambda: _framed(*make(**options)), task, _of(function))
+    source = _of(function)
+    return LocalSet(name, lambda: _framed(*make(**options)), task, source, n_samples)
 
 
 def _framed(X: NDArray[np.float64], y: NDArray[Any]) -> Table:
@@ -133,19 +85,20 @@ def make_spirals(n_samples: int = 400) -> Table:
 
 
 #: The demonstration's four, which ship with scikit-learn.
-DEMO = tuple(
-    _loaded(name, "classification")
-    for name in ("iris", "wine", "breast_cancer", "digits")
+DEMO = (
+    _loaded("iris", "classification", 150),
+    _loaded("wine", "classification", 178),
+    _loaded("breast_cancer", "classification", 569),
+    _loaded("digits", "classification", 1797),
 )
 
-#: Regression: real, generated, fetched.
+#: Regression: a real one, then generated ones.
 REGRESSION = (
-    _loaded("diabetes", "regression"),
+    _loaded("diabetes", "regression", 442),
     _drawn("friedman1", "make_friedman1", "regression", 1000, noise=1.0),
     _drawn("friedman2", "make_friedman2", "regression", 1000, noise=125.0),
     _drawn("friedman3", "make_friedman3", "regression", 1000, noise=0.1),
-    LocalSet("nonlinear", make_nonlinear, "regression", "generated"),
-    CaliforniaHousing(),
+    LocalSet("nonlinear", make_nonlinear, "regression", "generated", 1000),
 )
 
 TWO_MOONS = _drawn("two_moons", "make_moons", "classification", 400, noise=0.2)
@@ -154,5 +107,5 @@ TWO_MOONS = _drawn("two_moons", "make_moons", "classification", 400, noise=0.2)
 TOY = (
     TWO_MOONS,
     _drawn("circles", "make_circles", "classification", 400, noise=0.1, factor=0.5),
-    LocalSet("spirals", make_spirals, "classification", "generated"),
+    LocalSet("spirals", make_spirals, "classification", "generated", 400),
 )

@@ -23,7 +23,7 @@ from benchmarks.datasets._base import (
     Problem,
     Task,
 )
-from benchmarks.datasets._registry import OpenMLSet
+from benchmarks.datasets._openml_sets import OpenMLSet
 from benchmarks.files import reason
 
 #: Different whole numbers that are taken for classes, at most.

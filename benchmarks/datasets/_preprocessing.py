@@ -14,6 +14,8 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
 #: Rows that a level needs for a column of its own: as many as in this package.
 MIN_FREQUENCY = 2
+#: The level that a gap is.
+MISSING = "missing"
 
 
 def preprocessing() -> Pipeline:
@@ -62,6 +64,41 @@ def text_as_categories() -> FunctionTransformer:
     return FunctionTransformer(_as_categories, feature_names_out="one-to-one")
 
 
+def gaps_as_levels() -> FunctionTransformer:
+    """Make categories of text of each column that is no numbers, a gap being a level.
+
+    Returns
+    -------
+    transformer : sklearn.preprocessing.FunctionTransformer
+        Turns a data frame into one of numbers, gaps included, and categories.
+    """
+    return FunctionTransformer(_gaps_as_levels, feature_names_out="one-to-one")
+
+
+def filling() -> Pipeline:
+    """Fill a frame for an estimator that takes categories but no gaps.
+
+    Numbers as in `encoding`, all else as in `gaps_as_levels`.
+
+    Returns
+    -------
+    filling : sklearn.pipeline.Pipeline
+        Unfitted; turns a data frame into one of numbers and categories without gaps.
+    """
+    columns = ColumnTransformer(
+        [
+            (
+                "numbers",
+                _mean(add_indicator=True),
+                make_column_selector(dtype_include="number"),
+            )
+        ],
+        remainder="passthrough",
+        verbose_feature_names_out=False,
+    )
+    return make_pipeline(gaps_as_levels(), columns).set_output(transform="pandas")
+
+
 def _mean(**options: Any) -> SimpleImputer:
     # A fold without any value keeps its column, as 0.
     return SimpleImputer(strategy="mean", keep_empty_features=True, **options)
@@ -94,3 +131,11 @@ def _as_float32(X: NDArray[Any]) -> NDArray[np.float32]:
 def _as_categories(X: pd.DataFrame) -> pd.DataFrame:
     others = X.select_dtypes(exclude=["number", "bool", "category"])
     return X.astype(dict.fromkeys(others, "category"))
+
+
+def _gaps_as_levels(X: pd.DataFrame) -> pd.DataFrame:
+    others = X.select_dtypes(exclude="number")
+    # Each level by its words: True and "True" never meet in one column.
+    texts = others.astype(object).where(others.notna(), MISSING).astype(str)
+    numbers = X.select_dtypes("number")
+    return pd.concat([numbers, texts.astype("category")], axis=1)[list(X.columns)]

@@ -4,136 +4,19 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
-from benchmarks.datasets import _local
-from benchmarks.datasets._base import (
-    TIMEOUT,
-    Dataset,
-    Folder,
-    Problem,
-    Source,
-    Task,
-    short_name,
-)
-
-
-@dataclass(frozen=True)
-class OpenMLSet:
-    """A data set of OpenML, by the number that it has there."""
-
-    name: str
-    id: int
-    target: str | None = None  # None takes the column that OpenML names
-    task: Task | None = None  # None decides by the target's dtype
-    #: Columns that are left out for every method, with the reason.
-    without: Mapping[str, str] = field(default_factory=dict, hash=False)
-
-    def load(self, cache: Folder | None, timeout: float) -> Dataset:
-        """Read the data set from the client's cache or OpenML."""
-        with _client(f"{self.name} (OpenML {self.id})") as client:
-            X, y, task = client.fetch(
-                self.id, self.target, self.task, cache, timeout, tuple(self.without)
-            )
-        return Dataset(self.name, X, y, task, f"OpenML {self.id}")
-
-
-@contextmanager
-def _client(title: str) -> Iterator[Any]:
-    """Import the openml client when it is first needed, and say what goes wrong.
-
-    It takes a second, makes folders in the user's home, and may not be installed.
-    """
-    try:
-        from benchmarks.datasets import _openml
-
-        yield _openml
-    except Problem as problem:
-        raise problem.about(title) from problem
-    except ImportError as error:
-        hint = "install it with: pip install 'sk_mixup[benchmarks]'"
-        raise Problem(f"no openml client ({error})", hint).about(title) from error
-    except OSError as error:
-        what = f"the openml client cannot make its folders ({error})"
-        hint = "point OPENML_CACHE_DIR and XDG_CONFIG_HOME at writable folders"
-        raise Problem(what, hint).about(title) from error
-
-
-#: The six of the paper's Table 4. Its 'Phishing' is read as Website Phishing.
-_PAPER: Final = (
-    OpenMLSet("abalone", 183, "Class_number_of_rings", "classification"),
-    OpenMLSet("arcene", 1458, "Class", "classification"),
-    OpenMLSet("arrhythmia", 5, "class", "classification"),
-    OpenMLSet("htru2", 45558, "Class", "classification"),
-    OpenMLSet("iris", 61, "class", "classification"),
-    OpenMLSet("phishing", 46963, "WebsiteType", "classification"),
-)
-
-_FURTHER: Final = (
-    OpenMLSet("phishing_websites", 4534, "Result", "classification"),
-    OpenMLSet("vehicle", 54, "Class", "classification"),
-    OpenMLSet("credit_g", 31, "class", "classification"),
-    OpenMLSet("ionosphere", 59, "class", "classification"),
-    OpenMLSet("sonar", 40, "Class", "classification"),
-    OpenMLSet("glass", 41, "Type", "classification"),
-    OpenMLSet("vowel", 307, "Class", "classification"),
-    OpenMLSet("segment", 36, "class", "classification"),
-    OpenMLSet("diabetes", 37, "class", "classification"),
-    OpenMLSet("car", 21, "class", "classification"),
-    OpenMLSet("spambase", 44, "class", "classification"),
-    OpenMLSet("optdigits", 28, "class", "classification"),
-    OpenMLSet("letter", 6, "class", "classification"),
-    OpenMLSet("wine", 187, "class", "classification"),
-    OpenMLSet("adult", 1590, "class", "classification"),
-    OpenMLSet("magic_telescope", 1120, "class", "classification"),
-)
-
-_OF_ONE_RUN: Final = "identifies the printing run"
-
-#: What scikit-learn's gradient boosting cannot take, and what tells nobody anything.
-_EMPTY: Final[Mapping[str, str]] = {"TBG": "has no value in any row"}
-
-#: Categories and gaps; of these, connect_4 alone is large (67,557 rows).
-_MIXED: Final = (
-    OpenMLSet("anneal", 2, "class", "classification"),
-    OpenMLSet("autos", 9, "symboling", "classification"),
-    OpenMLSet(
-        "colic",
-        27,
-        "surgical_lesion",
-        "classification",
-        {"outcome": "known only afterwards: what became of the horse"},
-    ),
-    OpenMLSet("credit_approval", 29, "class", "classification"),
-    OpenMLSet("dermatology", 35, "class", "classification"),
-    OpenMLSet("sick", 38, "Class", "classification", _EMPTY),
-    OpenMLSet("heart_c", 49, "num", "classification"),
-    OpenMLSet("hepatitis", 55, "Class", "classification"),
-    OpenMLSet("hypothyroid", 57, "Class", "classification", _EMPTY),
-    OpenMLSet("eucalyptus", 188, "Utility", "classification"),
-    OpenMLSet(
-        "cylinder_bands",
-        6332,
-        "band_type",
-        "classification",
-        {
-            "timestamp": f"{_OF_ONE_RUN}: a date, in 296 levels of 540 rows",
-            "cylinder_number": f"{_OF_ONE_RUN}: 429 levels of 540 rows",
-            "job_number": f"{_OF_ONE_RUN}: 262 numbers, which are no quantity",
-        },
-    ),
-    OpenMLSet("connect_4", 40668, "target", "classification"),
-)
+from benchmarks.datasets import _local, _openml_sets
+from benchmarks.datasets._base import TIMEOUT, Dataset, Folder, Source, short_name
+from benchmarks.datasets._openml_sets import OpenMLSet, openml_client
 
 _GROUPS: Final[Mapping[str, tuple[Source, ...]]] = {
     "demo": (*_local.DEMO, _local.TWO_MOONS),
-    "uci": _PAPER,
-    "openml": _PAPER + _FURTHER,
-    "suite": _PAPER + _FURTHER + _MIXED,
-    "regression": _local.REGRESSION,
+    "uci": _openml_sets.PAPER,
+    "openml": _openml_sets.PAPER + _openml_sets.FURTHER,
+    "suite": _openml_sets.PAPER + _openml_sets.FURTHER + _openml_sets.MIXED,
+    "regression": _openml_sets.REGRESSION + _local.REGRESSION,
     "toy": _local.TOY,
 }
 
@@ -146,7 +29,7 @@ _OPEN: Final = ("demo", "uci", "openml", "suite")
 
 #: The names of those of OpenML's sets that have one.
 _NAMES: Final[Mapping[int, str]] = {
-    source.id: source.name for source in _PAPER + _FURTHER + _MIXED
+    source.id: source.name for source in _SETS.values() if isinstance(source, OpenMLSet)
 }
 
 
@@ -164,8 +47,9 @@ def group(name: str) -> list[str]:
     """Names of the data sets of a group, as `load` takes them.
 
     Groups are "demo" (scikit-learn's, and two moons), "uci" (the paper's six), "openml"
-    (those and sixteen more), "suite" (those and twelve with categories, most with
-    gaps), "regression" and "toy" (two features, for pictures).
+    (those and sixteen more), "suite" (those and twelve with categories, most with gaps),
+    "regression" (fourteen of OpenML's, then scikit-learn's and generated ones) and
+    "toy" (two features, for pictures).
     """
     if name not in _GROUPS:
         raise ValueError(_unknown("group of data sets", name, _GROUPS))
@@ -242,13 +126,18 @@ def load(
     return _find(name).load(cache, timeout)
 
 
+def n_rows(name: str) -> int | None:
+    """Tell how many rows a data set has, without loading it; None if not known here."""
+    return _SETS[name].rows if name in _SETS else None
+
+
 def suite_members(suite: int, *, timeout: float = TIMEOUT) -> list[str]:
     """Names of the data sets of an OpenML suite, asked of OpenML's server.
 
     The suite is a number, e.g. 99 for CC18. Names are "openml_<id>" where there is no
     other for the id. `DatasetUnavailable` tells why the server does not.
     """
-    with _client(f"suite {suite} (OpenML)") as client:
+    with openml_client(f"suite {suite} (OpenML)") as client:
         return list(map(_named, client.suite(suite, timeout)))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -33,14 +34,56 @@ TEXT = (
 Curve = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]
 
 
-def means(frame: pd.DataFrame, metrics: Sequence[str] = SCORES + SECONDS) -> Table:
+class View(NamedTuple):
+    """Rows of a frame in which every set has every method, and which these are."""
+
+    frame: pd.DataFrame
+    also: str = ""
+
+
+def views(frame: pd.DataFrame) -> list[View]:
+    """Part a frame where some methods lack some sets, such as slow ones the large sets.
+
+    The first part has all sets, without these methods; the second one all methods, on
+    the sets that lack none. A part without a set or a second method is left out.
+    """
+    has = pd.crosstab(frame["dataset"], frame["method"]) > 0
+    everywhere, complete = has.all(), has.all(axis=1)
+    if everywhere.all():
+        return [View(frame)]
+    partly = [str(name) for name in frame["method"].unique() if not everywhere[name]]
+    parts = []
+    if everywhere.sum() > 1:
+        rows = frame["method"].map(everywhere)
+        parts.append(View(frame[rows], f", all sets, without {', '.join(partly)}"))
+    if complete.any():
+        rows = frame["dataset"].map(complete)
+        also = f", the {complete.sum()} sets that {' and '.join(partly)} were run on"
+        parts.append(View(frame[rows], also))
+    return parts
+
+
+def in_views(
+    table: Callable[[pd.DataFrame, str], Table],
+) -> Callable[[pd.DataFrame], list[Table]]:
+    """Make a table of each view of a frame, from the view and what its title adds."""
+
+    def tables_of(frame: pd.DataFrame) -> list[Table]:
+        return [table(view.frame, view.also) for view in views(frame)]
+
+    return tables_of
+
+
+def means(
+    frame: pd.DataFrame, also: str = "", metrics: Sequence[str] = SCORES + SECONDS
+) -> Table:
     """Average each metric over the sets."""
-    title = "Mean over the sets"
+    title = f"Mean over the sets{also}"
     return tables.metrics_table(frame, ["method"], metrics, over_sets=True, title=title)
 
 
 def merits_table(
-    frame: pd.DataFrame, metrics: Sequence[str] = SCORES[:2], also: str = ""
+    frame: pd.DataFrame, also: str = "", metrics: Sequence[str] = SCORES[:2]
 ) -> Table:
     """Show each metric's mean and average rank over the sets, and the median fit.
 
@@ -74,6 +117,18 @@ def ranks(frame: pd.DataFrame, metric: str = "error") -> Figure:
     """Draw average ranks over the sets."""
     ranking = stats.friedman_nemenyi(frame, metric)
     return plots.critical_difference_diagram(ranking)
+
+
+def times(
+    frame: pd.DataFrame, metric: str, name: str
+) -> dict[str, Callable[[], Figure]]:
+    """Draw means over the sets against the time of a fit, by captions."""
+    return {
+        f"Mean {name} against the time of a fit{view.also}": partial(
+            plots.means_against_time, view.frame, metric
+        )
+        for view in views(frame)
+    }
 
 
 def _show(frame: pd.DataFrame) -> list[Table]:

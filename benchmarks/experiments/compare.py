@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -13,26 +13,15 @@ from matplotlib.figure import Figure
 
 from benchmarks import plots, stats, tables
 from benchmarks.datasets import Dataset, Task
-from benchmarks.estimators import REGRESSORS
 from benchmarks.experiment import Experiment, Options, by_alpha
-from benchmarks.experiments import suite
+from benchmarks.experiments import regression, suite
 from benchmarks.experiments._comparison import SCORES, SECONDS, differences, pooled
-from benchmarks.jobs import Job, Method
+from benchmarks.jobs import Method
 from benchmarks.quantities import quantity
-from benchmarks.scores import Fitted, regression_scores
-from benchmarks.splits import Split
-from benchmarks.store import Record
 from benchmarks.tables import Table
-from benchmarks.work import Training, scored
+from benchmarks.work import Training
 from sk_mixup import MixupClassifier, MixupRegressor
 
-#: By the names that ``--rivals`` takes.
-REGRESSION_RIVALS: Final[Mapping[str, Method]] = {
-    "ridge": Method("ridge", (), "ridge"),
-    "forest": Method("random forest", (("n_estimators", 300),), "random forest"),
-    "boosting": Method("gradient boosting", (), "gradient boosting"),
-    "mlp": Method("MLPRegressor", (), "MLPRegressor"),
-}
 #: The alpha that is compared with ERM where the default is 0.
 MIXED: Final = 0.2
 #: Methods whose calibration is drawn: networks of this package, and others.
@@ -43,15 +32,8 @@ def methods(options: Options) -> list[Method]:
     """Compare the values of alpha, otherwise with the defaults, and rivals."""
     if options.task == "regression":
         networks = [replace(each, estimator="regressor") for each in by_alpha(options)]
-        return networks + suite.chosen_rivals(options, REGRESSION_RIVALS)
+        return networks + suite.chosen_rivals(options, regression.RIVALS)
     return [*by_alpha(options), *suite.chosen_rivals(options)]
-
-
-def measure(job: Job, models: Sequence[Fitted], split: Split) -> list[Record]:
-    """Score the job's model on the test rows."""
-    if job.method.estimator in REGRESSORS:
-        return [regression_scores(models[0], split)]
-    return scored(job, models, split)
 
 
 def _is_regression(frame: pd.DataFrame) -> bool:
@@ -138,25 +120,26 @@ def _best_few(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[frame["method"].isin(kept)]
 
 
-def _defaults(task: Task) -> Options:
-    """Ask for the defaults of the estimator of a task."""
+def _defaults(task: Task, rows: int = 0) -> Options:
+    """Ask for the defaults of the estimator of a task, on a table of so many rows."""
     is_regression = task == "regression"
     default = MixupRegressor() if is_regression else MixupClassifier()
     mixed = default.alpha if isinstance(default.alpha, float) else MIXED
-    rivals = REGRESSION_RIVALS if is_regression else suite.RIVALS
+    rivals = regression.RIVALS if is_regression else suite.RIVALS
     return Options(
         alphas=(0.0, mixed or MIXED),
         folds=5,
         repeats=1,
         protocol="default",
-        rivals=suite.installed_rivals(rivals),
+        rivals=suite.installed_rivals(rivals, rows),
         task=task,
     )
 
 
 def on(data: Dataset) -> Experiment:
-    """Make the experiment on one table."""
-    return replace(EXPERIMENT, group=(data.name,), defaults=_defaults(data.task))
+    """Make the experiment on one table; slow rivals are for small ones."""
+    defaults = _defaults(data.task, len(data.y))
+    return replace(EXPERIMENT, group=(data.name,), defaults=defaults)
 
 
 def about(experiment: Experiment, lines: Sequence[str]) -> Experiment:
@@ -171,13 +154,10 @@ EXPERIMENT = Experiment(
     defaults=_defaults("classification"),
     methods=methods,
     fingerprint=suite.fingerprint,
-    work=Training(measure=measure, kinds=0, frames=True),
+    work=Training(kinds=0, frames=True),
     show=show,
-    text="All methods have their own defaults (the forest 300 trees) and the same "
-    "folds; perceptron and linear model see standardised inputs. This package and "
-    "gradient boosting get the table as it is, with categories and gaps. For the "
-    "others categories are one-hot, levels of one row together, and gaps are the mean, "
-    "with a column that marks them. Differences are paired by fold and tested by the "
+    text=f"All methods have the same folds. {suite.ABOUT_RIVALS} {suite.ALONE} "
+    "Differences are paired by fold and tested by the "
     "corrected t-test (Nadeau and Bengio, 2003); p is corrected for the number of "
     "methods (Holm). Bold differences favour the method with p < 0.05.",
     tables=(_in_full, from_first),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final
@@ -9,17 +10,21 @@ from typing import Final
 import pandas as pd
 from matplotlib.figure import Figure
 
-from benchmarks.estimators import REGRESSORS, names
+from benchmarks import datasets
 from benchmarks.estimators import fingerprint as fingerprint_of_networks
+from benchmarks.estimators import most_rows, names
 from benchmarks.experiment import Experiment, Options
 from benchmarks.experiments._comparison import (
     differences,
+    in_views,
     means,
     merits_table,
     over_sets,
     ranks,
+    times,
 )
 from benchmarks.jobs import Job, Method, alpha_name
+from benchmarks.rivals import SMALL_ROWS
 from benchmarks.tables import Table, error_table, seconds_table
 from benchmarks.work import Training
 
@@ -28,15 +33,65 @@ RIVALS: Final[Mapping[str, Method]] = {
     "logistic": Method("logistic regression", (), "logistic"),
     "forest": Method("random forest", (("n_estimators", 300),), "forest"),
     "boosting": Method("gradient boosting", (), "boosting"),
+    "lightgbm": Method("LightGBM", (), "lightgbm"),
+    "catboost": Method("CatBoost", (), "catboost"),
     "mlp": Method("MLPClassifier", (), "mlp"),
-    "realmlp": Method("RealMLP", (), "realmlp"),
+    "tabm": Method("TabM", (), "tabm"),
+    "realmlp": Method("RealMLP", (), "realmlp_td"),
 }
 
+#: What the reports of experiments with rivals say of them.
+ABOUT_RIVALS: Final = (
+    "Rivals have their own defaults (the forest 300 trees); perceptron and linear "
+    "model see standardised inputs. This package, gradient boosting, LightGBM and "
+    "CatBoost get the tables as they are, with categories and gaps; RealMLP and TabM "
+    "get the categories, with gaps as levels of their own. For the others categories "
+    "are one-hot, levels of one row together. Where numbers may have no gaps, these "
+    "are the mean, with a column that marks them. CatBoost, LightGBM, RealMLP and TabM "
+    "are compared where they are installed."
+)
+#: What they say of sizes.
+ABOUT_SIZES: Final = (
+    f"Sets of up to {SMALL_ROWS:,} rows have three repeats unless told otherwise, and "
+    "RealMLP and TabM, which are slow, are run on those alone."
+)
+ALONE: Final = "Every estimator is fitted by itself, on one thread."
 
-def installed_rivals(known: Mapping[str, Method] = RIVALS) -> tuple[str, ...]:
-    """Name the rivals that can be run here."""
-    here = {*names(), *REGRESSORS}
-    return tuple(name for name, rival in known.items() if rival.estimator in here)
+
+def installed_rivals(
+    known: Mapping[str, Method] = RIVALS, rows: int | None = None
+) -> tuple[str, ...]:
+    """Name the rivals that can be run here, on a table of so many rows."""
+    here = names()
+    return tuple(
+        name
+        for name, rival in known.items()
+        if rival.estimator in here
+        and (rows or 0) <= (most_rows(rival.estimator) or math.inf)
+    )
+
+
+def notices(options: Options, known: Mapping[str, Method] = RIVALS) -> list[str]:
+    """Say which rivals are left out: not installed, or too slow for large sets."""
+    here = names()
+    missing = [each.name for each in known.values() if each.estimator not in here]
+    large = [
+        datasets.short_name(name)
+        for name in options.datasets or ()
+        if (datasets.n_rows(name) or 0) > SMALL_ROWS
+    ]
+    slow = [
+        each.name for each in chosen_rivals(options, known) if most_rows(each.estimator)
+    ]
+    said = []
+    if missing and options.rivals == installed_rivals(known):
+        said.append(f"Not installed, and left out: {', '.join(missing)}.")
+    if slow and large:
+        said.append(
+            f"Too slow for sets of more than {SMALL_ROWS:,} rows "
+            f"({', '.join(large)}), and left out there: {', '.join(slow)}."
+        )
+    return said
 
 
 def chosen_rivals(
@@ -73,23 +128,26 @@ def fingerprint(job: Job) -> str:
 
 def show(frame: pd.DataFrame) -> list[Table]:
     """Tabulate the errors and the means over the sets."""
-    return [error_table(frame), means(frame)]
+    return [error_table(frame), *in_views(means)(frame)]
 
 
-def _against_rivals(frame: pd.DataFrame) -> Table:
+def _against_rivals(frame: pd.DataFrame, also: str) -> Table:
     """Rank this package's ensembles that mix among the rivals alone."""
     variants = frame["method"].eq("ERM") | frame["method"].str.endswith(", 1 network")
-    return merits_table(frame[~variants], also=", without ERM and single networks")
+    also = f", without ERM and single networks{also}"
+    return merits_table(frame[~variants], also=also)
 
 
 METRICS = ("error", "log_loss")
 
 
 def figures(frame: pd.DataFrame) -> dict[str, Callable[[], Figure]]:
-    """Draw average ranks."""
-    captions = ("Average ranks by error", "Average ranks by log loss")
-    drawn = (partial(ranks, frame, metric) for metric in METRICS)
-    return dict(zip(captions, drawn, strict=True))
+    """Draw average ranks, and means against the time of a fit."""
+    drawn: dict[str, Callable[[], Figure]] = {}
+    for metric, name in zip(METRICS, ("error", "log loss"), strict=True):
+        drawn[f"Average ranks by {name}"] = partial(ranks, frame, metric)
+        drawn |= times(frame, metric, name)
+    return drawn
 
 
 EXPERIMENT = Experiment(
@@ -99,7 +157,8 @@ EXPERIMENT = Experiment(
     defaults=Options(
         alphas=(0.0, 0.2),
         folds=5,
-        repeats=1,
+        repeats=3,
+        large_repeats=1,
         protocol="default",
         rivals=installed_rivals(),
     ),
@@ -107,16 +166,12 @@ EXPERIMENT = Experiment(
     fingerprint=fingerprint,
     work=Training(kinds=0, frames=True),
     show=show,
-    text="Networks of this package have the default recipe. Rivals have their own "
-    "defaults (the forest 300 trees); perceptron and linear model see standardised "
-    "inputs. This package and gradient boosting get the tables as they are, with "
-    "categories and gaps. For the others categories are one-hot, levels of one row "
-    "together, and gaps are the mean, with a column that marks them. Every estimator "
-    "is fitted by itself, one thread each where several processes share the work.",
+    text=f"Networks of this package have the default recipe. {ABOUT_RIVALS} "
+    f"{ABOUT_SIZES} {ALONE}",
     tables=(
-        means,
-        merits_table,
-        _against_rivals,
+        in_views(means),
+        in_views(merits_table),
+        in_views(_against_rivals),
         seconds_table,
         *(partial(error_table, metric=metric) for metric in METRICS),
         *(partial(differences, metric=metric) for metric in METRICS),
@@ -124,4 +179,5 @@ EXPERIMENT = Experiment(
     ),
     figures=figures,
     any_suite=True,
+    notices=notices,
 )

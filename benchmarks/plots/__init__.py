@@ -22,6 +22,7 @@ from benchmarks.plots.comparisons import (
     levels,
     speed_ratios,
 )
+from benchmarks.plots.trade_off import means_against_time
 
 __all__ = [
     "adversarial",
@@ -35,6 +36,7 @@ __all__ = [
     "gan_samples",
     "learning_curves",
     "levels",
+    "means_against_time",
     "reliability",
     "speed_ratios",
     "surfaces",

@@ -14,7 +14,7 @@ from skorch.dataset import unpack_data
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchmarks.estimators import QuietMLP
+from benchmarks.rivals import QuietMLP
 from sk_mixup import MixupClassifier
 
 OURS: Final = "sk_mixup"

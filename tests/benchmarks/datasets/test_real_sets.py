@@ -15,11 +15,12 @@ import pytest
 
 from benchmarks import datasets
 from benchmarks.datasets import _registry
-from sk_mixup import MixupClassifier
+from benchmarks.datasets._openml_sets import OpenMLSet
+from sk_mixup import MixupClassifier, MixupRegressor
 from tests.benchmarks.datasets.disk import photograph
 from tests.benchmarks.datasets.iris import shelf_in
 
-#: Rows, features, classes and repeated rows of OpenML's sets.
+#: Rows, features, classes or levels of the target, and repeated rows of OpenML's sets.
 SHAPES = {
     "abalone": (4177, 8, 28, 0),
     "arcene": (200, 10000, 2, 0),
@@ -55,6 +56,27 @@ SHAPES = {
     "eucalyptus": (736, 19, 5, 0),
     "cylinder_bands": (540, 36, 2, 0),
     "connect_4": (67557, 42, 3, 0),
+    "auto_mpg": (398, 7, 129, 0),
+    "auto_price": (159, 15, 145, 0),
+    "puma8nh": (8192, 8, 8192, 0),
+    "cpu_small": (8192, 12, 56, 0),
+    "mv": (40768, 10, 39029, 0),
+    "wind": (6574, 14, 779, 0),
+    "pollen": (3848, 4, 3784, 0),
+    "houses": (20640, 8, 3842, 0),
+    "no2": (500, 7, 385, 0),
+    "bodyfat": (252, 14, 176, 0),
+    "ladata": (508, 10, 365, 0),
+    "swd": (1000, 10, 4, 720),
+    "bng_pw_linear": (177147, 10, 176025, 0),
+    "kin8nm": (8192, 8, 8191, 0),
+}
+#: The sets by their names.
+SOURCES = {
+    source.name: source
+    for group in ("suite", "regression")
+    for source in _registry._GROUPS[group]
+    if isinstance(source, OpenMLSet)
 }
 
 
@@ -68,11 +90,10 @@ def real_cache(monkeypatch):
     return Path(root)
 
 
-@pytest.mark.parametrize("name", datasets.group("suite"))
+@pytest.mark.parametrize("name", SOURCES)
 def test_the_sets_of_openml(name, real_cache, tmp_path):
-    source = {s.name: s for s in _registry._GROUPS["suite"]}[name]
-    number = source.id
-    shelf = shelf_in(Path(), number)
+    source = SOURCES[name]
+    shelf = shelf_in(Path(), source.id)
     if not (real_cache / shelf).is_dir():
         pytest.skip(f"the cache at hand has no {name}")
     shutil.copytree(real_cache / shelf, tmp_path / shelf, copy_function=shutil.copyfile)
@@ -81,11 +102,14 @@ def test_the_sets_of_openml(name, real_cache, tmp_path):
     rows, features, classes, repeated = SHAPES[name]
     assert data.X.shape == (rows, features)
     assert data.y.shape == (rows,)
+    assert datasets.n_rows(name) == rows
+    assert data.task == source.task
     assert len(np.unique(data.y)) == classes
     assert data.n_duplicates == repeated
     assert not set(source.without) & set(data.X)
     few = np.random.default_rng(0).permutation(rows)[:500]
-    MixupClassifier(n_estimators=1, max_epochs=1).fit(data.X.iloc[few], data.y[few])
+    make = MixupClassifier if data.task == "classification" else MixupRegressor
+    make(n_estimators=1, max_epochs=1).fit(data.X.iloc[few], data.y[few])
     assert photograph(tmp_path) == before
     matrix = datasets.preprocessing().fit_transform(data.X)
     assert matrix.dtype == np.float32
@@ -93,4 +117,5 @@ def test_the_sets_of_openml(name, real_cache, tmp_path):
 
 
 def test_every_set_of_openml_has_a_shape():
-    assert list(SHAPES) == datasets.group("suite")
+    assert list(SHAPES) == list(SOURCES)
+    assert len(SHAPES) == 34 + 14

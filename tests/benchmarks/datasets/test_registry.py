@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks import datasets
 from benchmarks.datasets import _registry
+from benchmarks.datasets._openml_sets import OpenMLSet
 
 PAPER = ["abalone", "arcene", "arrhythmia", "htru2", "iris", "phishing"]
 
@@ -51,6 +52,22 @@ def test_the_suite_has_all_sets_of_openml_and_the_mixed_ones():
     }
     numbers = [source.id for source in _registry._GROUPS["suite"]]
     assert len(set(numbers)) == len(numbers)
+
+
+def test_real_targets_come_first_and_generated_ones_after():
+    sets = _registry._GROUPS["regression"]
+    real = [isinstance(source, OpenMLSet) for source in sets]
+    assert real == sorted(real, reverse=True)
+    assert sum(real) == 14
+    assert {source.task for source in sets} == {"regression"}
+    assert datasets.names().count("diabetes") == 1  # of OpenML: classes
+    assert datasets.select("regression", ["diabetes"]) == ["sklearn_diabetes"]
+
+
+def test_the_number_of_rows_is_known_of_sets_with_a_name():
+    for name in datasets.names():
+        assert datasets.n_rows(name) > 100
+    assert datasets.n_rows("openml_999") is None
 
 
 def test_what_is_left_out_has_its_reason():
