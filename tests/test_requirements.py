@@ -19,8 +19,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))[
 OWN = {"sk_mixup", "benchmarks", "tests"}
 OPTIONAL = {
     "sk_mixup": {"matplotlib"},  # as in scikit-learn, for the displays only
-    "benchmarks": {"pytabkit"},  # RealMLP joins where it is installed
-    "tests": {"pytabkit", "shap"},
+    "benchmarks": {"autogluon", "tabarena"},  # of the adapter for TabArena
+    "tests": {"autogluon", "pytabkit", "shap", "tabarena"},
 }
 
 
