@@ -166,14 +166,15 @@ class Experiment:
         folds = options.folds or 1
         if folds <= FEW_FOLDS:
             return
-        names = options.datasets or ()
-        # Sets of known numbers of rows are refused without loading any.
-        for name in names:
-            _check_rows(folds, name, datasets.n_rows(name))
-        for name in names:
+        for name in options.datasets or ():
+            most = datasets.n_rows(name)
             with suppress(datasets.DatasetUnavailable):
-                data = datasets.load(name, cache)
-                _check_rows(folds, name, data.most_folds)
+                most = datasets.load(name, cache).most_folds
+            if most is not None and folds > most:
+                label = datasets.short_name(name)
+                raise ValueError(
+                    f"--folds {folds}: the rows of {label} suffice for {most}"
+                )
 
     def _select(self, wanted: tuple[str, ...] | None) -> tuple[str, ...]:
         """Find what names of data sets mean here."""
@@ -251,12 +252,6 @@ def _suits(method: Method, rows: int | None) -> bool:
     """Tell whether a method is run on a table of so many rows, if they are known."""
     most = most_rows(method.estimator)
     return most is None or rows is None or rows <= most
-
-
-def _check_rows(folds: int, name: str, most: int | None) -> None:
-    if most is not None and folds > most:
-        label = datasets.short_name(name)
-        raise ValueError(f"--folds {folds}: the rows of {label} suffice for {most}")
 
 
 def options_from_dict(values: Mapping[str, Any]) -> Options:

@@ -119,7 +119,10 @@ def load_but_wine(self, cache, timeout):
         (["demo", "--folds", "100000"], "make 1,500,000 jobs, more than 100,000"),
         (["demo", "--folds", "6000"], "--folds 6000: the rows of iris suffice for 50"),
         (["list", "demo", "--folds", "51"], "the rows of iris suffice for 50"),
-        (["regression", "--folds", "443"], "the rows of auto_mpg suffice for 398"),
+        (
+            ["regression", "--datasets", "diabetes", "--folds", "443"],
+            "the rows of diabetes suffice for 442",
+        ),
         (["demo", "--repeats", "99999999"], "jobs, more than 100,000"),
         (["surface", "--datasets", "31"], "unknown data set of 'toy' '31'"),
         (["regression", "--datasets", "31"], "unknown data set of 'regression'"),

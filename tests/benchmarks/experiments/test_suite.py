@@ -179,3 +179,13 @@ def test_a_frame_is_parted_where_methods_lack_sets():
     assert only.also == ""
     (last,) = views(results(slow=("a", "b", "c"), forest=("c",)))
     assert set(last.frame["dataset"]) == {"a", "b"}
+
+
+def test_folds_are_refused_for_a_set_that_cannot_be_loaded(monkeypatch):
+    def nothing(name, cache=None):
+        raise datasets.DatasetUnavailable("no network")
+
+    monkeypatch.setattr(datasets, "load", nothing)
+    options = regression.EXPERIMENT.options(folds=399)
+    with pytest.raises(ValueError, match="the rows of auto_mpg suffice for 398"):
+        regression.EXPERIMENT.check_folds(options)
