@@ -27,16 +27,16 @@ def random_configs(number: int = 200, seed: int = 1234) -> list[dict[str, Any]]:
 
 
 def _draw(rng: np.random.Generator) -> dict[str, Any]:
-    """Draw one configuration in plain Python values, which YAML can write."""
+    """Draw one configuration, in plain values that YAML can write."""
     alpha = (0.0, 0.1, 0.2, 0.4, 1.0)
     width = (64, 128, 256, 512)
-    encodings = ("standardized", "bins", ("bins", "standardized"))
+    encodings = ("standardized", "bins", ["bins", "standardized"])
     return {
         "alpha": _choice(rng, alpha),
         "weights_per": _choice(rng, ("batch", "example")),
         "mix_features": _choice(rng, ("interpolate", "interpolate", "swap_categories")),
         "clean_epochs": _choice(rng, ("auto", 0.25, 0.75)),
-        "hidden_layer_sizes": (_choice(rng, width),) * int(rng.integers(1, 4)),
+        "hidden_layer_sizes": [_choice(rng, width)] * int(rng.integers(1, 4)),
         "dropout": _choice(rng, (0.0, 0.1, 0.2, 0.3, 0.4)),
         "encoding": _choice(rng, encodings),
         "lr": float(np.exp(rng.uniform(np.log(5e-4), np.log(1e-2)))),

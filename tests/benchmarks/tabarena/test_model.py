@@ -1,7 +1,7 @@
 """The model of TabArena uses what it is handed: rows, seconds, processors.
 
-Against AutoGluon's own class where that is installed, else against what its guide asks
-for, on a base class that keeps the same contract.
+On a base class that keeps the contract of AutoGluon's, as its guide writes it down, and
+on AutoGluon's own where that is installed.
 """
 
 from __future__ import annotations
