@@ -47,9 +47,9 @@ def group(name: str) -> list[str]:
     """Names of the data sets of a group, as `load` takes them.
 
     Groups are "demo" (scikit-learn's, and two moons), "uci" (the paper's six), "openml"
-    (those and sixteen more), "suite" (those and twelve with categories, most with gaps),
-    "regression" (fourteen of OpenML's, then scikit-learn's and generated ones) and
-    "toy" (two features, for pictures).
+    (those and sixteen more), "suite" (those and twelve with categories, most with
+    gaps), "regression" (fourteen of OpenML's, then scikit-learn's and generated ones)
+    and "toy" (two features, for pictures).
     """
     if name not in _GROUPS:
         raise ValueError(_unknown("group of data sets", name, _GROUPS))

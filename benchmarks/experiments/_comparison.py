@@ -153,7 +153,8 @@ def _show(frame: pd.DataFrame) -> list[Table]:
 
 
 def _means_of_shares(frame: pd.DataFrame) -> Table:
-    return means(frame.assign(fit_share=frame["fit_seconds"]), SCORES + SHARES)
+    shares = frame.assign(fit_share=frame["fit_seconds"])
+    return means(shares, metrics=SCORES + SHARES)
 
 
 def _paper(frame: pd.DataFrame) -> pd.DataFrame:
