@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABCMeta, abstractmethod
 from dataclasses import replace
+from functools import partial
 from numbers import Integral, Real
+from types import SimpleNamespace
 from typing import Any, ClassVar, Self
 
 from numpy.typing import NDArray
@@ -14,10 +17,12 @@ from torch import nn
 
 from sk_mixup._data.memo import Memo
 from sk_mixup._data.sklearn_private import (
+    CallbackSupportMixin,
     HasMethods,
     Interval,
     RealNotInt,
     StrOptions,
+    has_callbacks,
 )
 from sk_mixup._data.subsets import weighted_rows
 from sk_mixup._networks.ensemble import Ensemble, Scaling
@@ -28,6 +33,7 @@ from sk_mixup._training.fit_data import (
     FitRows,
     check_length,
 )
+from sk_mixup._training.fit_hooks import FitHooks
 from sk_mixup._training.fitted import HasTrained
 from sk_mixup._training.member_weights import weights_by_loss
 from sk_mixup._training.net import MixupNet
@@ -59,7 +65,9 @@ LARGEST_LEVELS = 2**24  # whose numbers are whole in single precision
 _SIZE = Interval(Integral, 1, LARGEST_SIZE, closed="both")
 
 
-class BaseMixup(HasTrained, TakesValidationRows, metaclass=ABCMeta):
+class BaseMixup(
+    HasTrained, CallbackSupportMixin, TakesValidationRows, metaclass=ABCMeta
+):
     """What :class:`MixupClassifier` and :class:`MixupRegressor` share.
 
     It never asks which of the two it is: pairings, loss, encoding of the targets and
@@ -319,6 +327,10 @@ class BaseMixup(HasTrained, TakesValidationRows, metaclass=ABCMeta):
         settings = self._settings.for_rows(len(rows))
         check_epochs(settings)
         task = prepare_task(given, spec, settings, start, memo)
+        if has_callbacks(self):
+            as_fitted = partial(self._as_fitted, task)
+            hooks = FitHooks(self, data, task.recipe.plan.max_epochs, as_fitted)
+            task = replace(task, hooks=hooks, alone=True)
         return replace(task, seconds_left=limit.left)
 
     @one_thread()
@@ -343,6 +355,23 @@ class BaseMixup(HasTrained, TakesValidationRows, metaclass=ABCMeta):
         self.net_ = net
         self._fitted = task.fitted
         self.n_iter_ = len(net.latest_epochs())
+        if task.hooks is not None:
+            task.hooks.tell_of_the_end()
+
+    def _as_fitted(self, task: Task, net: MixupNet) -> dict[str, Any]:
+        """Return the attributes that a fit would leave if it ended in this epoch."""
+        twin, runs = copy.copy(self), range(net.module_.runs)
+        # A copy, since training goes on.
+        own = {"module_": net.module_.select(runs).eval(), "timed_out_": False}
+        shared = ("criterion_", "history", "valid_scores_")
+        state: Any = SimpleNamespace(
+            **own, **{name: getattr(net, name) for name in shared}
+        )
+        twin._calibrate(state, task)
+        twin._weigh_members(state, task)
+        twin.net_, twin._fitted = state, task.fitted
+        twin.n_iter_ = len(net.latest_epochs())
+        return dict(vars(twin))
 
     def _calibrate(self, net: MixupNet, task: Task) -> None:
         """Set the temperature of the trained networks, where the twin has one."""

@@ -20,7 +20,7 @@ OWN = {"sk_mixup", "benchmarks", "tests"}
 OPTIONAL = {
     "sk_mixup": {"matplotlib"},  # as in scikit-learn, for the displays only
     "benchmarks": {"pytabkit"},  # RealMLP joins where it is installed
-    "tests": {"pytabkit", "shap"},
+    "tests": {"optuna", "pytabkit", "shap"},
 }
 
 

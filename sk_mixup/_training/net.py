@@ -25,6 +25,7 @@ from sk_mixup._training.callbacks import (
     same_callbacks,
 )
 from sk_mixup._training.epoch_draw import EpochDraw
+from sk_mixup._training.fit_hooks import FitHooks
 from sk_mixup._training.log import QuietLog
 from sk_mixup._training.minibatches import Minibatches
 from sk_mixup._training.predicting_net import PredictingNet
@@ -124,6 +125,7 @@ class MixupNet(PredictingNet):
         progress: Progress,
         limit: TimeLimit,
         one_epoch: bool = False,
+        hooks: FitHooks | None = None,
     ) -> MixupNet:
         """Train for ``max_epochs`` epochs or until the limit, from where the net is.
 
@@ -134,6 +136,7 @@ class MixupNet(PredictingNet):
         callback of the user's runs, the two cannot be told apart.)
         """
         self.session_ = self._new_session(minibatches, owners, progress, limit)
+        self.session_.hooks = hooks
         if one_epoch and self.average_ is not None:
             self.session_.average.resume(self.average_)
         self.average_ = None
@@ -213,6 +216,9 @@ class MixupNet(PredictingNet):
         """
         if method_name in BATCH_HOOKS and not self.session_.listens:
             return
+        hooks = self.session_.hooks
+        if hooks is not None:  # before BestEpoch, which ends the training
+            hooks.tell(method_name, self)
         try:
             super().notify(method_name, **cb_kwargs)
         except KeyboardInterrupt as interrupt:
@@ -220,8 +226,11 @@ class MixupNet(PredictingNet):
                 raise EndOfTraining from interrupt
             raise
         # After the callbacks, which have seen the epoch and validated it.
-        if method_name == "on_epoch_end" and self.session_.limit.is_over:
-            self._end_by_time()
+        if method_name == "on_epoch_end":
+            if self.session_.limit.is_over:
+                self._end_by_time()
+            if hooks is not None and hooks.asks_to_stop:
+                raise EndOfTraining
 
     def _end_by_time(self) -> NoReturn:
         self.timed_out_ = True

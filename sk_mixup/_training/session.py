@@ -12,6 +12,7 @@ from torch import nn
 
 from sk_mixup._networks.batch import Step
 from sk_mixup._networks.input_layers import Standardize
+from sk_mixup._training.fit_hooks import FitHooks
 from sk_mixup._training.minibatches import Minibatches
 from sk_mixup._training.progress import Progress
 from sk_mixup._training.run import Run
@@ -52,6 +53,8 @@ class TrainingSession:
         Whether a callback listens to minibatches.
     limit : TimeLimit
         After which it ends.
+    hooks : FitHooks or None
+        Of scikit-learn's callbacks.
     validation : ValidationRows or None
         Of the runs in training.
 
@@ -77,6 +80,7 @@ class TrainingSession:
     n_steps: int
     listens: bool
     limit: TimeLimit
+    hooks: FitHooks | None = None
     validation: ValidationRows | None = None
     steps_taken: int = 0
     stopped: dict[int, dict[str, Any]] = field(default_factory=dict)
