@@ -321,7 +321,8 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         Callbacks of skorch. Callbacks that score, freeze parameters, initialise or load
         a checkpoint are refused. All networks are one module, ``net.module_``, which
         holds averaged weights between epochs (``ema_halflife``). A KeyboardInterrupt
-        raised by a callback ends the training.
+        raised by a callback ends the training. Callbacks of scikit-learn (from 1.9 on)
+        are given to ``set_callbacks``.
 
     net_params : dict, default=None
         Further arguments of :class:`skorch.NeuralNet`: ``callbacks__*``,
