@@ -81,6 +81,7 @@ class BaseMixup(
         "n_mixed": [Interval(Integral, 2, MOST_MIXED, closed="both")],
         "pairing": [object],  # checked with the names that there are
         "weights_per": [StrOptions({"batch", "example"})],
+        "warping": [Interval(Real, 0.01, LARGEST_NUMBER, closed="both"), None],
         "mix_layer": [Interval(Integral, 0, None, closed="left"), str],
         "mix_features": [StrOptions({"interpolate", "swap", "swap_categories"})],
         "noise_std": [Interval(Real, 0, LARGEST_NUMBER, closed="both")],
@@ -160,6 +161,7 @@ class BaseMixup(
         "pairing": "random",
         "standardize": False,
         "warmup_epochs": 0,
+        "warping": None,
         "weight_decay": 0.0,
         "weights_per": "batch",
     }

@@ -27,8 +27,8 @@ from sk_mixup._training.log import QuietLog
 from sk_mixup._training.settings import ENCODINGS, Settings
 from sk_mixup._training.target_checks import (
     check_class_weight,
+    check_pairs,
     check_quantiles,
-    check_remix,
 )
 from sk_mixup.encodings import Encoding
 from sk_mixup.vicinity import Pairing
@@ -81,7 +81,7 @@ def check_parameters(settings: Settings, constraints: dict[str, list[Any]]) -> N
         _check_categories,
         check_class_weight,
         check_quantiles,
-        check_remix,
+        check_pairs,
         _check_callbacks,
         _check_net_params,
     ):
