@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 from abc import ABCMeta, abstractmethod
 from dataclasses import replace
-from functools import partial
 from numbers import Integral, Real
-from types import SimpleNamespace
 from typing import Any, ClassVar, Self
 
 from numpy.typing import NDArray
-from sklearn.metrics import get_scorer_names
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
@@ -49,6 +45,7 @@ from sk_mixup._training.parameter_checks import (
 )
 from sk_mixup._training.prepare import prepare_task
 from sk_mixup._training.schedules import LR_SCHEDULES
+from sk_mixup._training.scorer_checks import check_scores
 from sk_mixup._training.scoring import scored_on
 from sk_mixup._training.settings import Settings
 from sk_mixup._training.stacks import train
@@ -125,7 +122,7 @@ class BaseMixup(
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "validation": [HasMethods(["split"]), list, tuple, None],
         "time_limit": [Interval(Real, 0, None, closed="neither"), None],
-        "scoring": [StrOptions({"loss", *get_scorer_names()}), callable, None],
+        "scoring": [str, callable, None],
         "n_iter_no_change": [_SIZE, StrOptions({"auto"})],
         "n_estimators": [Interval(Integral, 1, MOST_NETWORKS, closed="both")],
         "member_weights": [StrOptions({"validation", "uniform"})],
@@ -330,9 +327,7 @@ class BaseMixup(
         check_epochs(settings)
         task = prepare_task(given, spec, settings, start, memo)
         if has_callbacks(self):
-            as_fitted = partial(self._as_fitted, task)
-            hooks = FitHooks(self, data, task.recipe.plan.max_epochs, as_fitted)
-            task = replace(task, hooks=hooks, alone=True)
+            task = replace(task, hooks=FitHooks(self, data, task), alone=True)
         return replace(task, seconds_left=limit.left)
 
     @one_thread()
@@ -351,6 +346,7 @@ class BaseMixup(
                 f"standardize=True (now {self.standardize}) or a look at extreme "
                 "values in X or y."
             )
+        check_scores(self.scoring, net.latest("valid_score"), net.latest("ran"))
         net.module_.eval()
         self._calibrate(net, task)
         self._weigh_members(net, task)
@@ -359,21 +355,6 @@ class BaseMixup(
         self.n_iter_ = len(net.latest_epochs())
         if task.hooks is not None:
             task.hooks.tell_of_the_end()
-
-    def _as_fitted(self, task: Task, net: MixupNet) -> dict[str, Any]:
-        """Return the attributes that a fit would leave if it ended in this epoch."""
-        twin, runs = copy.copy(self), range(net.module_.runs)
-        # A copy, since training goes on.
-        own = {"module_": net.module_.select(runs).eval(), "timed_out_": False}
-        shared = ("criterion_", "history", "valid_scores_")
-        state: Any = SimpleNamespace(
-            **own, **{name: getattr(net, name) for name in shared}
-        )
-        twin._calibrate(state, task)
-        twin._weigh_members(state, task)
-        twin.net_, twin._fitted = state, task.fitted
-        twin.n_iter_ = len(net.latest_epochs())
-        return dict(vars(twin))
 
     def _calibrate(self, net: MixupNet, task: Task) -> None:
         """Set the temperature of the trained networks, where the twin has one."""

@@ -640,7 +640,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         by_mean = issubclass(loss, LogLinkLoss)
         return TargetSpec(
             encoded=columns,
-            make=partial(scaled_targets, before=before)
+            make=partial(scaled_targets, before=before, goes_on=start.one_epoch)
             if by_mean
             else partial(standardized_targets, robust=loss.robust, before=before),
             loss=loss,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 from sk_mixup._training.fit_data import FitData
-
-#: Of a net after an epoch, the attributes of the estimator if its fit ended there.
-AsFitted = Callable[[Any], dict[str, Any]]
 
 
 class FitHooks:
@@ -20,10 +19,8 @@ class FitHooks:
         The estimator that has the callbacks.
     data : FitData
         What ``fit`` was given.
-    n_epochs : int
-        The most that are trained.
-    as_fitted : callable
-        Returns what a fit that ended now would make of the estimator.
+    task : Task
+        What is trained.
 
     Attributes
     ----------
@@ -31,10 +28,8 @@ class FitHooks:
         Whether a callback wants no further epoch.
     """
 
-    def __init__(
-        self, estimator: Any, data: FitData, n_epochs: int, as_fitted: AsFitted
-    ) -> None:
-        self.as_fitted = as_fitted
+    def __init__(self, estimator: Any, data: FitData, task: Any) -> None:
+        self._estimator, self._task = estimator, task
         weights = data.sample_weight
         self._told = {
             "estimator": estimator,
@@ -42,6 +37,7 @@ class FitHooks:
             "y": data.y,
             "metadata": None if weights is None else {"sample_weight": weights},
         }
+        n_epochs = task.recipe.plan.max_epochs
         self._fit = estimator._init_callback_context(max_subtasks=n_epochs)
         self._epoch = self._fit
         self.asks_to_stop = False
@@ -55,9 +51,25 @@ class FitHooks:
             self._epoch.call_on_fit_task_begin(**self._told)
         elif hook == "on_epoch_end":
             self.asks_to_stop |= self._epoch.call_on_fit_task_end(
-                **self._told, reconstruction_attributes=lambda: self.as_fitted(net)
+                **self._told, reconstruction_attributes=partial(self._as_fitted, net)
             )
 
     def tell_of_the_end(self) -> None:
         """Tell that the estimator is fitted."""
         self._fit.call_on_fit_task_end(**self._told, reconstruction_attributes={})
+
+    def _as_fitted(self, net: Any) -> dict[str, Any]:
+        """Return the attributes that a fit would leave if it ended in this epoch."""
+        twin = copy.copy(self._estimator)
+        shared = ("criterion_", "history", "valid_scores_")
+        state: Any = SimpleNamespace(
+            # A copy, since training goes on.
+            module_=net.module_.select(range(net.module_.runs)).eval(),
+            timed_out_=False,
+            **{name: getattr(net, name) for name in shared},
+        )
+        twin._calibrate(state, self._task)
+        twin._weigh_members(state, self._task)
+        twin.net_, twin._fitted = state, self._task.fitted
+        twin.n_iter_ = len(net.latest_epochs())
+        return dict(vars(twin))

@@ -172,8 +172,9 @@ class MixupNet(PredictingNet):
         progress: Progress,
         limit: TimeLimit,
     ) -> TrainingSession:
-        body, halflife = self.module_.body, self.ema_halflife * minibatches.steps
-        average = WeightAverage(body, halflife)
+        average = WeightAverage(
+            self.module_.body, self.ema_halflife * minibatches.steps
+        )
         return TrainingSession(
             minibatches,
             owners,
@@ -360,11 +361,8 @@ class MixupNet(PredictingNet):
         outputs = self.session_.step(batch)
         if not self.session_.listens:
             return {"y_pred": outputs}
-        return {"loss": self._loss(outputs, batch), "y_pred": outputs}
-
-    def _loss(self, outputs: Tensor, batch: Batch) -> Tensor:
-        loss: Tensor = self.criterion_(outputs, batch.targets, batch.weight)
-        return loss
+        loss = self.criterion_(outputs, batch.targets, batch.weight)
+        return {"loss": loss, "y_pred": outputs}
 
     def _schedule_lr(self) -> None:
         if self.lr_schedule != "constant":
@@ -377,7 +375,8 @@ class MixupNet(PredictingNet):
     def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Tensor]:
         """Return each run's loss and outputs on validation rows."""
         outputs = self.module_.outputs(batch.encoded)
-        return {"loss": self._loss(outputs, batch), "y_pred": outputs}
+        loss = self.criterion_(outputs, batch.targets, batch.weight)
+        return {"loss": loss, "y_pred": outputs}
 
     def _validate(self, rows: ValidationRows, step_fn: StepFunction) -> None:
         losses, errors = [], []
@@ -385,28 +384,19 @@ class MixupNet(PredictingNet):
             step = step_fn(batch)
             losses.append(step["loss"])
             errors.append(error_of(step["y_pred"], batch))
-        session = self.session_
-        loss = session.shrinking.of_all(torch.stack(losses).sum(0))
-        self.record_loss("valid_loss", loss, session.running)
+        of_all, running = self.session_.shrinking.of_all, self.session_.running
+        self.record_loss("valid_loss", of_all(torch.stack(losses).sum(0)), running)
         # Only among classes does one output win.
         if isinstance(self.criterion_, SoftCrossEntropy):
-            error = session.shrinking.of_all(torch.stack(errors).sum(0))
-            self.record_loss("valid_error", error, session.running)
+            self.record_loss("valid_error", of_all(torch.stack(errors).sum(0)), running)
         self.history.record("valid_batch_count", len(losses))
         self._score()
 
     def _score(self) -> None:
         """Record the scores of the epoch, minus the losses where none are asked for."""
-        session = self.session_
-        scorers = [run.score for run in session.runs]
         scores = -self.valid_losses_[-1]
-        if any(scorers):
+        if self.session_.has_scorers:
             scores = scores.astype(np.float64)
-        for place, number in enumerate(session.shrinking.present.tolist()):
-            scorer = scorers[number]
-            if scorer is not None and session.running[number]:
-                own = self.module_.select([place])
-                # A stack has none of its own, as its tables may differ.
-                own.widen = session.runs[number].training.table.widen
-                scores[number] = scorer(own, self.criterion_)
-        self.record_scores(scores, any(scorers))
+            for number, score in self.session_.scores(self.module_, self.criterion_):
+                scores[number] = score
+        self.record_scores(scores, self.session_.has_scorers)
