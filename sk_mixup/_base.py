@@ -13,12 +13,10 @@ from torch import nn
 
 from sk_mixup._data.memo import Memo
 from sk_mixup._data.sklearn_private import (
-    CallbackSupportMixin,
     HasMethods,
     Interval,
     RealNotInt,
     StrOptions,
-    has_callbacks,
 )
 from sk_mixup._data.subsets import weighted_rows
 from sk_mixup._networks.ensemble import Ensemble, Scaling
@@ -29,7 +27,7 @@ from sk_mixup._training.fit_data import (
     FitRows,
     check_length,
 )
-from sk_mixup._training.fit_hooks import FitHooks
+from sk_mixup._training.fit_hooks import followed
 from sk_mixup._training.fitted import HasTrained
 from sk_mixup._training.member_weights import weights_by_loss
 from sk_mixup._training.net import MixupNet
@@ -62,9 +60,7 @@ LARGEST_LEVELS = 2**24  # whose numbers are whole in single precision
 _SIZE = Interval(Integral, 1, LARGEST_SIZE, closed="both")
 
 
-class BaseMixup(
-    HasTrained, CallbackSupportMixin, TakesValidationRows, metaclass=ABCMeta
-):
+class BaseMixup(HasTrained, TakesValidationRows, metaclass=ABCMeta):
     """What :class:`MixupClassifier` and :class:`MixupRegressor` share.
 
     It never asks which of the two it is: pairings, loss, encoding of the targets and
@@ -326,9 +322,7 @@ class BaseMixup(
         settings = self._settings.for_rows(len(rows))
         check_epochs(settings)
         task = prepare_task(given, spec, settings, start, memo)
-        if has_callbacks(self):
-            task = replace(task, hooks=FitHooks(self, data, task), alone=True)
-        return replace(task, seconds_left=limit.left)
+        return replace(followed(self, data, task), seconds_left=limit.left)
 
     @one_thread()
     def _adopt(self, net: MixupNet, task: Task) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
+from sk_mixup._data.sklearn_private import has_callbacks
 from sk_mixup._training.fit_data import FitData
 
 
@@ -73,3 +75,11 @@ class FitHooks:
         twin.net_, twin._fitted = state, self._task.fitted
         twin.n_iter_ = len(net.latest_epochs())
         return dict(vars(twin))
+
+
+def followed(estimator: Any, data: FitData, task: Any) -> Any:
+    """Return the task, with hooks if the estimator has callbacks of scikit-learn's."""
+    if not has_callbacks(estimator):
+        return task
+    # Alone, since callbacks see the networks of one estimator.
+    return replace(task, hooks=FitHooks(estimator, data, task), alone=True)

@@ -358,16 +358,14 @@ class MixupNet(PredictingNet):
         The losses are returned too if a callback listens; else they are computed for
         all minibatches of a block at once.
         """
-        outputs = self.session_.step(batch)
-        if not self.session_.listens:
-            return {"y_pred": outputs}
-        loss = self.criterion_(outputs, batch.targets, batch.weight)
-        return {"loss": loss, "y_pred": outputs}
+        step = {"y_pred": self.session_.step(batch)}
+        if self.session_.listens:
+            step["loss"] = self.criterion_(step["y_pred"], batch.targets, batch.weight)
+        return step
 
     def _schedule_lr(self) -> None:
         if self.lr_schedule != "constant":
-            factor = LR_SCHEDULES[self.lr_schedule]
-            rate = self.lr * factor(self.session_.fraction)
+            rate = self.lr * LR_SCHEDULES[self.lr_schedule](self.session_.fraction)
             for group in self.optimizer_.param_groups:
                 group["lr"] = rate
 
