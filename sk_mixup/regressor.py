@@ -568,7 +568,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         ------
         ValueError
             If ``y`` has another number of columns than in the first call, or as in
-            ``fit``.
+            ``fit``; but counts (``loss="poisson"``) may all be 0.
         """
         return self._fit(FitData(X, y, sample_weight), one_epoch=True)
 
