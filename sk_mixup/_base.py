@@ -8,7 +8,6 @@ from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 from numpy.typing import NDArray
-from sklearn.metrics import get_scorer_names
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
@@ -28,6 +27,7 @@ from sk_mixup._training.fit_data import (
     FitRows,
     check_length,
 )
+from sk_mixup._training.fit_hooks import followed
 from sk_mixup._training.fitted import HasTrained
 from sk_mixup._training.member_weights import weights_by_loss
 from sk_mixup._training.net import MixupNet
@@ -43,6 +43,7 @@ from sk_mixup._training.parameter_checks import (
 )
 from sk_mixup._training.prepare import prepare_task
 from sk_mixup._training.schedules import LR_SCHEDULES
+from sk_mixup._training.scorer_checks import check_scores
 from sk_mixup._training.scoring import scored_on
 from sk_mixup._training.settings import Settings
 from sk_mixup._training.stacks import train
@@ -73,6 +74,7 @@ class BaseMixup(HasTrained, TakesValidationRows, metaclass=ABCMeta):
         "n_mixed": [Interval(Integral, 2, MOST_MIXED, closed="both")],
         "pairing": [object],  # checked with the names that there are
         "weights_per": [StrOptions({"batch", "example"})],
+        "warping": [Interval(Real, 0.01, LARGEST_NUMBER, closed="both"), None],
         "mix_layer": [Interval(Integral, 0, None, closed="left"), str],
         "mix_features": [StrOptions({"interpolate", "swap", "swap_categories"})],
         "noise_std": [Interval(Real, 0, LARGEST_NUMBER, closed="both")],
@@ -116,7 +118,7 @@ class BaseMixup(HasTrained, TakesValidationRows, metaclass=ABCMeta):
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "validation": [HasMethods(["split"]), list, tuple, None],
         "time_limit": [Interval(Real, 0, None, closed="neither"), None],
-        "scoring": [StrOptions({"loss", *get_scorer_names()}), callable, None],
+        "scoring": [str, callable, None],
         "n_iter_no_change": [_SIZE, StrOptions({"auto"})],
         "n_estimators": [Interval(Integral, 1, MOST_NETWORKS, closed="both")],
         "member_weights": [StrOptions({"validation", "uniform"})],
@@ -152,6 +154,7 @@ class BaseMixup(HasTrained, TakesValidationRows, metaclass=ABCMeta):
         "pairing": "random",
         "standardize": False,
         "warmup_epochs": 0,
+        "warping": None,
         "weight_decay": 0.0,
         "weights_per": "batch",
     }
@@ -319,7 +322,7 @@ class BaseMixup(HasTrained, TakesValidationRows, metaclass=ABCMeta):
         settings = self._settings.for_rows(len(rows))
         check_epochs(settings)
         task = prepare_task(given, spec, settings, start, memo)
-        return replace(task, seconds_left=limit.left)
+        return replace(followed(self, data, task), seconds_left=limit.left)
 
     @one_thread()
     def _adopt(self, net: MixupNet, task: Task) -> None:
@@ -337,12 +340,15 @@ class BaseMixup(HasTrained, TakesValidationRows, metaclass=ABCMeta):
                 f"standardize=True (now {self.standardize}) or a look at extreme "
                 "values in X or y."
             )
+        check_scores(self.scoring, net.latest("valid_score"), net.latest("ran"))
         net.module_.eval()
         self._calibrate(net, task)
         self._weigh_members(net, task)
         self.net_ = net
         self._fitted = task.fitted
         self.n_iter_ = len(net.latest_epochs())
+        if task.hooks is not None:
+            task.hooks.tell_of_the_end()
 
     def _calibrate(self, net: MixupNet, task: Task) -> None:
         """Set the temperature of the trained networks, where the twin has one."""

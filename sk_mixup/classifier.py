@@ -91,6 +91,15 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         Draw mixing weights once per minibatch, as in the code of the paper's authors,
         or once per virtual example.
 
+    warping : float, default=None
+        Width, from 0.01 on, of the kernel by which pairs far apart are mixed less
+        (arXiv 2311.01434): a weight ``lam`` becomes the ``lam``-quantile of ``Beta(tau,
+        tau)``, where ``tau = exp(-(d / mean - 1) / (2 warping^2))``. The d are squared
+        distances of standardised inputs, their mean is that of the minibatch. Pairs at
+        the mean distance keep their weight, farther ones have weights nearer to 0 and
+        1, the more so the smaller ``warping``; 0.5 is the default of the authors' code.
+        None leaves all weights as they are drawn. Needs ``n_mixed=2``.
+
     mix_layer : {"input", "random", "raw"}, int or str, default="input"
         Layer at which rows are mixed. "input" or 0: the inputs, after they have been
         standardised, clipped and encoded. "raw": the features as they are, categories
@@ -340,7 +349,8 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         Callbacks of skorch. Callbacks that score, freeze parameters, initialise or load
         a checkpoint are refused. All networks are one module, ``net.module_``, which
         holds averaged weights between epochs (``ema_halflife``). A KeyboardInterrupt
-        raised by a callback ends the training.
+        raised by a callback ends the training. Callbacks of scikit-learn (from 1.9 on)
+        are given to ``set_callbacks``.
 
     net_params : dict, default=None
         Further arguments of :class:`skorch.NeuralNet`: ``callbacks__*``,
@@ -469,6 +479,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         n_neighbors: int = 200,
         n_mixed: int = 2,
         weights_per: Literal["batch", "example"] = "batch",
+        warping: float | None = None,
         mix_layer: int | str = "input",
         mix_features: Literal["interpolate", "swap", "swap_categories"] = "interpolate",
         mix_target: Literal["interpolate", "dominant", "remix"] = "interpolate",
@@ -519,6 +530,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         self.n_neighbors = n_neighbors
         self.n_mixed = n_mixed
         self.weights_per = weights_per
+        self.warping = warping
         self.mix_layer = mix_layer
         self.mix_features = mix_features
         self.mix_target = mix_target

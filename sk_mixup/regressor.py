@@ -111,6 +111,15 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         Draw mixing weights once per minibatch, as in the code of the paper's authors,
         or once per virtual example.
 
+    warping : float, default=None
+        Width, from 0.01 on, of the kernel by which pairs far apart are mixed less
+        (arXiv 2311.01434): a weight ``lam`` becomes the ``lam``-quantile of ``Beta(tau,
+        tau)``, where ``tau = exp(-(d / mean - 1) / (2 warping^2))``. The d are squared
+        distances of targets, their mean is that of the minibatch. Pairs at the
+        mean distance keep their weight, farther ones have weights nearer to 0 and 1,
+        the more so the smaller ``warping``; 0.5 is the default of the authors' code.
+        None leaves all weights as they are drawn. Needs ``n_mixed=2``.
+
     mix_layer : {"input", "random", "raw"}, int or str, default="input"
         Layer at which rows are mixed. "input" or 0: the inputs, after they have been
         standardised, clipped and encoded. "raw": the features as they are, categories
@@ -321,7 +330,8 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         Callbacks of skorch. Callbacks that score, freeze parameters, initialise or load
         a checkpoint are refused. All networks are one module, ``net.module_``, which
         holds averaged weights between epochs (``ema_halflife``). A KeyboardInterrupt
-        raised by a callback ends the training.
+        raised by a callback ends the training. Callbacks of scikit-learn (from 1.9 on)
+        are given to ``set_callbacks``.
 
     net_params : dict, default=None
         Further arguments of :class:`skorch.NeuralNet`: ``callbacks__*``,
@@ -440,6 +450,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         n_neighbors: int = 200,
         n_mixed: int = 2,
         weights_per: Literal["batch", "example"] = "batch",
+        warping: float | None = None,
         mix_layer: int | str = "input",
         mix_features: Literal["interpolate", "swap", "swap_categories"] = "interpolate",
         noise_std: float = 0.0,
@@ -487,6 +498,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         self.n_neighbors = n_neighbors
         self.n_mixed = n_mixed
         self.weights_per = weights_per
+        self.warping = warping
         self.mix_layer = mix_layer
         self.mix_features = mix_features
         self.noise_std = noise_std
@@ -556,7 +568,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         ------
         ValueError
             If ``y`` has another number of columns than in the first call, or as in
-            ``fit``.
+            ``fit``; but counts (``loss="poisson"``) may all be 0.
         """
         return self._fit(FitData(X, y, sample_weight), one_epoch=True)
 
@@ -628,7 +640,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         by_mean = issubclass(loss, LogLinkLoss)
         return TargetSpec(
             encoded=columns,
-            make=partial(scaled_targets, before=before)
+            make=partial(scaled_targets, before=before, goes_on=start.one_epoch)
             if by_mean
             else partial(standardized_targets, robust=loss.robust, before=before),
             loss=loss,

@@ -46,6 +46,7 @@ CONFIGURATIONS = [
     {"mix_features": "swap", "clean_epochs": 0},
     {"n_mixed": 3, "clean_epochs": 0},
     {"weights_per": "example", "clean_epochs": 0},
+    {"warping": 0.5, "clean_epochs": 0},
     {"noise_std": 0.1},
     {"pairing": "neighbors"},
     {"optimizer": "sgd"},

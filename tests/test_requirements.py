@@ -20,7 +20,8 @@ OWN = {"sk_mixup", "benchmarks", "tests"}
 OPTIONAL = {
     "sk_mixup": {"matplotlib"},  # as in scikit-learn, for the displays only
     "benchmarks": {"autogluon", "tabarena"},  # of the adapter for TabArena
-    "tests": {"autogluon", "pytabkit", "shap", "tabarena"},
+    # tornado comes with distributed, which drives the browser's tests.
+    "tests": {"autogluon", "optuna", "pytabkit", "shap", "tabarena", "tornado"},
 }
 
 

@@ -1,15 +1,21 @@
 """The metric that decides on the best epoch."""
 
-import warnings
-
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
-from sklearn.base import is_classifier
-from sklearn.metrics import accuracy_score, get_scorer, make_scorer, r2_score
+from sklearn.base import clone, is_classifier
+from sklearn.metrics import (
+    accuracy_score,
+    get_scorer,
+    get_scorer_names,
+    make_scorer,
+    max_error,
+    r2_score,
+)
 
 from sk_mixup import MixupClassifier, MixupRegressor, fit_many
+from sk_mixup._training.scorer_checks import scores_numbers
 from sk_mixup.model_selection import GridSearchCV
 from tests.twins import (
     CONSTANT,
@@ -22,6 +28,8 @@ from tests.twins import (
 
 twins = pytest.mark.parametrize("make", TWINS)
 STOPPING = CONSTANT | {"early_stopping": True, "max_epochs": 8, "lr": 0.02}
+OF_CLASSES = ["accuracy", "f1", "roc_auc", "neg_log_loss", "rand_score"]
+OF_NUMBERS = ["r2", "neg_mean_squared_error", "neg_mean_poisson_deviance"]
 LOSSES = {MixupClassifier: "neg_log_loss", MixupRegressor: "neg_mean_squared_error"}
 
 
@@ -133,20 +141,65 @@ def test_weights_reach_scorers_that_take_them(make, data):
     np.testing.assert_array_equal(got[1], weights[60:][weights[60:] > 0])
     assert got[2] is None
     metric = accuracy_score if make is MixupClassifier else r2_score
-    for scoring in (make_scorer(metric), "neg_max_error"):  # which takes none
+    for scoring in (make_scorer(metric), make_scorer(max_error)):  # which takes none
         model = make(1, scoring=scoring, **params)
         model.fit(X[:60], y[:60], weights[:60], **own_rows(X, y))
         assert np.isfinite(model.validation_scores_).all()
 
 
 @twins
-def test_a_score_that_is_no_number_never_improves(make, data):
+def test_scores_that_are_never_numbers_are_refused(make, data):
     X, y = data
-    model = make(scoring=lambda *given: np.nan, n_iter_no_change=3, **STOPPING)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        assert model.fit(X, y).n_iter_ == 3
-    assert np.isfinite(predicted(model, X)).all()
+    model = make(1, **STOPPING).fit(X, y)
+    before = predicted(model, X)
+    model.set_params(scoring=lambda *given: np.nan, n_iter_no_change=3)
+    with pytest.raises(
+        ValueError, match="for 1 of 1 networks, so that none is the best"
+    ):
+        model.fit(X, y)
+    np.testing.assert_array_equal(predicted(model, X), before)
+    other = make(1, **STOPPING)
+    errors = fit_many([clone(model), other], [X] * 2, [y] * 2, on_error="return")
+    assert "scoring=" in str(errors[0])
+    assert errors[1] is other
+
+
+@twins
+def test_a_network_that_is_never_scored_is_counted(make, data):
+    """Early stopping goes by the mean, which is then no number."""
+    X, y = data
+    n_calls = iter(range(100))
+    scores = [np.nan, 1.0, 2.0]
+    model = make(1, scoring=lambda *given: scores[next(n_calls) % 3], **STOPPING)
+    with pytest.raises(ValueError, match="for 1 of 3 networks"):
+        model.set_params(n_estimators=3).fit(X, y)
+
+
+@twins
+def test_a_score_may_become_a_number_later(make, data):
+    X, y = data
+    n_calls = iter(range(100))
+    scores = [np.nan, -np.inf, 1.0, 2.0, 0.0, np.nan, 1.0, 1.0]
+    model = make(1, scoring=lambda *given: scores[next(n_calls)], **STOPPING)
+    best = make(1, **STOPPING | {"early_stopping": False, "max_epochs": 4})
+    best.set_params(**all_rows(make))
+    rows = {"X_val": X[60:], "y_val": y[60:]}
+    model.set_params(**all_rows(make)).fit(X[:60], y[:60], **rows)
+    assert_same_predictions(model, best.fit(X[:60], y[:60]), X)
+    flags = [epoch["valid_score_best"] for epoch in model.history_]
+    assert flags == [False, False, True, True, False, False, False, False]
+
+
+@pytest.mark.parametrize("scoring", ["neg_log_loss", "roc_auc"])
+@pytest.mark.filterwarnings("ignore:Only one class:UserWarning")
+def test_validation_rows_that_lack_a_class_are_named(scoring, blobs):
+    X, y = blobs[0], (blobs[1] > 0).astype(int)
+    own = {"X_val": X[y == 1], "y_val": y[y == 1]}
+    model = MixupClassifier(1, scoring=scoring, temperature=1.0, **STOPPING)
+    with pytest.raises(ValueError, match=f"scoring='{scoring}' .*lack a class, hold"):
+        model.fit(X, y, **own)
+    assert not hasattr(model, "net_")
+    model.set_params(scoring="loss").fit(X, y, **own)
 
 
 @twins
@@ -154,6 +207,36 @@ def test_a_score_that_is_no_number_never_improves(make, data):
 def test_unknown_scorers_are_refused(make, scoring, data):
     with pytest.raises(ValueError, match="scoring"):
         make(scoring=scoring, **STOPPING).fit(*data)
+
+
+@twins
+def test_a_slip_of_the_pen_is_answered_by_the_right_name(make, data):
+    name = "accuracy" if make is MixupClassifier else "neg_max_error"
+    slip = name.replace("r", "", 1)
+    with pytest.raises(ValueError, match=f"did you mean '{name}'") as info:
+        make(scoring=slip, **STOPPING).fit(*data)
+    assert len(str(info.value)) < 300
+
+
+@twins
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_scorers_of_the_other_twin_are_refused(make, early_stopping, data):
+    """Such as r2 of class numbers, which scikit-learn computes."""
+    wrong = OF_CLASSES if make is MixupRegressor else OF_NUMBERS
+    for scoring in wrong:
+        model = make(scoring=scoring, **STOPPING | {"early_stopping": early_stopping})
+        with pytest.raises(ValueError, match=f"'{scoring}' scores .* choose a scorer"):
+            model.fit(*data)
+
+
+def test_all_scorers_of_real_targets_score_a_regressor(line):
+    of_numbers = {name for name in get_scorer_names() if scores_numbers(name)}
+    assert set(OF_NUMBERS) <= of_numbers
+    assert not set(OF_CLASSES) & of_numbers
+    X, y = line[0], np.abs(line[1]) + 1
+    params = STOPPING | {"max_epochs": 1, "loss": "poisson"}
+    models = [MixupRegressor(scoring=name, **params) for name in sorted(of_numbers)]
+    fit_many(models, [X] * len(models), [y] * len(models))
 
 
 @twins

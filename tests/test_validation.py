@@ -445,3 +445,18 @@ def test_arguments_that_fit_does_not_take_are_refused(blobs):
         fit_many([MixupClassifier(**PLAIN)], [X], [y], fit_params=[{"x_val": X}])
     with pytest.raises(ValueError, match="0 fit_params"):
         fit_many([MixupClassifier(**PLAIN)], [X], [y], fit_params=[])
+
+
+@twins
+@pytest.mark.parametrize("splitter", [GroupKFold(3), GroupShuffleSplit(2)])
+def test_splitters_by_groups_ask_for_groups(make, splitter, data):
+    model = make(validation=splitter, **STOPPING)
+    with pytest.raises(ValueError, match=r"^validation=Group.* as groups=\.\.\."):
+        model.fit(*data)
+    model.fit(*data, groups=np.arange(90) // 10)
+
+
+@twins
+def test_splits_that_cannot_be_made_name_the_parameter(make, data):
+    with pytest.raises(ValueError, match=r"^validation=KFold.* cannot split the rows"):
+        make(validation=KFold(91), **STOPPING).fit(*data)

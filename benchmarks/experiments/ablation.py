@@ -30,6 +30,7 @@ SMOOTH: Final = "label smoothing"
 BOTH: Final = "mix inputs + label smoothing (AC + RP)"
 NOISE: Final = "Gaussian noise on inputs"
 UNEQUAL: Final = "mixup for unequal classes"
+WEIGHTS: Final = "weights (AC + RP)"
 COLUMNS: Final = "columns of tables (AC + RP)"
 
 #: What the paper, whose inputs are images, has no rows for.
@@ -67,6 +68,10 @@ def variants() -> Iterator[tuple[str, str, dict[str, Any]]]:
     yield UNEQUAL, "balanced partners", balanced
     yield UNEQUAL, "labels of Remix", remix
     yield UNEQUAL, "both", balanced | remix
+    # After the paper: pairs that are far apart mix less (arXiv 2311.01434).
+    each = {"weights_per": "example"}
+    yield WEIGHTS, "one for each example", each
+    yield WEIGHTS, "one for each example, warped by distance", each | {"warping": 0.5}
     for name, params in OF_COLUMNS.items():
         yield COLUMNS, name, params
 

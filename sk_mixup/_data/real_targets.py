@@ -61,11 +61,19 @@ def standardized_targets(
 
 
 def scaled_targets(
-    encoded: NDArray[Any], weights: Weights | None, unit: float, before: Moments | None
+    encoded: NDArray[Any],
+    weights: Weights | None,
+    unit: float,
+    before: Moments | None,
+    goes_on: bool,
 ) -> ScaledTargets:
-    """Divide positive targets by their mean, of earlier rows too."""
-    # Rows without weight are not among them; of later rows all may be 0.
-    if before is None and not encoded.any(axis=0).all():
+    """Divide positive targets by their mean, of earlier rows too.
+
+    If training ``goes_on`` with further rows, all of these may be 0: they are divided
+    by 1 until others come.
+    """
+    # Rows without weight are not among them.
+    if not goes_on and not encoded.any(axis=0).all():
         raise ValueError(
             "loss='poisson' requires non-negative y and sum(y) > 0, but all targets "
             "are 0."

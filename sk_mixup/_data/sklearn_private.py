@@ -36,6 +36,19 @@ from sklearn.utils._param_validation import (
     validate_parameter_constraints,
 )
 
+# Public since 1.9, but for what an estimator does itself: `_init_callback_context`.
+try:
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+except ImportError:  # an older version, whose estimators have no `set_callbacks`
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]
+        """Stands for scikit-learn's."""
+
+    def with_callbacks(method: Any) -> Any:
+        """Return the method."""
+        return method
+
+
 # Its public form, check_X_y, looks at X too, which is shared by many fits; sample
 # weights have none.
 from sklearn.utils.validation import _check_sample_weight, _check_y
@@ -52,7 +65,19 @@ def takes_sample_weight(scorer: Any) -> bool:
     return "sample_weight" in signature(metric).parameters
 
 
+@with_callbacks  # type: ignore[untyped-decorator]
+def end_callbacks(estimator: Any) -> None:
+    """Tell scikit-learn's callbacks, if any have begun, that the fit is over."""
+
+
+def has_callbacks(estimator: Any) -> bool:
+    """Tell whether an estimator was given callbacks of scikit-learn's."""
+    # Its own estimators look there, too.
+    return bool(getattr(estimator, "_skl_callbacks", None))
+
+
 __all__ = [
+    "CallbackSupportMixin",
     "FallbackToBackend",
     "HasMethods",
     "Interval",
@@ -65,7 +90,9 @@ __all__ = [
     "_check_y",
     "_safe_indexing",
     "check_matplotlib_support",
+    "end_callbacks",
     "get_active_backend",
+    "has_callbacks",
     "takes_sample_weight",
     "validate_parameter_constraints",
 ]

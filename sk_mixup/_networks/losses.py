@@ -230,6 +230,10 @@ class LogLinkLoss(Loss):
     def link(self) -> nn.Module:
         return EXPONENTIAL
 
+    def scaling(self, moments: Moments) -> tuple[Figures, Figures]:
+        # Positive even if all targets so far were 0, as in a first call of partial_fit.
+        return moments.mean, moments.divisor
+
     def output_moments(self, moments: Moments) -> Moments:
         shift = np.log(moments.divisor)
         return Moments(moments.weight, shift, np.ones_like(shift))

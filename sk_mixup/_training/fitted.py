@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sk_mixup._data.sklearn_private import CallbackSupportMixin
 from sk_mixup._training.net import MixupNet
 
 
-class HasTrained:
-    """An estimator whose net remembers its training.
+class HasTrained(CallbackSupportMixin):
+    """An estimator whose net remembers its training, which callbacks may follow.
 
     Read off the net when asked for: there may be as many epochs as calls.
     """

@@ -71,7 +71,7 @@ def draw_rows(
         _check_partners(partners, n_rows, vicinity)
         partners = partners.astype(np.int64, copy=False)
         row_numbers = np.concatenate([row_numbers, partners], axis=1)
-    return row_numbers, vicinity.draw_weights(n_rows, batch_size, streams.weights)
+    return row_numbers, run.draw_weights(row_numbers, vicinity, batch_size)
 
 
 def _check_partners(partners: Rows, n_rows: int, vicinity: Vicinity) -> None:

@@ -31,6 +31,8 @@ class Vicinity:
         Number of rows in a virtual example, at least 2.
     weights_per : {"batch", "example"}, default="batch"
         Draw weights once per minibatch or once per virtual example.
+    warping : float or None, default=None
+        Width of the kernel by whose distances weights are warped; None leaves them.
     mix_features : {"interpolate", "swap", "swap_categories"}, default="interpolate"
         Mix all columns of the inputs by their weights, or take all of them, or
         categories alone, whole from one of the rows.
@@ -60,6 +62,7 @@ class Vicinity:
     alpha: float = 1.0
     n_mixed: int = 2
     weights_per: str = "batch"
+    warping: float | None = None
     mix_features: str = "interpolate"
     mix_target: str | Remix = "interpolate"
     label_smoothing: float = 0.0
@@ -79,7 +82,12 @@ class Vicinity:
     def mixes_each(self) -> bool:
         """Whether they differ in their weights or in those of their targets."""
         by_rows = isinstance(self.mix_target, Remix) and self.n_examples > 1
-        return self.draws_each or by_rows
+        return self.draws_each or by_rows or self.warps
+
+    @property
+    def warps(self) -> bool:
+        """Whether weights are warped by the distance of the rows."""
+        return self.warping is not None and self.n_examples > 1
 
     def draw_weights(
         self, n_rows: int, batch_size: int, generator: Generator

@@ -25,6 +25,7 @@ from sk_mixup._training.callbacks import (
     same_callbacks,
 )
 from sk_mixup._training.epoch_draw import EpochDraw
+from sk_mixup._training.fit_hooks import FitHooks
 from sk_mixup._training.log import QuietLog
 from sk_mixup._training.minibatches import Minibatches
 from sk_mixup._training.predicting_net import PredictingNet
@@ -124,6 +125,7 @@ class MixupNet(PredictingNet):
         progress: Progress,
         limit: TimeLimit,
         one_epoch: bool = False,
+        hooks: FitHooks | None = None,
     ) -> MixupNet:
         """Train for ``max_epochs`` epochs or until the limit, from where the net is.
 
@@ -134,6 +136,7 @@ class MixupNet(PredictingNet):
         callback of the user's runs, the two cannot be told apart.)
         """
         self.session_ = self._new_session(minibatches, owners, progress, limit)
+        self.session_.hooks = hooks
         if one_epoch and self.average_ is not None:
             self.session_.average.resume(self.average_)
         self.average_ = None
@@ -169,8 +172,9 @@ class MixupNet(PredictingNet):
         progress: Progress,
         limit: TimeLimit,
     ) -> TrainingSession:
-        body, halflife = self.module_.body, self.ema_halflife * minibatches.steps
-        average = WeightAverage(body, halflife)
+        average = WeightAverage(
+            self.module_.body, self.ema_halflife * minibatches.steps
+        )
         return TrainingSession(
             minibatches,
             owners,
@@ -213,6 +217,9 @@ class MixupNet(PredictingNet):
         """
         if method_name in BATCH_HOOKS and not self.session_.listens:
             return
+        hooks = self.session_.hooks
+        if hooks is not None:  # before BestEpoch, which ends the training
+            hooks.tell(method_name, self)
         try:
             super().notify(method_name, **cb_kwargs)
         except KeyboardInterrupt as interrupt:
@@ -220,8 +227,11 @@ class MixupNet(PredictingNet):
                 raise EndOfTraining from interrupt
             raise
         # After the callbacks, which have seen the epoch and validated it.
-        if method_name == "on_epoch_end" and self.session_.limit.is_over:
-            self._end_by_time()
+        if method_name == "on_epoch_end":
+            if self.session_.limit.is_over:
+                self._end_by_time()
+            if hooks is not None and hooks.asks_to_stop:
+                raise EndOfTraining
 
     def _end_by_time(self) -> NoReturn:
         self.timed_out_ = True
@@ -348,19 +358,14 @@ class MixupNet(PredictingNet):
         The losses are returned too if a callback listens; else they are computed for
         all minibatches of a block at once.
         """
-        outputs = self.session_.step(batch)
-        if not self.session_.listens:
-            return {"y_pred": outputs}
-        return {"loss": self._loss(outputs, batch), "y_pred": outputs}
-
-    def _loss(self, outputs: Tensor, batch: Batch) -> Tensor:
-        loss: Tensor = self.criterion_(outputs, batch.targets, batch.weight)
-        return loss
+        step = {"y_pred": self.session_.step(batch)}
+        if self.session_.listens:
+            step["loss"] = self.criterion_(step["y_pred"], batch.targets, batch.weight)
+        return step
 
     def _schedule_lr(self) -> None:
         if self.lr_schedule != "constant":
-            factor = LR_SCHEDULES[self.lr_schedule]
-            rate = self.lr * factor(self.session_.fraction)
+            rate = self.lr * LR_SCHEDULES[self.lr_schedule](self.session_.fraction)
             for group in self.optimizer_.param_groups:
                 group["lr"] = rate
 
@@ -368,7 +373,8 @@ class MixupNet(PredictingNet):
     def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Tensor]:
         """Return each run's loss and outputs on validation rows."""
         outputs = self.module_.outputs(batch.encoded)
-        return {"loss": self._loss(outputs, batch), "y_pred": outputs}
+        loss = self.criterion_(outputs, batch.targets, batch.weight)
+        return {"loss": loss, "y_pred": outputs}
 
     def _validate(self, rows: ValidationRows, step_fn: StepFunction) -> None:
         losses, errors = [], []
@@ -376,28 +382,19 @@ class MixupNet(PredictingNet):
             step = step_fn(batch)
             losses.append(step["loss"])
             errors.append(error_of(step["y_pred"], batch))
-        session = self.session_
-        loss = session.shrinking.of_all(torch.stack(losses).sum(0))
-        self.record_loss("valid_loss", loss, session.running)
+        of_all, running = self.session_.shrinking.of_all, self.session_.running
+        self.record_loss("valid_loss", of_all(torch.stack(losses).sum(0)), running)
         # Only among classes does one output win.
         if isinstance(self.criterion_, SoftCrossEntropy):
-            error = session.shrinking.of_all(torch.stack(errors).sum(0))
-            self.record_loss("valid_error", error, session.running)
+            self.record_loss("valid_error", of_all(torch.stack(errors).sum(0)), running)
         self.history.record("valid_batch_count", len(losses))
         self._score()
 
     def _score(self) -> None:
         """Record the scores of the epoch, minus the losses where none are asked for."""
-        session = self.session_
-        scorers = [run.score for run in session.runs]
         scores = -self.valid_losses_[-1]
-        if any(scorers):
+        if self.session_.has_scorers:
             scores = scores.astype(np.float64)
-        for place, number in enumerate(session.shrinking.present.tolist()):
-            scorer = scorers[number]
-            if scorer is not None and session.running[number]:
-                own = self.module_.select([place])
-                # A stack has none of its own, as its tables may differ.
-                own.widen = session.runs[number].training.table.widen
-                scores[number] = scorer(own, self.criterion_)
-        self.record_scores(scores, any(scorers))
+            for number, score in self.session_.scores(self.module_, self.criterion_):
+                scores[number] = score
+        self.record_scores(scores, self.session_.has_scorers)

@@ -24,11 +24,12 @@ from torch import nn
 from sk_mixup._data.features import holds_codes
 from sk_mixup._data.sklearn_private import Interval
 from sk_mixup._training.log import QuietLog
+from sk_mixup._training.scorer_checks import check_scoring_name
 from sk_mixup._training.settings import ENCODINGS, Settings
 from sk_mixup._training.target_checks import (
     check_class_weight,
+    check_pairs,
     check_quantiles,
-    check_remix,
 )
 from sk_mixup.encodings import Encoding
 from sk_mixup.vicinity import Pairing
@@ -76,12 +77,13 @@ def check_parameters(settings: Settings, constraints: dict[str, list[Any]]) -> N
         _check_pairing,
         _check_layers,
         _check_validation,
+        check_scoring_name,
         _check_swaps,
         _check_module,
         _check_categories,
         check_class_weight,
         check_quantiles,
-        check_remix,
+        check_pairs,
         _check_callbacks,
         _check_net_params,
     ):

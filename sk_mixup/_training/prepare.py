@@ -35,6 +35,7 @@ from sk_mixup._training.settings import Settings
 from sk_mixup._training.target_spec import TargetSpec
 from sk_mixup._training.task import Start, Task
 from sk_mixup._training.validation_split import Pair, split_members
+from sk_mixup._training.warping import Distances
 from sk_mixup.encodings import Standardized
 from sk_mixup.vicinity import Pairing, RandomPairs, TrainingRows
 
@@ -141,9 +142,9 @@ class _Members:
             (training, layer),
             partial(_draw_of, pairing, training, layer),
         )
-        return Run(
-            training, vicinity, draw, streams, validation, self.score(validation)
-        )
+        score = self.score(validation)
+        distances = Distances(training, layer) if vicinity.warps else None
+        return Run(training, vicinity, draw, streams, validation, score, distances)
 
     def score(self, validation: RowSubset | None) -> Score | None:
         """Return what scores the network after each epoch, None for its loss."""
@@ -253,6 +254,7 @@ def _vicinity(settings: Settings, spec: TargetSpec, member: int) -> Vicinity:
         alpha=alpha,
         n_mixed=settings.n_mixed,
         weights_per=settings.weights_per,
+        warping=None if settings.warping is None else float(settings.warping),
         mix_features=settings.mix_features,
         mix_target=spec.mix_target,
         label_smoothing=spec.label_smoothing,

@@ -127,7 +127,7 @@ class RecordingNet(skorch.NeuralNet):
         """Record the scores of an epoch, and note their mean if they are no losses."""
         self.valid_scores_.append(scores)
         if noted:
-            self._note("valid_score", float(np.nanmean(scores)), sign=-1)
+            self._note("valid_score", _mean_of_numbers(scores), sign=-1)
 
     def _note(self, key: str, figure: float, sign: int = 1) -> None:
         """Write a figure of this epoch down, and whether it is the best so far.
@@ -136,8 +136,9 @@ class RecordingNet(skorch.NeuralNet):
         """
         lowest = self._lowest.get(key, np.inf)
         self.history.record(key, figure)
-        self.history.record(f"{key}_best", sign * figure < lowest)
-        self._lowest[key] = min(sign * figure, lowest)
+        is_best = sign * figure < lowest
+        self.history.record(f"{key}_best", is_best)
+        self._lowest[key] = sign * figure if is_best else lowest
 
     def latest_epochs(self) -> list[dict[str, Any]]:
         """Return the history of the last training.
@@ -146,6 +147,11 @@ class RecordingNet(skorch.NeuralNet):
         """
         new = range(self._n_epochs_before, len(self.history))
         return [self.history[n] for n in new if "train_loss" in self.history[n]]
+
+    def latest(self, key: str) -> list[NDArray[Any]]:
+        """Return the figures of every run in the last training, an array an epoch."""
+        figures: list[NDArray[Any]] = self.records_.latest(key)
+        return figures
 
     def first_bad_epoch(self) -> int | None:
         """Return the first epoch, from 1, in which a run's loss was not finite."""
@@ -175,7 +181,7 @@ class RecordingNet(skorch.NeuralNet):
             if epoch < len(net.history)
         ]
         if any("valid_score" in entry for entry, _ in entries):
-            score = float(np.nanmean(self.valid_scores_[epoch]))
+            score = _mean_of_numbers(self.valid_scores_[epoch])
             self._note("valid_score", score, sign=-1)
         for key in ("train_batch_count", "valid_batch_count"):
             counts = [entry[key] for entry, _ in entries if key in entry]
@@ -262,3 +268,9 @@ class RecordingNet(skorch.NeuralNet):
         self._initialize_optimizer()
         self.optimizer_.load_state_dict(as_tensors(state["optimizer_"]))
         self.verbose: int = state["verbose"]
+
+
+def _mean_of_numbers(scores: NDArray[np.floating]) -> float:
+    """Return the mean of what is not NaN, NaN if all is."""
+    numbers = scores[~np.isnan(scores)]
+    return float(numbers.mean()) if len(numbers) else np.nan

@@ -24,6 +24,7 @@ from sk_mixup._networks.losses import Loss
 from sk_mixup._networks.network import Network
 from sk_mixup._training.fit_data import FitData
 from sk_mixup._training.run import Score
+from sk_mixup._training.scorer_checks import named_scores
 from sk_mixup._training.task import Fitted
 
 
@@ -81,6 +82,8 @@ class MemberScore:
 
     Parameters
     ----------
+    scoring : str, callable or None
+        What the user has asked for.
     scorer : callable
         A scorer of scikit-learn's kind.
     view : View
@@ -93,6 +96,7 @@ class MemberScore:
         Their weights.
     """
 
+    scoring: Any
     scorer: Any
     view: View
     rows: KnownRows
@@ -107,7 +111,12 @@ class MemberScore:
         weights = {}
         if self.sample_weight is not None and takes_sample_weight(self.scorer):
             weights = {"sample_weight": self.sample_weight}
-        score = self.scorer(estimator, self.rows.X, self.y, **weights)
+        score = named_scores(
+            self.scoring,
+            partial(self.scorer, estimator, self.rows.X, self.y, **weights),
+            self.y,
+            getattr(estimator, "classes_", None),
+        )
         if not isinstance(score, Real):
             raise ValueError(
                 f"scoring must return one number, but {self.scorer!r} returned "
@@ -127,11 +136,12 @@ def scored_on(
         return None
     fitted = Fitted(lasting, [], [], rows.targets.moments, rows.weight_unit)
     scorer = check_scoring(estimator, scoring=estimator.scoring)
-    return partial(_member_score, scorer, View(copy.copy(estimator), fitted), data)
+    view = View(copy.copy(estimator), fitted)
+    return partial(_member_score, estimator.scoring, scorer, view, data)
 
 
 def _member_score(
-    scorer: Any, view: View, data: FitData, validation: RowSubset
+    scoring: Any, scorer: Any, view: View, data: FitData, validation: RowSubset
 ) -> MemberScore:
     """Return the score on the validation rows of a network."""
     X, y, weights = data.X, data.y, data.sample_weight
@@ -145,4 +155,4 @@ def _member_score(
             None if each is None else _safe_indexing(each, numbers)
             for each in (X, y, weights)
         )
-    return MemberScore(scorer, view, KnownRows(X), y, weights)
+    return MemberScore(scoring, scorer, view, KnownRows(X), y, weights)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,9 @@ from torch import nn
 
 from sk_mixup._networks.batch import Step
 from sk_mixup._networks.input_layers import Standardize
+from sk_mixup._networks.losses import Loss
+from sk_mixup._networks.network import Network
+from sk_mixup._training.fit_hooks import FitHooks
 from sk_mixup._training.minibatches import Minibatches
 from sk_mixup._training.progress import Progress
 from sk_mixup._training.run import Run
@@ -52,6 +55,8 @@ class TrainingSession:
         Whether a callback listens to minibatches.
     limit : TimeLimit
         After which it ends.
+    hooks : FitHooks or None
+        Of scikit-learn's callbacks.
     validation : ValidationRows or None
         Of the runs in training.
 
@@ -77,6 +82,7 @@ class TrainingSession:
     n_steps: int
     listens: bool
     limit: TimeLimit
+    hooks: FitHooks | None = None
     validation: ValidationRows | None = None
     steps_taken: int = 0
     stopped: dict[int, dict[str, Any]] = field(default_factory=dict)
@@ -102,6 +108,21 @@ class TrainingSession:
         """The epoch from 0, of a training whose time runs out one farther on."""
         n_epochs = self.n_steps // self.minibatches.steps
         return max(self.epoch, int(self.limit.fraction * n_epochs))
+
+    @property
+    def has_scorers(self) -> bool:
+        """Whether any run is judged by another score than its loss."""
+        return any(run.score for run in self.runs)
+
+    def scores(self, network: Network, loss: Loss) -> Iterator[tuple[int, float]]:
+        """Yield the numbers of runs in training that have scorers, and their scores."""
+        for place, number in enumerate(self.shrinking.present.tolist()):
+            run = self.runs[number]
+            if run.score is not None and self.running[number]:
+                own = network.select([place])
+                # A stack has none of its own, as its tables may differ.
+                own.widen = run.training.table.widen
+                yield number, run.score(own, loss)
 
     def minibatches_left(self, inputs: Standardize) -> Minibatches:
         """Return the minibatches of the runs that are still in training."""

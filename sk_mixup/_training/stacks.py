@@ -238,7 +238,7 @@ def _train_task(task: Task, threads: int, progress: Progress) -> MixupNet:
             net.accompany(task.recipe.patience, task.bar_steps)
         minibatches = Minibatches(task.runs, task.recipe.plan, net.module_.inputs)
         owners, one_epoch = task.estimator_numbers, task.recipe.one_epoch
-        return net.train(minibatches, owners, progress, limit, one_epoch)
+        return net.train(minibatches, owners, progress, limit, one_epoch, task.hooks)
 
 
 def _new_net(task: Task, network: Network) -> MixupNet:

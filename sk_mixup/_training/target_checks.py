@@ -27,12 +27,20 @@ def _is_weight(number: Any) -> bool:
     return real and bool(0 <= number <= sys.float_info.max)
 
 
-def check_remix(settings: Settings) -> None:
-    """Check that two rows are mixed where a label rule is of two."""
-    if vars(settings).get("mix_target") == "remix" and settings.n_mixed != 2:
+def check_pairs(settings: Settings) -> None:
+    """Check that two rows are mixed where labels or weights go by a rule for two."""
+    if settings.n_mixed == 2:
+        return
+    if vars(settings).get("mix_target") == "remix":
         raise ValueError(
             "mix_target='remix' is a rule for two rows (arXiv 2007.03943), but "
             f"n_mixed={settings.n_mixed}: use n_mixed=2 or mix_target='interpolate'."
+        )
+    if settings.warping is not None:
+        raise ValueError(
+            f"warping={settings.warping} goes by the distance of two rows (arXiv "
+            f"2311.01434), but n_mixed={settings.n_mixed}: use n_mixed=2 or "
+            "warping=None."
         )
 
 

@@ -18,6 +18,7 @@ from sk_mixup._networks.input_layers import Standardize
 from sk_mixup._networks.losses import Loss
 from sk_mixup._networks.torch_modes import precision
 from sk_mixup._networks.widen import Widen
+from sk_mixup._training.fit_hooks import FitHooks
 from sk_mixup._training.minibatches import Plan
 from sk_mixup._training.net import MixupNet
 from sk_mixup._training.run import Run
@@ -137,6 +138,8 @@ class Task:
         For which it may be trained; None for as long as it takes.
     reservoir : Reservoir or None
         What it leaves behind of the rows that it has seen.
+    hooks : FitHooks or None
+        Of scikit-learn's callbacks that follow it.
     """
 
     recipe: Recipe
@@ -151,6 +154,7 @@ class Task:
     owners: NDArray[np.int64] | None = None
     seconds_left: float | None = None
     reservoir: Reservoir | None = None
+    hooks: FitHooks | None = None
 
     @property
     def verbose(self) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
+from sk_mixup._data.sklearn_private import end_callbacks
 from sk_mixup._networks.torch_modes import memory_errors
 
 NEEDS_LESS = (
@@ -22,8 +23,11 @@ class Snapshot:
         self.estimator, self.attributes = estimator, dict(vars(estimator))
 
     def restore(self) -> None:
-        vars(self.estimator).clear()
-        vars(self.estimator).update(self.attributes)
+        try:
+            end_callbacks(self.estimator)
+        finally:
+            vars(self.estimator).clear()
+            vars(self.estimator).update(self.attributes)
 
 
 @contextmanager
@@ -36,6 +40,8 @@ def all_or_nothing(estimators: Sequence[Any]) -> Iterator[None]:
         for snapshot in before:
             snapshot.restore()
         raise
+    for estimator in estimators:
+        end_callbacks(estimator)
 
 
 def enough_memory(name: str) -> AbstractContextManager[None]:

@@ -151,15 +151,29 @@ def _splits(
     if not hasattr(validation, "split"):
         pairs, place = validation, _places(data, rows)
     else:
-        groups = None if data.groups is None else _checked_groups(data)
-        kept = (_kept(each, rows) for each in (data.X, data.y, groups))
-        pairs, place = _seeded(validation, entropy).split(*kept), np.arange(len(rows))
+        pairs = _pairs_of(validation, data, rows, entropy)
+        place = np.arange(len(rows))
     splits = [
         _checked(pair, number, place, len(rows)) for number, pair in enumerate(pairs)
     ]
     if not splits:
         raise ValueError(f"validation={validation!r} gave no split.")
     return splits
+
+
+def _pairs_of(splitter: Any, data: FitData, rows: RowSubset, entropy: int) -> list[Any]:
+    """Return the splits of a splitter, of the rows of positive weight."""
+    groups = None if data.groups is None else _checked_groups(data)
+    kept = (_kept(each, rows) for each in (data.X, data.y, groups))
+    try:
+        return list(_seeded(splitter, entropy).split(*kept))
+    except ValueError as error:
+        lacks_groups = groups is None and "groups" in str(error)
+        needs = " Give fit the group of each row, as groups=..." if lacks_groups else ""
+        shown = " ".join(repr(splitter).split())
+        raise ValueError(
+            f"validation={shown} cannot split the rows: {error}{needs}"
+        ) from error
 
 
 def _seeded(splitter: Any, entropy: int) -> Any:

@@ -1,0 +1,115 @@
+"""What is worth searching, as distributions to draw from."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from scipy import stats
+
+from sk_mixup.classifier import MixupClassifier
+from sk_mixup.encodings import QuantileBins
+from sk_mixup.regressor import MixupRegressor
+
+#: Lists where few values matter or where what lies between them is not defined.
+SPACE: Final[dict[str, Any]] = {
+    # No one alpha was best on all tables, and the validation rows can weigh networks of
+    # several.
+    "alpha": [0, 0.1, 0.2, 0.4, 1.0, (0, 0.2, 0.4, 1.0)],
+    "weights_per": ["batch", "example"],
+    "encoding": [
+        "standardized",
+        "bins",
+        ("bins", "standardized"),
+        (QuantileBins(16), "standardized"),
+    ],
+    "hidden_layer_sizes": [(64, 64), (128, 128), (256, 256), (128, 128, 128)],
+    "dropout": [0.0, 0.1, 0.2, 0.3],
+    "lr": stats.loguniform(5e-4, 5e-3),
+    "weight_decay": stats.loguniform(1e-7, 1e-3),
+    "clean_epochs": ["auto", 0.5, 0.75],
+    "member_weights": ["uniform", "validation"],
+}
+OF_TWINS: Final[dict[type, dict[str, Any]]] = {
+    MixupClassifier: {"label_smoothing": [0.0, 0.05, 0.1]},
+    MixupRegressor: {"pairing": ["random", "similar"]},
+}
+
+
+def search_space(estimator: Any = None) -> dict[str, Any]:
+    """Return distributions of the parameters that are worth a search.
+
+    For :class:`~sk_mixup.model_selection.RandomizedSearchCV` or scikit-learn's, and its
+    successive halving. Every draw is a valid set of parameters.
+
+    Parameters
+    ----------
+    estimator : estimator object, default=None
+        What will be searched: a :class:`MixupClassifier`, a :class:`MixupRegressor`, or
+        an estimator that holds some, such as a pipeline, whose parameters are then
+        named as it names them (``mixupclassifier__alpha``). None: the parameters that
+        both have, without a prefix.
+
+    Returns
+    -------
+    space : dict
+        For each parameter a list of values or a distribution of :mod:`scipy.stats`. It
+        is new at each call: change it, or drop from it, at will.
+
+    Raises
+    ------
+    ValueError
+        If the estimator is no MixupClassifier or MixupRegressor, and holds none.
+
+    Notes
+    -----
+    The values lie around the defaults, and come from the study in
+    ``docs/results/defaults.md`` of the repository: 22 tables on which ``alpha``, the
+    encoding, ``dropout``, the learning rate and the epochs without mixing moved scores
+    most. ``max_epochs``, ``batch_size`` and ``n_estimators`` are left out: early
+    stopping finds the number of epochs, and more networks are better, but slower. In a
+    joint training, candidates that differ in ``lr``, ``weight_decay``, ``dropout``,
+    ``clean_epochs`` or ``hidden_layer_sizes`` are trained in groups of their own. The
+    lowest score of many candidates is low by chance too: score the best one on rows
+    outside the search.
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sk_mixup import MixupClassifier, search_space
+    >>> space = search_space(MixupClassifier())
+    >>> space["dropout"]
+    [0.0, 0.1, 0.2, 0.3]
+    >>> pipeline = make_pipeline(StandardScaler(), MixupClassifier())
+    >>> "mixupclassifier__dropout" in search_space(pipeline)
+    True
+    """
+    if estimator is None:
+        return _copied(SPACE, "")
+    space: dict[str, Any] = {}
+    for prefix, held in _held_by(estimator).items():
+        for twin, own in OF_TWINS.items():
+            if isinstance(held, twin):
+                space |= _copied(SPACE | own, prefix)
+    if not space:
+        raise ValueError(
+            "search_space needs a MixupClassifier, a MixupRegressor or an estimator "
+            f"that holds one, got {estimator!r}."
+        )
+    return space
+
+
+def _held_by(estimator: Any) -> dict[str, Any]:
+    """Return an estimator and those that are its parameters, by their prefixes."""
+    held = {"": estimator}
+    if hasattr(estimator, "get_params") and not isinstance(estimator, type):
+        params = estimator.get_params(deep=True)
+        held |= {f"{name}__": value for name, value in params.items()}
+    return held
+
+
+def _copied(space: dict[str, Any], prefix: str) -> dict[str, Any]:
+    return {
+        prefix + name: list(values) if isinstance(values, list) else values
+        for name, values in space.items()
+    }
