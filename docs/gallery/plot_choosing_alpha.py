@@ -25,6 +25,7 @@ alphas = [0, 0.2, 1, 8]
 
 
 def losses(y_given, **params):
+    """Return the log loss of the test rows for each alpha."""
     models = [
         MixupClassifier(alpha, n_estimators=1, max_epochs=40, random_state=0, **params)
         for alpha in alphas
