@@ -50,6 +50,6 @@ axes[0].legend()
 plt.show()
 
 # %%
-# Alone and to the end, strong mixing makes the probabilities too soft. The defaults have
-# epochs without mixing at the end, and a temperature. On this one table they gain by
-# more mixing than ``alpha=0.2``: compare values on yours, by cross-validation.
+# Alone and to the end, strong mixing makes the probabilities too soft. The defaults end
+# with epochs without mixing, and have a temperature. On this one table they gain by
+# stronger mixing than ``alpha=0.2``: compare values on yours, by cross-validation.
