@@ -130,3 +130,9 @@ def test_cell_is_true(package, row):
     else:
         with pytest.raises(Exception):  # noqa: B017, PT011 - whatever says no
             TRIALS[row](estimators)
+
+
+def test_number_of_parameters_is_true():
+    text = PAGE.read_text(encoding="utf-8")
+    row = re.search(r"   \* - parameters of the classifier\n     - (\d+)\n", text)
+    assert int(row[1]) == len(MixupClassifier().get_params())
