@@ -12,6 +12,7 @@ copyright = "2026, sk_mixup developers"
 release = version = installed_version("sk_mixup")
 
 extensions = [
+    "myst_parser",  # the results, which the benchmarks write in Markdown
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "numpydoc",
@@ -21,18 +22,21 @@ templates_path = ["_templates"]
 exclude_patterns = ["_build", "gallery/**"]
 default_role = "py:obj"
 smartquotes = False  # messages are quoted, and looked for, as they are printed
+myst_heading_anchors = 2  # as repositories' pages have them
 
 html_theme = "pydata_sphinx_theme"
 html_title = "sk_mixup"
 html_show_sourcelink = False
 html_static_path = ["_static"]
-html_css_files = ["narrow.css"]
+html_css_files = ["pages.css"]
 html_theme_options = {
     "navigation_with_keys": False,
     "show_prev_next": False,
     "use_edit_page_button": False,
 }
-html_sidebars = {"installation": [], "api": [], "development": []}
+html_sidebars = {
+    name: [] for name in ("index", "installation", "api", "development", "changelog")
+}
 
 autodoc_typehints = "none"  # the parameters' descriptions say it better
 python_maximum_signature_line_length = 88
@@ -46,6 +50,8 @@ sphinx_gallery_conf = {
     "gallery_dirs": "auto_gallery",
     "backreferences_dir": None,
     "download_all_examples": False,
+    "thumbnail_size": (600, 400),
+    "remove_config_comments": True,
     "show_signature": False,
 }
 

@@ -393,7 +393,9 @@ class BaseMixup(HasTrained, TakesValidationRows, metaclass=ABCMeta):
             in float32 and in the same shape. It includes the one-hot columns of
             categories, the mean for missing values, the standardisation and the average
             over the networks, is on the CPU and in evaluation mode, and can be exported
-            by :func:`torch.export.export`.
+            by :func:`torch.export.export`. For frames with categories or missing values
+            its first layer, ``widen``, makes the one-hot columns, and ``widen.sources``
+            has the column of X of each; else ``widen`` is None.
         """
         check_is_fitted(self)
         return self._ensemble().export()

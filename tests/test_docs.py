@@ -2,6 +2,7 @@
 
 import importlib
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -28,3 +29,18 @@ def test_api_lists_the_public_names_of(module):
 def test_guide_says_what_is_drawn_from_every_stream():
     listed = re.findall(r"^   \* - ``(\w+)``$", page("user_guide/research.rst"), re.M)
     assert listed == [*Streams.NAMES, "layers"]
+
+
+def test_code_of_the_landing_page_runs(capsys):
+    code = re.search(r"code-block:: python\n\n((?:   .*\n|\n)+)", page("index.rst"))
+    exec(compile(textwrap.dedent(code[1]), "index.rst", "exec"), {})
+    assert capsys.readouterr().out.startswith("[[")
+
+
+def test_guide_lists_all_of_its_pages():
+    listed = re.findall(r"^   (\w+)$", page("user_guide/index.rst"), re.M)
+    assert sorted(listed) == sorted(
+        path.stem
+        for path in (DOCS / "user_guide").glob("*.rst")
+        if path.stem != "index"
+    )
