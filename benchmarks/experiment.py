@@ -97,6 +97,8 @@ class Experiment:
         Whether each data set, a table of the user's own, has sections of its own.
     page : bool, default=False
         Whether its command ends in a page with figures.
+    arrays : bool, default=False
+        Whether arrays of the user's own (``--npz``) may take the place of the group.
     """
 
     name: str
@@ -115,6 +117,7 @@ class Experiment:
     any_suite: bool = False
     apart: bool = False
     page: bool = False
+    arrays: bool = False
 
     def report(self, frame: pd.DataFrame) -> Section:
         """Make the experiment's section of the report of a results frame."""

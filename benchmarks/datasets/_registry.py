@@ -128,6 +128,13 @@ _MIXED: Final = (
     OpenMLSet("connect_4", 40668, "target", "classification"),
 )
 
+#: Images; the first needs no network, the others a GPU.
+_IMAGES: Final = (
+    _local.DIGITS,
+    OpenMLSet("cifar_10", 40927, task="classification"),
+    OpenMLSet("fashion_mnist", 40996, task="classification"),
+)
+
 _GROUPS: Final[Mapping[str, tuple[Source, ...]]] = {
     "demo": (*_local.DEMO, _local.TWO_MOONS),
     "uci": _PAPER,
@@ -135,6 +142,8 @@ _GROUPS: Final[Mapping[str, tuple[Source, ...]]] = {
     "suite": _PAPER + _FURTHER + _MIXED,
     "regression": _local.REGRESSION,
     "toy": _local.TOY,
+    "images": _IMAGES,
+    "spectrograms": (_local.CHIRPS,),
 }
 
 _SETS: Final[Mapping[str, Source]] = {
@@ -146,7 +155,9 @@ _OPEN: Final = ("demo", "uci", "openml", "suite")
 
 #: The names of those of OpenML's sets that have one.
 _NAMES: Final[Mapping[int, str]] = {
-    source.id: source.name for source in _PAPER + _FURTHER + _MIXED
+    source.id: source.name
+    for source in _PAPER + _FURTHER + _MIXED + _IMAGES
+    if isinstance(source, OpenMLSet)
 }
 
 
@@ -165,7 +176,8 @@ def group(name: str) -> list[str]:
 
     Groups are "demo" (scikit-learn's, and two moons), "uci" (the paper's six), "openml"
     (those and sixteen more), "suite" (those and twelve with categories, most with
-    gaps), "regression" and "toy" (two features, for pictures).
+    gaps), "regression", "toy" (two features, for pictures), "images" and
+    "spectrograms".
     """
     if name not in _GROUPS:
         raise ValueError(_unknown("group of data sets", name, _GROUPS))

@@ -18,7 +18,7 @@ from benchmarks import datasets
 
 LOCAL = [
     name
-    for kind in ("demo", "regression", "toy")
+    for kind in ("demo", "regression", "toy", "spectrograms")
     for name in datasets.group(kind)
     if name != "california_housing"
 ]

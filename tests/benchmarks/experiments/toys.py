@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import zlib
 
+import numpy as np
 import pandas as pd
 from sklearn.datasets import make_blobs
 
 from benchmarks.datasets import Dataset
+from benchmarks.datasets._arrays import SHAPES
 
 TWO = {"datasets": ("vehicle", "vowel"), "epochs": 2, "folds": 2}
 TINY = {
@@ -19,8 +21,10 @@ TINY = {
     "defaults": {**TWO, "datasets": ("vehicle", "vowel", "glass")},
     "demo": {**TWO, "datasets": ("iris", "wine"), "alphas": (0.0, 1.0)},
     "gan": {"quick": True, "epochs": 20},
+    "images": {"epochs": 2, "repeats": 1},
     "refine": {**TWO, "datasets": ("vehicle", "vowel", "glass")},
     "regression": {**TWO, "datasets": ("friedman1", "friedman2")},
+    "spectrograms": {"epochs": 2, "repeats": 1, "alphas": (0.0, 0.2)},
     "suite": {**TWO, "alphas": (0.0, 0.4)},
     "surface": {"epochs": 2, "datasets": ("two_moons",)},
     "uci": {**TWO, "datasets": ("iris", "phishing"), "alphas": (0.0, 1.0, 8.0)},
@@ -28,10 +32,14 @@ TINY = {
 
 
 def load(name, cache=None):
-    """Make a small set that is the same for each name; two features, for pictures."""
+    """Make a small set that is the same for each name.
+
+    It has two features, for pictures, or those of an array.
+    """
     seed = zlib.crc32(name.encode())
     centers = 2 if name == "two_moons" else 3
+    n_features = int(np.prod(SHAPES.get(name, 2)))
     X, y = make_blobs(
-        60, 2, centers=centers, cluster_std=3.0, random_state=seed % 2**32
+        60, n_features, centers=centers, cluster_std=3.0, random_state=seed % 2**32
     )
     return Dataset(name, pd.DataFrame(X), y, "classification", "made for a test")
