@@ -215,12 +215,13 @@ def test_steps_of_a_module_have_the_same_rates(make, data):
 @pytest.mark.parametrize("make", TWINS)
 def test_steps_begin_again_with_each_fit_and_partial_fit_has_none(make, data):
     rates = Rates()
-    steps = {"lr_schedule": "step", "lr_milestones": (1,), "max_epochs": 2}
-    model = one_step(make, rates, warm_start=True, **steps).fit(*data).fit(*data)
-    model.partial_fit(*data)
-    np.testing.assert_allclose(rates.seen, [0.1, 0.01, 0.1, 0.01, 0.1])
+    steps = {"lr_schedule": "step", "lr_milestones": (0.5,), "max_epochs": 2}
+    steps |= {"batch_size": 45, "warm_start": True}
+    model = one_step(make, rates, **steps).fit(*data).fit(*data).partial_fit(*data)
+    falling = [0.1, 0.1, 0.01, 0.01]
+    np.testing.assert_allclose(rates.seen, [*falling, *falling, 0.1, 0.1])
     model.set_params(lr_gamma=0.5).fit(*data)
-    np.testing.assert_allclose(rates.seen[5:], [0.1, 0.05])
+    np.testing.assert_allclose(rates.seen[10:], [0.1, 0.1, 0.05, 0.05])
 
 
 @pytest.mark.parametrize("make", TWINS)
