@@ -69,14 +69,15 @@ class SmallConvNet(nn.Sequential):
 
 
 class LeNet(nn.Sequential):
-    """Two convolutions of 5 x 5, each pooled, and two linear layers."""
+    """Two convolutions of 5 x 5 with batch norm, each pooled, and two linear layers."""
 
     # NOTE[DIFF]: of its LeNet the paper (arXiv 1710.09412, section 3.3) says that it
-    # has two convolutions and two linear layers; their widths are chosen here.
+    # has two convolutions and two linear layers; their widths are chosen here, and the
+    # batch norm, without which the paper's rate taught nothing of a thousand chirps.
     def __init__(self, shape: Shape, n_outputs: int, width: int = 20) -> None:
         features = [
-            *(nn.Conv2d(shape[0], width, 5, padding=2), nn.ReLU(), _pool()),
-            *(nn.Conv2d(width, 2 * width, 5, padding=2), nn.ReLU(), _pool()),
+            *(_conv5(shape[0], width), nn.BatchNorm2d(width), nn.ReLU(), _pool()),
+            *(_conv5(width, width), nn.BatchNorm2d(width), nn.ReLU(), _pool()),
         ]
         hidden = [nn.Linear(_n_features(features, shape), 25 * width), nn.ReLU()]
         top = nn.Linear(25 * width, n_outputs)
@@ -109,6 +110,10 @@ class VGG11(nn.Sequential):
 
 def _conv(n_in: int, n_out: int, stride: int = 1) -> nn.Conv2d:
     return nn.Conv2d(n_in, n_out, 3, stride, padding=1, bias=False)
+
+
+def _conv5(n_in: int, n_out: int) -> nn.Conv2d:
+    return nn.Conv2d(n_in, n_out, 5, padding=2, bias=False)
 
 
 def _pool() -> nn.MaxPool2d:

@@ -147,7 +147,7 @@ _COURSES: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
 SIDE = 32
 
 
-def make_chirps(n_samples: int = 1800) -> Table:
+def make_chirps(n_samples: int = 1200) -> Table:
     """Draw spectrograms of chirps in noise, eight kinds of them.
 
     A chirp has a frequency that rises, falls or warbles, within a band and for a time
@@ -167,7 +167,7 @@ def make_chirps(n_samples: int = 1800) -> Table:
         low, span = rng.uniform(0.03, 0.2), rng.uniform(0.06, 0.25)
         frequency = low + span * _COURSES[name](np.clip(own, 0, 1))
         signal[:] = np.where(sounds, np.sin(2 * np.pi * np.cumsum(frequency)), 0)
-        signal += rng.uniform(0.5, 2.0) * rng.standard_normal(n_times)
+        signal += rng.uniform(0.2, 1.0) * rng.standard_normal(n_times)
     windows = np.lib.stride_tricks.sliding_window_view(signals, 2 * SIDE, axis=1)
     windows = windows[:, ::SIDE] * np.hanning(2 * SIDE)
     amplitudes = np.abs(np.fft.rfft(windows))[..., 1:]
