@@ -88,7 +88,7 @@ class ArrayStudy:
             **given,
             module=self.networks[network],
             module_params=own,
-            max_epochs=job.epochs,
+            max_epochs=job.n_epochs,
             device=device,
             random_state=job.seed,
         )
