@@ -17,7 +17,7 @@ from torch import nn
 from benchmarks import datasets, plots
 from benchmarks.datasets import Arrays
 from benchmarks.estimators import digest_of
-from benchmarks.experiment import Options
+from benchmarks.experiment import Experiment, Options
 from benchmarks.experiments._comparison import pooled
 from benchmarks.files import digest
 from benchmarks.jobs import Job, Method, alpha_name, items
@@ -26,7 +26,7 @@ from benchmarks.splits import Split
 from benchmarks.stats import summary
 from benchmarks.store import Record
 from benchmarks.tables import Table, grid_table, metrics_table
-from benchmarks.work import Runtime
+from benchmarks.work import Alone, Runtime
 from sk_mixup import MixupClassifier
 
 #: CIFAR-10 has 10,000 of 60,000 images to test by.
@@ -55,6 +55,17 @@ class ArrayStudy:
     recipe: Mapping[str, Any]
     mixing: Mapping[str, Any] = field(default_factory=dict)
     widths: Mapping[tuple[str, str], int] = field(default_factory=dict)
+
+    def experiment(self, **stated: Any) -> Experiment:
+        """Make an experiment of the study and what else it states."""
+        return Experiment(
+            methods=self.methods,
+            fingerprint=self.fingerprint,
+            work=Alone(self.train),
+            show=self.show,
+            figures=figures,
+            **stated,
+        )
 
     def methods(self, options: Options) -> list[Method]:
         """Compare the networks at the values of alpha."""

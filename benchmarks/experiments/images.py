@@ -7,11 +7,10 @@ from typing import Final
 import pandas as pd
 
 from benchmarks.convnets import PreActResNet18, SmallConvNet
-from benchmarks.experiment import Experiment, Options
-from benchmarks.experiments._arrays import ArrayStudy, figures
+from benchmarks.experiment import Options
+from benchmarks.experiments._arrays import ArrayStudy
 from benchmarks.paper import FIGURE_3A
 from benchmarks.tables import Table, paper_table
-from benchmarks.work import Alone
 
 PAPER_TITLE = "The paper's Figure 3a (test error in %)"
 
@@ -39,17 +38,13 @@ def beside(frame: pd.DataFrame) -> list[Table]:
     return STUDY.beside(frame, paper.add_prefix("CIFAR-10, "))
 
 
-EXPERIMENT = Experiment(
+EXPERIMENT = STUDY.experiment(
     name="images",
     summary="Figure 3a: convolutional networks on images, ERM and mixup",
     group="images",
     defaults=Options(
         datasets=("sklearn_digits",), alphas=(0.0, 1.0), repeats=3, epochs=30
     ),
-    methods=STUDY.methods,
-    fingerprint=STUDY.fingerprint,
-    work=Alone(STUDY.train),
-    show=STUDY.show,
     text="SGD with momentum 0.9, rate 0.1 divided by 10 after a half and three "
     "quarters of the epochs, weight decay 1e-4, minibatches of 128. A sixth of the "
     "images is held out, another one in each repeat; images are not moved or mirrored. "
@@ -59,5 +54,4 @@ EXPERIMENT = Experiment(
         STUDY.show,
         lambda frame: paper_table(FIGURE_3A, PAPER_TITLE, ["data set", "network"]),
     ),
-    figures=figures,
 )

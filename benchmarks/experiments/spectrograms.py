@@ -7,11 +7,10 @@ from typing import Final
 import pandas as pd
 
 from benchmarks.convnets import VGG11, LeNet
-from benchmarks.experiment import Experiment, Options
-from benchmarks.experiments._arrays import ArrayStudy, figures
+from benchmarks.experiment import Options
+from benchmarks.experiments._arrays import ArrayStudy
 from benchmarks.paper import FIGURE_4
 from benchmarks.tables import Table
-from benchmarks.work import Alone
 
 #: arXiv 1710.09412, section 3.3: 30 epochs, the rate divided by 10 every 10; with mixup
 #: the first five on the rows themselves.
@@ -37,21 +36,16 @@ def beside(frame: pd.DataFrame) -> list[Table]:
     return STUDY.beside(frame, paper.add_prefix("Google commands, "))
 
 
-EXPERIMENT = Experiment(
+EXPERIMENT = STUDY.experiment(
     name="spectrograms",
     summary="Figure 4: convolutional networks on spectrograms, ERM and mixup",
     group="spectrograms",
     defaults=Options(alphas=(0.0, 0.1, 0.2), repeats=3, epochs=30),
-    methods=STUDY.methods,
-    fingerprint=STUDY.fingerprint,
-    work=Alone(STUDY.train),
-    show=STUDY.show,
     text="Adam, rate 0.003 divided by 10 after each third of the epochs, minibatches "
     "of 100; mixup begins after a sixth of the epochs. A sixth of the rows is held "
     "out, another one in each repeat, unless a file names rows to test by. On the "
     "chirps, eight kinds of generated sounds in noise, VGG-11 has 8 channels in its "
     "first layer instead of 64. The paper's figures are of spoken words.",
     tables=(beside, STUDY.show),
-    figures=figures,
     arrays=True,
 )
