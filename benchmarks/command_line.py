@@ -112,11 +112,7 @@ def _run(
             )
         case _:
             runtime, workers = _means(asked)
-            experiment = known[name]
-            if experiment.apart:
-                experiment, runtime = _on_own_table(asked, runtime, place)
-            if getattr(asked, "npz", None) is not None:
-                experiment, runtime = _on_own_arrays(asked, experiment, runtime)
+            experiment, runtime = _on_own(asked, known[name], runtime, place)
             options = _options(experiment, asked)
             return commands.run_experiment(
                 experiment, options, place, runtime, workers, words
@@ -137,6 +133,17 @@ def _everything(
         return everything.runs(known, asked.datasets, small=asked.small)
     except ValueError as error:
         raise UsageError(f"{error}.") from error
+
+
+def _on_own(
+    asked: argparse.Namespace, experiment: Experiment, runtime: Runtime, place: Place
+) -> tuple[Experiment, Runtime]:
+    """Let rows of the user's own, if any are named, take the place of the sets."""
+    if experiment.apart:
+        return _on_own_table(asked, runtime, place)
+    if getattr(asked, "npz", None) is not None:
+        return _on_own_arrays(asked, experiment, runtime)
+    return experiment, runtime
 
 
 def _on_own_table(
