@@ -47,6 +47,14 @@ def make_parser(known: Mapping[str, Experiment]) -> argparse.ArgumentParser:
                 help="other packages' estimators (default: all that are installed: "
                 f"{' '.join(experiment.defaults.rivals)})",
             )
+        if experiment.arrays:
+            command.add_argument(
+                "--npz",
+                type=Path,
+                metavar="FILE",
+                help="arrays of your own: X (n, height, width) or (n, channels, "
+                "height, width), y and, if there are rows to test by, X_test, y_test",
+            )
         if experiment.any_suite:
             command.add_argument(
                 "--suite", type=int, metavar="ID", help="an OpenML suite, 99 for CC18"

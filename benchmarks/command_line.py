@@ -16,7 +16,7 @@ from benchmarks import blocks, commands, everything, experiments, own_table
 from benchmarks.arguments import PROGRAM, make_parser
 from benchmarks.commands import Place
 from benchmarks.console import make_console, print_wrapped, say
-from benchmarks.datasets import DatasetUnavailable
+from benchmarks.datasets import DatasetUnavailable, OwnArrays
 from benchmarks.experiment import OPTIONS, Experiment, Options
 from benchmarks.experiments import compare
 from benchmarks.files import CannotWrite, reason
@@ -112,9 +112,7 @@ def _run(
             )
         case _:
             runtime, workers = _means(asked)
-            experiment = known[name]
-            if experiment.apart:
-                experiment, runtime = _on_own_table(asked, runtime, place)
+            experiment, runtime = _on_own(asked, known[name], runtime, place)
             options = _options(experiment, asked)
             return commands.run_experiment(
                 experiment, options, place, runtime, workers, words
@@ -137,6 +135,17 @@ def _everything(
         raise UsageError(f"{error}.") from error
 
 
+def _on_own(
+    asked: argparse.Namespace, experiment: Experiment, runtime: Runtime, place: Place
+) -> tuple[Experiment, Runtime]:
+    """Let rows of the user's own, if any are named, take the place of the sets."""
+    if experiment.apart:
+        return _on_own_table(asked, runtime, place)
+    if getattr(asked, "npz", None) is not None:
+        return _on_own_arrays(asked, experiment, runtime)
+    return experiment, runtime
+
+
 def _on_own_table(
     asked: argparse.Namespace, runtime: Runtime, place: Place
 ) -> tuple[Experiment, Runtime]:
@@ -155,6 +164,18 @@ def _on_own_table(
         print_wrapped(place.console, line)
     experiment = compare.about(experiment, lines)
     return experiment, runtime._replace(table=replace(table, task=data.task))
+
+
+def _on_own_arrays(
+    asked: argparse.Namespace, experiment: Experiment, runtime: Runtime
+) -> tuple[Experiment, Runtime]:
+    """Read the arrays, so that a bad file is refused at once."""
+    if asked.datasets:
+        raise UsageError("give either --npz or --datasets.")
+    arrays = OwnArrays(asked.npz.absolute())
+    arrays.load()
+    experiment = replace(experiment, group=(arrays.name,))
+    return experiment, runtime._replace(arrays=arrays)
 
 
 def _check_store(store: Store, known: Mapping[str, Experiment]) -> None:

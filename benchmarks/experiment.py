@@ -101,6 +101,8 @@ class Experiment:
         Whether each data set, a table of the user's own, has sections of its own.
     page : bool, default=False
         Whether its command ends in a page with figures.
+    arrays : bool, default=False
+        Whether arrays of the user's own (``--npz``) may take the place of the group.
     """
 
     name: str
@@ -120,6 +122,7 @@ class Experiment:
     apart: bool = False
     page: bool = False
     notices: Callable[[Options], list[str]] | None = None
+    arrays: bool = False
 
     def report(self, frame: pd.DataFrame) -> Section:
         """Make the experiment's section of the report of a results frame."""

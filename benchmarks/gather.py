@@ -145,6 +145,8 @@ def _setting(frame: pd.DataFrame) -> str:
     if pd.notna(epochs):
         length = f"{epochs:.0f} epochs" if epochs > 1 else "1 epoch"
     rows = f"{folds} folds" if folds > 1 else "all rows"
+    if frame.get("held_out", pd.Series()).notna().any():
+        rows = f"{frame['held_out'].iloc[0]:.0%} of the rows held out"
     number = f"{repeats}" if fewest == repeats else f"{fewest} to {repeats}"
     times = f" x {number} repeats" if repeats > 1 else ""
     return f"{protocol} protocol, {length}, {rows}{times}"

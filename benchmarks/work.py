@@ -17,7 +17,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from benchmarks import splits
-from benchmarks.datasets import DatasetUnavailable, OwnTable, Task
+from benchmarks.datasets import DatasetUnavailable, OwnArrays, OwnTable, Task
 from benchmarks.estimators import build, is_regression, trains_together
 from benchmarks.jobs import Job, by_unit
 from benchmarks.scores import Fitted, regression_scores, scores
@@ -35,6 +35,7 @@ class Runtime(NamedTuple):
     device: str = "cpu"  # of the networks: "cpu", "cuda", "auto"
     cache: str | None = None  # root of the openml client's cache
     table: OwnTable | None = None  # in the place of the named sets
+    arrays: OwnArrays | None = None  # likewise
 
     @property
     def on_gpu(self) -> bool:
@@ -210,6 +211,7 @@ def _fit_together(
         estimators,
         [part.X_train for part in parts.values()],
         [part.y_train for part in parts.values()],
+        fit_params=[part.fit_params for part in parts.values()],
         on_error="return",
     )
     epochs = np.array([_epochs_trained(model) for model in models])

@@ -111,6 +111,8 @@ class BaseMixup(HasTrained, TakesValidationRows, metaclass=ABCMeta):
         "lr": [Interval(Real, 0, LARGEST_NUMBER, closed="right")],
         "weight_decay": [Interval(Real, 0, LARGEST_NUMBER, closed="both")],
         "lr_schedule": [StrOptions(set(LR_SCHEDULES))],
+        "lr_milestones": ["array-like"],
+        "lr_gamma": [Interval(Real, 0, 1, closed="right")],
         "ema_halflife": [Interval(Real, 0, None, closed="left")],
         "max_epochs": [_SIZE, StrOptions({"auto"})],
         "batch_size": [_SIZE, StrOptions({"auto"})],

@@ -11,7 +11,16 @@ from skorch.callbacks import Callback, LRScheduler
 from torch import nn
 from torch.optim import lr_scheduler
 
-from tests.twins import CONSTANT, TWINS, all_rows, assert_same_predictions
+from sk_mixup import fit_many
+from sk_mixup.model_selection import GridSearchCV
+from tests.twins import (
+    CONSTANT,
+    TWINS,
+    all_rows,
+    assert_same_predictions,
+    complete,
+    perceptron,
+)
 
 
 class Rates(Callback):
@@ -148,6 +157,110 @@ def test_partial_fit_after_a_cosine_has_the_rate_asked_for(make, data):
     model = one_step(make, rates, lr_schedule="cosine", max_epochs=2).fit(*data)
     model.partial_fit(*data).partial_fit(*data)
     np.testing.assert_allclose(rates.seen[2:], [0.1, 0.1])
+
+
+MILESTONES = [(2,), (1, 3), (3, 1), (2, 2), (0.5,), (0.25, 3), np.array([0.25, 0.5])]
+
+
+def in_epochs(milestones, n_epochs):
+    """Return milestones as torch takes them."""
+    return sorted(int(m if m >= 1 else m * n_epochs) for m in milestones)
+
+
+@pytest.mark.parametrize("milestones", MILESTONES, ids=str)
+@pytest.mark.parametrize("make", TWINS)
+def test_steps_are_those_of_torch(make, milestones, data):
+    rates, rates_of_torch = Rates(), Rates()
+    common = {"max_epochs": 4, "batch_size": 32}
+    model = one_step(
+        make, rates, lr_schedule="step", lr_milestones=milestones, **common
+    )
+    torch_s = LRScheduler(
+        lr_scheduler.MultiStepLR, milestones=in_epochs(milestones, 4), gamma=0.1
+    )
+    other = one_step(make, torch_s, rates_of_torch, **common).fit(*data)
+    assert_same_predictions(model.fit(*data), other, data[0], atol=1e-6)
+    np.testing.assert_allclose(rates.seen, rates_of_torch.seen)
+    assert len(set(np.round(rates.seen, 12))) > 1
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"lr_gamma": 1.0},
+        {"lr_milestones": (4,)},
+        {"lr_schedule": "constant", "lr_milestones": (1,), "lr_gamma": 0.5},
+    ],
+)
+@pytest.mark.parametrize("make", TWINS)
+def test_steps_that_are_none_leave_the_rate(make, params, data):
+    X, y = data
+    model = one_step(make, **{"lr_schedule": "step", "max_epochs": 4} | params)
+    assert_same_predictions(model.fit(X, y), one_step(make, max_epochs=4).fit(X, y), X)
+
+
+@pytest.mark.parametrize("make", TWINS)
+def test_steps_of_a_module_have_the_same_rates(make, data):
+    seen = []
+    for params in ({}, {"module": perceptron}):
+        rates = Rates()
+        steps = {"lr_schedule": "step", "lr_milestones": (1, 0.5), "max_epochs": 4}
+        one_step(make, rates, **steps | complete(make, params)).fit(*data)
+        seen.append(rates.seen)
+    np.testing.assert_allclose(*seen)
+    np.testing.assert_allclose(seen[0], [0.1, 0.01, 0.001, 0.001])
+
+
+@pytest.mark.parametrize("make", TWINS)
+def test_steps_begin_again_with_each_fit_and_partial_fit_has_none(make, data):
+    rates = Rates()
+    steps = {"lr_schedule": "step", "lr_milestones": (0.5,), "max_epochs": 2}
+    steps |= {"batch_size": 45, "warm_start": True}
+    model = one_step(make, rates, **steps).fit(*data).fit(*data).partial_fit(*data)
+    falling = [0.1, 0.1, 0.01, 0.01]
+    np.testing.assert_allclose(rates.seen, [*falling, *falling, 0.1, 0.1])
+    model.set_params(lr_gamma=0.5).fit(*data)
+    np.testing.assert_allclose(rates.seen[10:], [0.1, 0.1, 0.05, 0.05])
+
+
+@pytest.mark.parametrize("make", TWINS)
+def test_steps_go_on_in_a_copy(make, data):
+    X, y = data
+    steps = {"lr_schedule": "step", "lr_milestones": (1,), "max_epochs": 3}
+    model = one_step(make, warm_start=True, **steps).fit(X, y)
+    again = pickle.loads(pickle.dumps(model)).fit(X, y)
+    assert_same_predictions(again, model.fit(X, y), X)
+
+
+STEPS_OF_MANY = [
+    {"lr_milestones": (1,)},
+    {"lr_milestones": (0.25,)},
+    {"lr_milestones": (1,), "alpha": 1.0},
+    {"lr_milestones": (1, 2)},
+    {"lr_milestones": (1,), "lr_gamma": 0.5},
+]
+
+
+@pytest.mark.parametrize("make", TWINS)
+def test_steps_of_many_are_those_of_each(make, data):
+    X, y = data
+    steps = {"lr_schedule": "step", "max_epochs": 4, "n_estimators": 2}
+    made = [one_step(make, **steps | params) for params in STEPS_OF_MANY]
+    alone = [one_step(make, **steps | params).fit(X, y) for params in STEPS_OF_MANY]
+    fitted = fit_many(made, [X] * len(made), [y] * len(made))
+    for one, other in zip(fitted, alone, strict=True):
+        assert_same_predictions(one, other, X, atol=1e-5)
+
+
+@pytest.mark.parametrize("make", TWINS)
+def test_a_search_tries_steps(make, data):
+    X, y = data
+    grid = {"lr_milestones": [(1,), (2,)], "lr_gamma": [0.1, 0.5]}
+    model = one_step(make, lr_schedule="step")
+    search = GridSearchCV(model, grid, cv=2).fit(X, y)
+    assert set(search.best_params_) == set(grid)
+    again = one_step(make, lr_schedule="step", **search.best_params_).fit(X, y)
+    assert_same_predictions(search.best_estimator_, again, X, atol=1e-5)
 
 
 class CountInitialized(Callback):

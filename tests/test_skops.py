@@ -29,6 +29,7 @@ PARAMS = [
     {},
     {"n_estimators": 3, "early_stopping": True, "clip": 3.0, "dropout": 0.1},
     {"pairing": Neighbors(5), "optimizer": "sgd", "lr_schedule": "cosine"},
+    {"lr_schedule": "step", "lr_milestones": [1, 0.9]},
 ]
 
 

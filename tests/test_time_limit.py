@@ -88,7 +88,14 @@ def test_the_best_weights_so_far_are_taken(make, clock, data):
 
 
 @twins
-@pytest.mark.parametrize("params", [{}, {"lr_schedule": "cosine", "clean_epochs": 2}])
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"lr_schedule": "cosine", "clean_epochs": 2},
+        {"lr_schedule": "step", "lr_milestones": (1, 0.9)},
+    ],
+)
 def test_time_that_suffices_changes_nothing(make, params, clock, data):
     X, y = data
     params = CONSTANT | params
@@ -114,6 +121,16 @@ def test_a_schedule_decays_by_the_time_if_that_is_shorter(make, clock, data):
     make(time_limit=seconds, lr=0.01, **params).fit(*data)
     of_time = np.arange(seconds) / seconds
     expected = 0.01 * (1 + np.cos(np.pi * of_time)) / 2
+    np.testing.assert_allclose(rates.rates, expected, rtol=1e-6)
+
+
+@twins
+def test_steps_are_taken_by_the_time_if_that_is_shorter(make, clock, data):
+    rates = Rates()
+    steps = {"lr_schedule": "step", "lr_milestones": (50, 0.8)}
+    params = LONG | all_rows(make) | steps | {"callbacks": [rates]}
+    make(time_limit=30, lr=0.01, **params).fit(*data)
+    expected = np.repeat([0.01, 0.001, 0.0001], [15, 9, 6])
     np.testing.assert_allclose(rates.rates, expected, rtol=1e-6)
 
 

@@ -10,6 +10,7 @@
 dtype('float32')
 """
 
+from benchmarks.datasets._arrays import Arrays, OwnArrays, as_arrays
 from benchmarks.datasets._base import Dataset, DatasetUnavailable, Task, short_name
 from benchmarks.datasets._own import OwnTable
 from benchmarks.datasets._preprocessing import (
@@ -30,10 +31,13 @@ from benchmarks.datasets._registry import (
 )
 
 __all__ = [
+    "Arrays",
     "Dataset",
     "DatasetUnavailable",
+    "OwnArrays",
     "OwnTable",
     "Task",
+    "as_arrays",
     "encoding",
     "filling",
     "gaps_as_levels",

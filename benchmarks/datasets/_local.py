@@ -84,6 +84,49 @@ def make_spirals(n_samples: int = 400) -> Table:
     return _framed(X + 0.1 * rng.standard_normal(X.shape), y)
 
 
+#: How the frequency of a chirp goes, from 0 to 1 as the time does.
+_COURSES: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
+    "even": lambda t: np.full_like(t, 0.5),
+    "rise": lambda t: t,
+    "fall": lambda t: 1 - t,
+    "late rise": lambda t: t**3,
+    "early fall": lambda t: (1 - t) ** 3,
+    "hill": lambda t: 1 - np.abs(2 * t - 1),
+    "valley": lambda t: np.abs(2 * t - 1),
+    "warble": lambda t: (1 + np.sin(6 * np.pi * t)) / 2,
+}
+#: Frequencies, and times, of a spectrogram.
+SIDE = 32
+
+
+def make_chirps(n_samples: int = 1200) -> Table:
+    """Draw spectrograms of chirps in noise, eight kinds of them.
+
+    A chirp has a frequency that rises, falls or warbles, within a band and for a time
+    of its own. Its spectrogram has the logarithms of the amplitudes at 32 frequencies
+    (rows) and 32 times (columns), as 1,024 features.
+    """
+    rng = np.random.default_rng(0)
+    names = list(_COURSES)
+    y = np.array(names)[np.arange(n_samples) % len(names)]
+    n_times = SIDE * (SIDE + 1)  # windows of two sides, each of which begins a side on
+    times = np.arange(n_times) / n_times
+    signals = np.empty((n_samples, n_times))
+    for signal, name in zip(signals, y, strict=True):
+        length = rng.uniform(0.4, 0.9)
+        own = (times - rng.uniform(0, 1 - length)) / length
+        sounds = (own >= 0) & (own <= 1)
+        low, span = rng.uniform(0.03, 0.2), rng.uniform(0.06, 0.25)
+        frequency = low + span * _COURSES[name](np.clip(own, 0, 1))
+        signal[:] = np.where(sounds, np.sin(2 * np.pi * np.cumsum(frequency)), 0)
+        signal += rng.uniform(0.2, 1.0) * rng.standard_normal(n_times)
+    windows = np.lib.stride_tricks.sliding_window_view(signals, 2 * SIDE, axis=1)
+    windows = windows[:, ::SIDE] * np.hanning(2 * SIDE)
+    amplitudes = np.abs(np.fft.rfft(windows))[..., 1:]
+    spectrograms = np.log1p(amplitudes).transpose(0, 2, 1)
+    return _framed(spectrograms.reshape(n_samples, -1), y)
+
+
 #: The demonstration's four, which ship with scikit-learn.
 DEMO = (
     _loaded("iris", "classification", 150),
@@ -91,6 +134,12 @@ DEMO = (
     _loaded("breast_cancer", "classification", 569),
     _loaded("digits", "classification", 1797),
 )
+
+#: Images of 8 x 8 pixels.
+DIGITS = DEMO[-1]
+
+#: Pictures of sounds.
+CHIRPS = LocalSet("chirps", make_chirps, "classification", "generated", 1200)
 
 #: Regression: a real one, then generated ones.
 REGRESSION = (

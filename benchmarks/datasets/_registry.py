@@ -11,6 +11,13 @@ from benchmarks.datasets import _local, _openml_sets
 from benchmarks.datasets._base import TIMEOUT, Dataset, Folder, Source, short_name
 from benchmarks.datasets._openml_sets import OpenMLSet, openml_client
 
+#: Images; the first needs no network, the others a GPU.
+_IMAGES: Final = (
+    _local.DIGITS,
+    OpenMLSet("cifar_10", 40927, task="classification"),
+    OpenMLSet("fashion_mnist", 40996, task="classification"),
+)
+
 _GROUPS: Final[Mapping[str, tuple[Source, ...]]] = {
     "demo": (*_local.DEMO, _local.TWO_MOONS),
     "uci": _openml_sets.PAPER,
@@ -18,6 +25,8 @@ _GROUPS: Final[Mapping[str, tuple[Source, ...]]] = {
     "suite": _openml_sets.PAPER + _openml_sets.FURTHER + _openml_sets.MIXED,
     "regression": _openml_sets.REGRESSION + _local.REGRESSION,
     "toy": _local.TOY,
+    "images": _IMAGES,
+    "spectrograms": (_local.CHIRPS,),
 }
 
 _SETS: Final[Mapping[str, Source]] = {
@@ -48,8 +57,8 @@ def group(name: str) -> list[str]:
 
     Groups are "demo" (scikit-learn's, and two moons), "uci" (the paper's six), "openml"
     (those and sixteen more), "suite" (those and twelve with categories, most with
-    gaps), "regression" (fourteen of OpenML's, then scikit-learn's and generated ones)
-    and "toy" (two features, for pictures).
+    gaps), "regression" (fourteen of OpenML's, then scikit-learn's and generated ones),
+    "toy" (two features, for pictures), "images" and "spectrograms".
     """
     if name not in _GROUPS:
         raise ValueError(_unknown("group of data sets", name, _GROUPS))

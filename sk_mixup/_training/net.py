@@ -30,7 +30,7 @@ from sk_mixup._training.log import QuietLog
 from sk_mixup._training.minibatches import Minibatches
 from sk_mixup._training.predicting_net import PredictingNet
 from sk_mixup._training.progress import Progress
-from sk_mixup._training.schedules import LR_SCHEDULES
+from sk_mixup._training.schedules import Constant, Schedule, set_rate
 from sk_mixup._training.session import EndOfTraining, TrainingSession
 from sk_mixup._training.shrinking import Shrinking
 from sk_mixup._training.time_limit import TimeLimit
@@ -54,8 +54,8 @@ class MixupNet(PredictingNet):
         The initialised networks.
     criterion : type of Loss
         The loss of :mod:`sk_mixup._networks.losses`.
-    lr_schedule : {"constant", "cosine"}, default="constant"
-        Factor of the learning rate as a function of the share of steps taken.
+    lr_schedule : Schedule, default=Constant()
+        Factor of the learning rate by the fraction of the training that is over.
     ema_halflife : float, default=0.0
         Epochs after which a step's share in the average of the weights has halved.
         Validation and predictions use the average; 0 takes the last weights.
@@ -68,7 +68,7 @@ class MixupNet(PredictingNet):
         module: Network,
         criterion: type[Loss],
         *,
-        lr_schedule: str = "constant",
+        lr_schedule: Schedule = Constant(),  # noqa: B008 - a frozen value
         ema_halflife: float = 0.0,
         **kwargs: Any,
     ) -> None:
@@ -339,7 +339,7 @@ class MixupNet(PredictingNet):
     def train_step(self, batch: Batch, **fit_params: Any) -> dict[str, Tensor]:
         """Take one optimiser step; tell the callbacks of the gradient."""
         session = self.session_
-        self._schedule_lr()
+        set_rate(self.optimizer_, self.lr_schedule, self.lr, session.fraction)
         step = self.train_step_single(batch)
         self.notify(
             "on_grad_computed",
@@ -362,12 +362,6 @@ class MixupNet(PredictingNet):
         if self.session_.listens:
             step["loss"] = self.criterion_(step["y_pred"], batch.targets, batch.weight)
         return step
-
-    def _schedule_lr(self) -> None:
-        if self.lr_schedule != "constant":
-            rate = self.lr * LR_SCHEDULES[self.lr_schedule](self.session_.fraction)
-            for group in self.optimizer_.param_groups:
-                group["lr"] = rate
 
     @torch.no_grad()
     def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Tensor]:

@@ -24,6 +24,7 @@ from torch import nn
 from sk_mixup._data.features import holds_codes
 from sk_mixup._data.sklearn_private import Interval
 from sk_mixup._training.log import QuietLog
+from sk_mixup._training.schedules import check_milestones
 from sk_mixup._training.scorer_checks import check_scoring_name
 from sk_mixup._training.settings import ENCODINGS, Settings
 from sk_mixup._training.target_checks import (
@@ -79,6 +80,7 @@ def check_parameters(settings: Settings, constraints: dict[str, list[Any]]) -> N
         _check_validation,
         check_scoring_name,
         _check_swaps,
+        check_milestones,
         _check_module,
         _check_categories,
         check_class_weight,

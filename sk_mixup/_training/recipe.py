@@ -15,6 +15,7 @@ from sk_mixup._training.optimizers import (
     try_optimizer,
 )
 from sk_mixup._training.run import Run
+from sk_mixup._training.schedules import Constant, schedule_of
 from sk_mixup._training.settings import Settings
 from sk_mixup._training.target_spec import TargetSpec
 from sk_mixup._training.task import Recipe
@@ -37,8 +38,10 @@ def recipe_of(
     if settings.optimizer_params or not isinstance(settings.optimizer, str):
         try_optimizer(optimizer, arguments, settings.lr, device)
     patience = settings.n_iter_no_change if settings.early_stopping else None
+    plan = _plan(settings, run, one_epoch)
+    schedule = Constant() if one_epoch else schedule_of(settings, plan.max_epochs)
     return Recipe(
-        plan=_plan(settings, run, one_epoch),
+        plan=plan,
         architecture=_architecture(settings, spec, inputs),
         steps=-(-len(run.training) // settings.batch_size),
         loss=spec.loss,
@@ -48,7 +51,7 @@ def recipe_of(
         optimizer_params=tuple(sorted(arguments.items())),
         lr=settings.lr,
         # A single epoch has no schedule, and none of more to come stops the training.
-        lr_schedule="constant" if one_epoch else settings.lr_schedule,
+        lr_schedule=schedule,
         ema_halflife=settings.ema_halflife,
         device=device,
         patience=None if one_epoch else patience,

@@ -22,6 +22,7 @@ from sk_mixup._training.fit_hooks import FitHooks
 from sk_mixup._training.minibatches import Plan
 from sk_mixup._training.net import MixupNet
 from sk_mixup._training.run import Run
+from sk_mixup._training.schedules import Schedule
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Recipe:
     optimizer: type[torch.optim.Optimizer]
     optimizer_params: tuple[tuple[str, Any], ...]
     lr: float
-    lr_schedule: str
+    lr_schedule: Schedule
     ema_halflife: float
     device: torch.device
     patience: int | None

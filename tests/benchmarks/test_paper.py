@@ -8,6 +8,8 @@ from benchmarks import paper
 @pytest.mark.parametrize(
     ("frame", "shape", "levels"),
     [
+        (paper.FIGURE_3A, (6, 2), 2),
+        (paper.FIGURE_4, (6, 2), 2),
         (paper.TABLE_2, (12, 4), 2),
         (paper.TABLE_3, (4, 4), 2),
         (paper.TABLE_4, (6, 2), 1),
@@ -20,6 +22,16 @@ def test_tables_are_whole(frame, shape, levels):
     assert frame.index.is_unique
     assert frame.gt(0).all(axis=None)
     assert frame.lt(100).all(axis=None)
+
+
+def test_figure_3a_mixup_gains_everywhere():
+    assert (paper.FIGURE_3A["mixup 1"] < paper.FIGURE_3A["ERM"]).all()
+
+
+def test_figure_4_mixup_helps_the_larger_network_alone():
+    test = paper.FIGURE_4["test"]
+    assert test["VGG-11"].idxmin() == "mixup 0.2"
+    assert test["LeNet"].idxmin() == "ERM"
 
 
 def test_table_2_best_is_at_most_last_and_mixup_beats_erm():

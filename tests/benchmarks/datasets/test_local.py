@@ -12,7 +12,7 @@ from benchmarks.datasets import _local
 
 LOCAL = [
     source.name
-    for sources in (_local.DEMO, _local.REGRESSION, _local.TOY)
+    for sources in (_local.DEMO, _local.REGRESSION, _local.TOY, (_local.CHIRPS,))
     for source in sources
 ]
 

@@ -37,6 +37,8 @@ def test_there_are_those_of_the_paper():
         "between",
         "surface",
         "gan",
+        "images",
+        "spectrograms",
     }
     assert paper | {"defaults", "demo", "refine", "regression", "suite"} <= set(KNOWN)
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import zlib
 
+import numpy as np
 import pandas as pd
 from sklearn.datasets import make_blobs
 
 from benchmarks import datasets
 from benchmarks.datasets import Dataset
+from benchmarks.datasets._arrays import SHAPES
 
 TWO = {"datasets": ("vehicle", "vowel"), "epochs": 2, "folds": 2}
 TINY = {
@@ -20,12 +22,14 @@ TINY = {
     "defaults": {**TWO, "datasets": ("vehicle", "vowel", "glass")},
     "demo": {**TWO, "datasets": ("iris", "wine"), "alphas": (0.0, 1.0)},
     "gan": {"quick": True, "epochs": 20},
+    "images": {"epochs": 2, "repeats": 1},
     "refine": {**TWO, "datasets": ("vehicle", "vowel", "glass")},
     "regression": {
         **TWO,
         "datasets": ("friedman1", "auto_mpg"),
         "rivals": ("ridge", "boosting"),
     },
+    "spectrograms": {"epochs": 2, "repeats": 1, "alphas": (0.0, 0.2)},
     "suite": {**TWO, "alphas": (0.0, 0.4), "rivals": ("logistic", "boosting")},
     "surface": {"epochs": 2, "datasets": ("two_moons",)},
     "uci": {**TWO, "datasets": ("iris", "phishing"), "alphas": (0.0, 1.0, 8.0)},
@@ -33,14 +37,16 @@ TINY = {
 
 
 def load(name, cache=None):
-    """Make a small set that is the same for each name; two features, for pictures.
+    """Make a small set that is the same for each name.
 
-    The sets of the group "regression" have real targets, all others classes.
+    It has two features, for pictures, or those of an array. The sets of the group
+    "regression" have real targets, all others classes.
     """
     seed = zlib.crc32(name.encode())
     centers = 2 if name == "two_moons" else 3
+    n_features = int(np.prod(SHAPES.get(name, 2)))
     X, y = make_blobs(
-        60, 2, centers=centers, cluster_std=3.0, random_state=seed % 2**32
+        60, n_features, centers=centers, cluster_std=3.0, random_state=seed % 2**32
     )
     if name in datasets.group("regression"):
         y = X.sum(axis=1)
