@@ -22,6 +22,7 @@ from sk_mixup._data.subsets import weighted_rows
 from sk_mixup._networks.ensemble import Ensemble, Scaling
 from sk_mixup._networks.torch_modes import memory_errors, own_modes
 from sk_mixup._networks.torch_threads import one_thread
+from sk_mixup._training.divergence import check_losses
 from sk_mixup._training.fit_data import (
     FitData,
     FitRows,
@@ -161,6 +162,7 @@ class BaseMixup(HasTrained, TakesValidationRows, metaclass=ABCMeta):
         "weights_per": "batch",
     }
     _pairings: ClassVar[dict[str, type[Pairing]]]
+    _predicts_numbers: ClassVar[bool]
     # The shape of a row's predictions; None for one number an output.
     _row_shape: tuple[int, ...] | None = None
 
@@ -294,13 +296,17 @@ class BaseMixup(HasTrained, TakesValidationRows, metaclass=ABCMeta):
     def _settings(self) -> Settings:
         params = {name: getattr(self, name) for name in self._parameter_constraints}
         return Settings(
-            **params, estimator=type(self).__name__, pairings=self._pairings
+            **params,
+            estimator=type(self).__name__,
+            pairings=self._pairings,
+            predicts_numbers=self._predicts_numbers,
         )
 
     @one_thread()
     def _prepare(self, data: FitData, start: Start, memo: Memo) -> Task:
         """Check the data and return what is to be trained."""
         limit = TimeLimit(None if start.one_epoch else self.time_limit)
+        # By all rows: the device must be known before their weights are.
         settings = self._settings.for_rows(data.n_rows)
         device = settings.torch_device
         start = start.on(device)
@@ -321,39 +327,27 @@ class BaseMixup(HasTrained, TakesValidationRows, metaclass=ABCMeta):
             rows, validation, data, scored_on(self, data, rows, settings.lasting)
         )
         # Rows without weight are none of the training.
-        settings = self._settings.for_rows(len(rows))
-        check_epochs(settings)
-        task = prepare_task(given, spec, settings, start, memo)
+        sized = self._settings.for_rows(len(rows))
+        check_epochs(sized)
+        task = prepare_task(given, spec, sized, start, memo)
         return replace(followed(self, data, task), seconds_left=limit.left)
 
     @one_thread()
     def _adopt(self, net: MixupNet, task: Task) -> None:
         """Take the trained net."""
-        bad_epoch = net.first_bad_epoch()
-        if bad_epoch is not None:
-            also = [
-                f", other {name} (now {value})"
-                for name in ("noise_std", "weight_decay", "optimizer_params")
-                if (value := getattr(self, name))
-            ]
-            raise ValueError(
-                f"The loss of {type(self).__name__} became NaN or infinite in epoch "
-                f"{bad_epoch}; try a lower lr (now {self.lr}){''.join(also)}, "
-                f"standardize=True (now {self.standardize}) or a look at extreme "
-                "values in X or y."
-            )
+        check_losses(net, self)
         check_scores(self.scoring, net.latest("valid_score"), net.latest("ran"))
         net.module_.eval()
-        self._calibrate(net, task)
-        self._weigh_members(net, task)
+        self._judge_members(net, task)
         self.net_ = net
         self._fitted = task.fitted
         self.n_iter_ = len(net.latest_epochs())
         if task.hooks is not None:
             task.hooks.tell_of_the_end()
 
-    def _calibrate(self, net: MixupNet, task: Task) -> None:
-        """Set the temperature of the trained networks, where the twin has one."""
+    def _judge_members(self, net: MixupNet, task: Task) -> None:
+        """Set by the validation rows what the average of the members goes by."""
+        self._weigh_members(net, task)
 
     def _weigh_members(self, net: MixupNet, task: Task) -> None:
         """Weigh the members by their validation rows; without any, as before."""

@@ -39,7 +39,7 @@ def search_space(estimator: Any = None) -> dict[str, Any]:
     """Return distributions of the parameters that are worth a search.
 
     For :class:`~sk_mixup.model_selection.RandomizedSearchCV` or scikit-learn's, and its
-    successive halving. Every draw is a valid set of parameters.
+    successive halving. Every draw is valid beside other parameters at their defaults.
 
     Parameters
     ----------
@@ -62,15 +62,15 @@ def search_space(estimator: Any = None) -> dict[str, Any]:
 
     Notes
     -----
-    The values lie around the defaults, and come from the study in
-    ``docs/results/defaults.md`` of the repository: 22 tables on which ``alpha``, the
-    encoding, ``dropout``, the learning rate and the epochs without mixing moved scores
-    most. ``max_epochs``, ``batch_size`` and ``n_estimators`` are left out: early
-    stopping finds the number of epochs, and more networks are better, but slower. In a
-    joint training, candidates that differ in ``lr``, ``weight_decay``, ``dropout``,
-    ``clean_epochs`` or ``hidden_layer_sizes`` are trained in groups of their own. The
-    lowest score of many candidates is low by chance too: score the best one on rows
-    outside the search.
+    The values lie around the defaults, and come from the studies in
+    ``docs/results/defaults.md`` (``dropout``, the learning rate and the epochs without
+    mixing, on 22 tables) and ``docs/results/README.md`` (``alpha`` and the encoding) of
+    the repository. ``max_epochs``, ``batch_size`` and ``n_estimators`` are left out:
+    early stopping finds the number of epochs, and more networks are better, but slower.
+    In a joint training, candidates that differ in ``lr``, ``weight_decay``,
+    ``dropout``, ``clean_epochs`` or ``hidden_layer_sizes`` are trained in groups of
+    their own. The lowest score of many candidates is low by chance too: score the best
+    one on rows outside the search.
 
     Examples
     --------

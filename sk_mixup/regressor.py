@@ -113,8 +113,8 @@ class MixupRegressor(RegressorMixin, BaseMixup):
 
     warping : float, default=None
         Width, from 0.01 on, of the kernel by which pairs far apart are mixed less
-        (arXiv 2311.01434): a weight ``lam`` becomes the ``lam``-quantile of ``Beta(tau,
-        tau)``, where ``tau = exp(-(d / mean - 1) / (2 warping^2))``. The d are squared
+        (arXiv 2311.01434): a weight ``lam`` becomes the ``lam``-quantile of ``Beta(k,
+        k)``, where ``k = exp(-(d / mean - 1) / (2 warping^2))``. The d are squared
         distances of targets, their mean is that of the minibatch. Pairs at the
         mean distance keep their weight, farther ones have weights nearer to 0 and 1,
         the more so the smaller ``warping``; 0.5 is the default of the authors' code.
@@ -241,8 +241,8 @@ class MixupRegressor(RegressorMixin, BaseMixup):
     lr_schedule : {"constant", "cosine", "step"}, default="constant"
         "constant" keeps the learning rate; "cosine" lowers it to 0 over ``max_epochs``,
         along half a cosine; "step" multiplies it by ``lr_gamma`` at each of
-        ``lr_milestones``. Every call of ``fit`` starts again at ``lr``, and
-        ``partial_fit`` keeps to it. Early stopping cuts the decay short.
+        ``lr_milestones``. With these two every call of ``fit`` starts again at ``lr``,
+        and ``partial_fit`` keeps to it. Early stopping cuts the decay short.
 
     lr_milestones : sequence of int or float, default=(0.5, 0.75)
         Where ``lr_schedule="step"`` lowers the learning rate: after so many epochs
@@ -267,12 +267,12 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         tables of more than 14,000 rows (see ``batch_size``).
 
     batch_size : int or "auto", default="auto"
-        Number of rows in a minibatch. "auto": 64. On tables of more than 14,000 rows
-        what is "auto" of ``batch_size``, ``max_epochs`` and ``n_iter_no_change`` goes
-        by how often 10,000 rows double to that number, to the nearest whole number of
-        times: each time multiplies ``batch_size`` by the square root of 2, and divides
-        the two others by it (100,000 rows: 181, 35 and 7). 32 and 128 rows, at adapted
-        learning rates, were no better than 64 on the 22 tables.
+        Number of rows in a minibatch. "auto": 64, more for tables of more than 14,000
+        rows. With d = round(log2(n_samples / 10,000)), but at least 0, it is 64 times
+        2^(d/2), and "auto" of ``max_epochs`` and ``n_iter_no_change`` is 100 and 20
+        divided by 2^(d/2) (100,000 rows: 181, 35 and 7). ``partial_fit`` goes by the
+        rows of each call. 32 and 128 rows, at adapted learning rates, were no better
+        than 64 on the 22 tables.
 
     early_stopping : bool, default=True
         Stop training after ``n_iter_no_change`` epochs without a decrease of the
@@ -442,6 +442,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
             Interval(Real, 1 / LARGEST_NUMBER, LARGEST_NUMBER, closed="both")
         ],
     }
+    _predicts_numbers: ClassVar[bool] = True
     _pairings: ClassVar[dict[str, type[Pairing]]] = {
         "random": RandomPairs,
         "neighbors": Neighbors,
@@ -486,13 +487,13 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         lr_milestones: Sequence[float] = (0.5, 0.75),
         lr_gamma: float = 0.1,
         ema_halflife: float = 1.0,
-        max_epochs: int | str = "auto",
-        batch_size: int | str = "auto",
+        max_epochs: int | Literal["auto"] = "auto",
+        batch_size: int | Literal["auto"] = "auto",
         early_stopping: bool = True,
         validation_fraction: float = 0.1,
         validation: Any = None,
         scoring: str | Callable[..., float] | None = "loss",
-        n_iter_no_change: int | str = "auto",
+        n_iter_no_change: int | Literal["auto"] = "auto",
         time_limit: float | None = None,
         n_estimators: int = 8,
         member_weights: Literal["uniform", "validation"] = "uniform",

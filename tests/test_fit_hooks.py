@@ -11,6 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback
 
 from sk_mixup import MixupClassifier, fit_many
+from sk_mixup._training.transaction import all_or_nothing
 from sk_mixup.model_selection import GridSearchCV
 from tests.twins import CONSTANT, TWINS, assert_same_predictions, predicted
 
@@ -139,6 +140,29 @@ def test_callbacks_hear_of_the_end_of_a_fit_that_fails(make, data):
     assert isinstance(errors[0], RuntimeError)
     assert errors[1] is other
     assert diary.told.count("setup") == diary.told.count("teardown")
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_the_end_of_one_keeps_no_other_from_its_own(fails):
+    class Failing(Diary):
+        def teardown(self, estimator, context):
+            super().teardown(estimator, context)
+            raise RuntimeError("no end, please")
+
+    diaries = [Failing(), Diary(), Failing()]
+    models = [MixupClassifier().set_callbacks(diary) for diary in diaries]
+
+    def fit():
+        for model in models:
+            model._init_callback_context(max_subtasks=1)
+            model.fitted_ = True
+        if fails:
+            raise KeyError("within")
+
+    with pytest.raises(RuntimeError, match="no end"), all_or_nothing(models):
+        fit()
+    assert all(diary.told == ["setup", "teardown"] for diary in diaries)
+    assert [hasattr(model, "fitted_") for model in models] == [not fails] * 3
 
 
 @twins

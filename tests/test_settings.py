@@ -1,6 +1,8 @@
 """Numbers that go by the rows of a table."""
 
+import re
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -38,6 +40,16 @@ def test_the_docstring_says_what_large_tables_have():
         "max_epochs": 35,
         "n_iter_no_change": 7,
     }
+
+
+def test_the_guide_says_what_tables_have():
+    page = Path(__file__).parents[1] / "docs/user_guide/large_tables.rst"
+    table = page.read_text(encoding="utf-8").partition("* - rows")[2]
+    cells = re.findall(r"^ +[*-].*?([\d,]+)$", table.partition("\n\n")[0], re.MULTILINE)
+    rows = np.array([int(cell.replace(",", "")) for cell in cells]).reshape(-1, 4)
+    assert len(rows) == 4
+    for n_rows, *expected in rows.tolist():
+        assert list(numbers(n_rows).values()) == expected
 
 
 def test_each_doubling_changes_all_by_the_square_root_of_two():

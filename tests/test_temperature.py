@@ -25,6 +25,7 @@ from sk_mixup._networks.losses import SoftCrossEntropy
 from sk_mixup._networks.network import Network
 from sk_mixup._networks.stacked_mlp import StackedMLP
 from sk_mixup._training.fit_data import FitData
+from sk_mixup._training.member_weights import RATE
 from sk_mixup._training.mixing import Vicinity
 from sk_mixup._training.run import Run
 from sk_mixup._training.temperature import SHARPER, fitted_temperature
@@ -205,6 +206,22 @@ def test_auto_is_the_minimiser_over_the_rows_left_out(params, weighted, blobs, r
     factor = 1 if model.n_estimators == 1 else SHARPER
     assert model.temperature_ == pytest.approx(factor * expected, rel=2e-3)
     assert model.net_.module_.temperature == model.temperature_
+
+
+def test_members_are_weighed_at_the_temperature_of_one(blobs):
+    """The average is sharpened after that."""
+    X, y = blobs
+    params = LEARNT | {"n_estimators": 3, "member_weights": "validation"}
+    model = MixupClassifier(2, **params).fit(X[:60], y[:60], X_val=X[60:], y_val=y[60:])
+    rows = torch.from_numpy(X[60:]).float()
+    of_one = model.temperature_ / SHARPER
+    losses = [
+        cross_entropy(member[:2](rows) / of_one, y[60:]).mean().item()
+        for member in model.to_torch().members
+    ]
+    expected = np.exp(-RATE * 30 * np.array(losses))
+    expected /= expected.sum()
+    np.testing.assert_allclose(model.member_weights_, expected, rtol=1e-5)
 
 
 def test_several_labels_have_one_temperature():

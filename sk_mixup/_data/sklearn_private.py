@@ -36,6 +36,10 @@ from sklearn.utils._param_validation import (
     validate_parameter_constraints,
 )
 
+# Its public form, check_X_y, looks at X too, which is shared by many fits; sample
+# weights have none.
+from sklearn.utils.validation import _check_sample_weight, _check_y
+
 # Public since 1.9, but for what an estimator does itself: `_init_callback_context`.
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
@@ -47,11 +51,6 @@ except ImportError:  # an older version, whose estimators have no `set_callbacks
     def with_callbacks(method: Any) -> Any:
         """Return the method."""
         return method
-
-
-# Its public form, check_X_y, looks at X too, which is shared by many fits; sample
-# weights have none.
-from sklearn.utils.validation import _check_sample_weight, _check_y
 
 
 def takes_sample_weight(scorer: Any) -> bool:

@@ -82,12 +82,12 @@ class Vicinity:
     def mixes_each(self) -> bool:
         """Whether they differ in their weights or in those of their targets."""
         by_rows = isinstance(self.mix_target, Remix) and self.n_examples > 1
-        return self.draws_each or by_rows or self.warps
+        return self.draws_each or by_rows or self.warping_width is not None
 
     @property
-    def warps(self) -> bool:
-        """Whether weights are warped by the distance of the rows."""
-        return self.warping is not None and self.n_examples > 1
+    def warping_width(self) -> float | None:
+        """Width of the kernel that warps weights, None where nothing is warped."""
+        return self.warping if self.n_examples > 1 else None
 
     def draw_weights(
         self, n_rows: int, batch_size: int, generator: Generator

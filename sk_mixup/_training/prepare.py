@@ -143,7 +143,8 @@ class _Members:
             partial(_draw_of, pairing, training, layer),
         )
         score = self.score(validation)
-        distances = Distances(training, layer) if vicinity.warps else None
+        warps = vicinity.warping_width is not None
+        distances = Distances(training, layer) if warps else None
         return Run(training, vicinity, draw, streams, validation, score, distances)
 
     def score(self, validation: RowSubset | None) -> Score | None:

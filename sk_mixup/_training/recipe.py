@@ -50,10 +50,10 @@ def recipe_of(
         # Sorted: the same arguments in another order are the same recipe.
         optimizer_params=tuple(sorted(arguments.items())),
         lr=settings.lr,
-        # A single epoch has no schedule, and none of more to come stops the training.
         lr_schedule=schedule,
         ema_halflife=settings.ema_halflife,
         device=device,
+        # A single epoch is not stopped by those before it.
         patience=None if one_epoch else patience,
         time_limit=None if one_epoch else settings.time_limit,
         one_epoch=one_epoch,

@@ -47,11 +47,12 @@ class Run:
         """
         n_rows = len(row_numbers)
         weights = vicinity.draw_weights(n_rows, batch_size, self.streams.weights)
-        if self.distances is None or vicinity.warping is None or not vicinity.warps:
+        width = vicinity.warping_width
+        if self.distances is None or width is None:
             return weights
         apart = self.distances(row_numbers[:, 0], row_numbers[:, 1])
         each = _of_each(weights, n_rows, batch_size)
-        return warped(each, apart, batch_size, vicinity.warping)
+        return warped(each, apart, batch_size, width)
 
     def target_weights(
         self, row_numbers: Rows, weights: NDArray[np.float32], batch_size: int

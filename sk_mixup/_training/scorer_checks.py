@@ -33,11 +33,9 @@ def check_scoring_name(settings: Settings) -> None:
             f"scoring={name!r} is unknown{close and f' (did you mean {close}?)'}: it "
             "is 'loss', one of sklearn.metrics.get_scorer_names(), a callable or None."
         )
-    # Only regressors have a choice of losses.
-    predicts_numbers = "loss" in vars(settings)
-    if scores_numbers(name) != predicts_numbers:
+    if scores_numbers(name) != settings.predicts_numbers:
         kinds = ["classes", "real targets"]
-        own, other = kinds if not predicts_numbers else kinds[::-1]
+        own, other = kinds[::-1] if settings.predicts_numbers else kinds
         raise ValueError(
             f"scoring={name!r} scores {other}, but {settings.estimator} predicts {own}:"
             f" choose a scorer of {own}, or 'loss'."
@@ -63,8 +61,9 @@ def named_scores(scoring: Any, score: Callable[[], Any], y: Any, classes: Any) -
     try:
         return score()
     except ValueError as error:
-        present = 0 if classes is None else len(np.unique(np.asarray(y)))
-        few = "" if classes is None else f" ({present} of {len(classes)} classes)"
+        few = ""
+        if classes is not None and np.ndim(y) == 1:
+            few = f" ({len(np.unique(y))} of {len(classes)} classes)"
         raise ValueError(
             f"scoring={scoring!r} cannot score the validation rows of a network{few}: "
             f"{error} If they are too few or lack a class, {REMEDY}."

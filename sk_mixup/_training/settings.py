@@ -43,17 +43,20 @@ ENCODINGS: dict[str, Encoding] = {
 class Settings(SimpleNamespace):
     """The parameters of an estimator by name, and its named pairings.
 
-    What depends on the number of rows is known of what :meth:`for_rows` returns only.
+    Sizes that are "auto" are numbers only in what :meth:`for_rows` returns.
 
     Parameters
     ----------
     pairings : dict of type
         The classes that ``pairing`` may name.
+    predicts_numbers : bool
+        Whether targets are real numbers.
     **params : Any
         Every parameter of the estimator.
     """
 
     pairings: dict[str, type[Pairing]]
+    predicts_numbers: bool
 
     def for_rows(self, n_rows: int) -> Settings:
         """Return the settings with numbers for "auto", for a table of so many rows."""

@@ -18,8 +18,9 @@ from sk_mixup._training.validation_rows import ValidationRows
 LARGEST = 20.0
 #: The mean of networks that differ is less sure than each, and more often right.
 #: NOTE[DIFF]: arXiv 2007.08792 fits a temperature of the mean, for which all networks
-#: would have to leave the same rows out. The best factor hardly differs between two and
-#: eight networks (`python -m benchmarks averages`).
+#: must leave the same rows out; they do with rows of the user's own alone, and have the
+#: same factor then. The best one hardly differs between two and eight networks
+#: (`python -m benchmarks averages`).
 SHARPER = 0.9
 #: One number does not need more rows, and each trial of the search visits them all.
 MOST_ROWS = 20_000
@@ -30,8 +31,7 @@ MOST_NUMBERS = 10_000_000
 def fitted_temperature(network: Network, loss: Loss, runs: list[Run]) -> float:
     """Return the temperature of the least loss on the rows that each run left out.
 
-    That is of a network on its own; several, whose probabilities are averaged, have
-    ``SHARPER`` of it.
+    That is of a network on its own: ``SHARPER`` is for several that are averaged.
     """
     most = min(MOST_ROWS, MOST_NUMBERS // runs[0].training.targets.width)
     thinned = [_thinned(run, max(1, most // len(runs))) for run in runs]
@@ -68,7 +68,7 @@ def fitted_temperature(network: Network, loss: Loss, runs: list[Run]) -> float:
             )
         bound = np.log(LARGEST)
         found = minimize_scalar(objective, bounds=(-bound, bound), method="bounded")
-    return float(np.exp(found.x)) * (SHARPER if len(runs) > 1 else 1.0)
+    return float(np.exp(found.x))
 
 
 def _thinned(run: Run, size: int) -> Run:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
 from sk_mixup._data.sklearn_private import end_callbacks
@@ -34,14 +34,16 @@ class Snapshot:
 def all_or_nothing(estimators: Sequence[Any]) -> Iterator[None]:
     """Leave estimators as they were if anything fails inside."""
     before = [Snapshot(estimator) for estimator in estimators]
-    try:
-        yield
-    except BaseException:
-        for snapshot in before:
-            snapshot.restore()
-        raise
-    for estimator in estimators:
-        end_callbacks(estimator)
+    # Stacks: each has its turn, whatever the callbacks of the others raise.
+    with ExitStack() as ends:
+        try:
+            yield
+        except BaseException:
+            for snapshot in before:
+                ends.callback(snapshot.restore)
+            raise
+        for estimator in estimators:
+            ends.callback(end_callbacks, estimator)
 
 
 def enough_memory(name: str) -> AbstractContextManager[None]:
