@@ -31,36 +31,7 @@ def make_parser(known: Mapping[str, Experiment]) -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, experiment in known.items():
-        command = commands.add_parser(name, help=experiment.summary)
-        if experiment.apart:
-            own_table.add_arguments(command)
-        _add_questions(command, named=not experiment.apart)
-        if experiment.defaults.quick is not None:
-            command.add_argument(
-                "--quick", action="store_true", help="a rehearsal that says nothing"
-            )
-        if experiment.defaults.rivals is not None:
-            command.add_argument(
-                "--rivals",
-                nargs="*",
-                metavar="NAME",
-                help="other packages' estimators (default: all that are installed: "
-                f"{' '.join(experiment.defaults.rivals)})",
-            )
-        if experiment.arrays:
-            command.add_argument(
-                "--npz",
-                type=Path,
-                metavar="FILE",
-                help="arrays of your own: X (n, height, width) or (n, channels, "
-                "height, width), y and, if there are rows to test by, X_test, y_test",
-            )
-        if experiment.any_suite:
-            command.add_argument(
-                "--suite", type=int, metavar="ID", help="an OpenML suite, 99 for CC18"
-            )
-        _add_places(command)
-        _add_workers(command)
+        _add_experiment(commands, name, experiment)
     _add_all(commands)
     listing = commands.add_parser("list", help="what there is, or what would run")
     listing.add_argument("experiment", nargs="?", choices=list(known))
@@ -81,6 +52,40 @@ def make_parser(known: Mapping[str, Experiment]) -> argparse.ArgumentParser:
 
 
 Commands = Any  # argparse has no public name for it
+
+
+def _add_experiment(commands: Commands, name: str, experiment: Experiment) -> None:
+    """Add the command that runs an experiment."""
+    command = commands.add_parser(name, help=experiment.summary)
+    if experiment.apart:
+        own_table.add_arguments(command)
+    _add_questions(command, named=not experiment.apart)
+    if experiment.defaults.quick is not None:
+        command.add_argument(
+            "--quick", action="store_true", help="a rehearsal that says nothing"
+        )
+    if experiment.defaults.rivals is not None:
+        command.add_argument(
+            "--rivals",
+            nargs="*",
+            metavar="NAME",
+            help="other packages' estimators (default: all that are installed: "
+            f"{' '.join(experiment.defaults.rivals)})",
+        )
+    if experiment.arrays:
+        command.add_argument(
+            "--npz",
+            type=Path,
+            metavar="FILE",
+            help="arrays of your own: X (n, height, width) or (n, channels, "
+            "height, width), y and, if there are rows to test by, X_test, y_test",
+        )
+    if experiment.any_suite:
+        command.add_argument(
+            "--suite", type=int, metavar="ID", help="an OpenML suite, 99 for CC18"
+        )
+    _add_places(command)
+    _add_workers(command)
 
 
 def _add_all(commands: Commands) -> None:

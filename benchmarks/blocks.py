@@ -33,6 +33,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -50,6 +51,14 @@ _RST_FIGURE: Final = re.compile(
     r"(?P<old>[^\n]*)()$",
     re.MULTILINE,
 )
+
+
+#: Numbers of parts of a mark: of a table, and of a single figure.
+TABLE: Final = 2
+FIGURE: Final = 4
+
+#: Writes a table's rows, the headings first.
+Write = Callable[[Sequence[list[str]]], str]
 
 
 class BadMark(ValueError):  # noqa: N818 - says more than "...Error"
@@ -98,23 +107,24 @@ def fill(text: str, results: Results, kind: str) -> str:
 
     The kind is ``.md`` or ``.rst``. `BadMark` tells of a mark that names nothing.
     """
-    if kind == ".md":
-        return _MARKDOWN.sub(lambda mark: _filled(mark, results, _pipes), text)
-    text = _RST_FIGURE.sub(lambda mark: _filled(mark, results, _pipes), text)
-    return _RST_TABLE.sub(lambda mark: _filled(mark, results, _list_table), text)
+    for pattern, numbers, write in _FORMS[kind]:
+        filled = partial(_filled, results=results, numbers=numbers, write=write)
+        text = pattern.sub(filled, text)
+    return text
 
 
 def _filled(
-    mark: re.Match[str], results: Results, write: Callable[[Sequence[list[str]]], str]
+    mark: re.Match[str], results: Results, numbers: tuple[int, ...], write: Write
 ) -> str:
     words = [part.strip() for part in " ".join(mark["mark"].split()).split(" | ")]
-    match words:
-        case [section, tables]:
-            content = write(_rows(results, section, tables))
-        case [section, table, row, column]:
-            content = _figure(results.table(section, table), row, column)
-        case _:
-            raise BadMark(f"'{mark['mark']}' has neither 2 nor 4 parts.")
+    if len(words) not in numbers:
+        wanted = " or ".join(map(str, numbers))
+        raise BadMark(f"'{mark['mark']}' has {len(words)} parts, not {wanted}.")
+    if len(words) == TABLE:
+        content = write(_rows(results, *words))
+    else:
+        section, table, row, column = words
+        content = _figure(results.table(section, table), row, column)
     before, *_, after = mark.groups()
     return f"{before}{content}{after}"
 
@@ -190,6 +200,17 @@ def _list_table(rows: Sequence[list[str]]) -> str:
         lines += [f"   {' ' if i else '*'} - {cell}" for i, cell in enumerate(row)]
     written = "\n".join(lines)
     return f"\n{written}\n\n"
+
+
+#: By the kind of text: patterns of marks, the numbers of parts that each may have, and
+#: how its tables are written.
+_FORMS: Final[Mapping[str, list[tuple[re.Pattern[str], tuple[int, ...], Write]]]] = {
+    ".md": [(_MARKDOWN, (TABLE, FIGURE), _pipes)],
+    ".rst": [
+        (_RST_FIGURE, (FIGURE,), _pipes),
+        (_RST_TABLE, (TABLE,), _list_table),
+    ],
+}
 
 
 def pages(root: Path) -> Iterator[Path]:

@@ -58,7 +58,7 @@ def run_experiment(
     store, jobs = place.store, experiment.jobs(options)
     _say_all(store.faults(jobs), place.errors)
     note: Record = {"options": asdict(options), "command": command}
-    note |= {"device": runtime.device} | machine()
+    note |= {"device": runtime.device} | machine(on_gpu=runtime.on_gpu)
     _say_all(experiment.notices(options) if experiment.notices else (), place.console)
     note["jobs"] = sum(not store.is_done(job) for job in jobs)
     with _noted(store, experiment.name, note):

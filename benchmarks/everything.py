@@ -1,4 +1,4 @@
-"""What ``all`` runs: every experiment that ``docs/results`` reports on."""
+"""What ``all`` runs: every experiment but ``demo`` and ``compare``."""
 
 from __future__ import annotations
 

@@ -197,8 +197,9 @@ class Experiment:
 
         All methods share the folds and the seed of a fold, so that comparisons are
         paired: same rows, same initial weights, same order of rows. Slow methods have
-        no jobs on sets that are known to be larger than `most_rows` allows. A
-        ValueError tells of an unknown method, and of more than `MOST_JOBS`.
+        no jobs on sets that are larger than `most_rows` allows, nor on those of unknown
+        size, unless the rivals are not the default ones. A ValueError tells of an
+        unknown method, and of more than `MOST_JOBS`.
         """
         folds, repeats = options.folds or 1, options.repeats or 1
         jobs = [self._on_any_fold(options, method) for method in self.methods(options)]
@@ -224,8 +225,17 @@ class Experiment:
             for fold in range(folds)
             for extras in conditions
             for job in jobs
-            if _suits(job.method, datasets.n_rows(dataset))
+            if self._suits(options, job.method, dataset)
         ]
+
+    def _suits(self, options: Options, method: Method, dataset: str) -> bool:
+        """Tell whether a method is run on a set; slow ones are for small sets."""
+        most, rows = most_rows(method.estimator), datasets.n_rows(dataset)
+        if most is None:
+            return True
+        if rows is None:  # rivals on a table of the user's own are chosen by its size
+            return self.apart or options.rivals != self.defaults.rivals
+        return rows <= most
 
     def _on_any_fold(self, options: Options, method: Method) -> Job:
         """State a method's job, but for the rows."""
@@ -249,12 +259,6 @@ def _repeats(options: Options, dataset: str) -> int:
     if most is None or (rows is not None and rows <= SMALL_ROWS):
         return options.repeats or 1
     return most
-
-
-def _suits(method: Method, rows: int | None) -> bool:
-    """Tell whether a method is run on a table of so many rows, if they are known."""
-    most = most_rows(method.estimator)
-    return most is None or rows is None or rows <= most
 
 
 def options_from_dict(values: Mapping[str, Any]) -> Options:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import platform
+import re
 import subprocess
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import Final
 
 import joblib
 import pandas as pd
+import torch
 
 import sk_mixup
 from benchmarks.report import Section
@@ -21,21 +24,35 @@ from benchmarks.tables import Table, plain_table
 
 ROOT: Final = Path(__file__).parents[1]
 PACKAGES: Final = ("torch", "scikit-learn", "skorch", "numpy", "pandas")
+#: Packages of rivals, which need not be installed.
+RIVALS: Final = ("catboost", "lightgbm", "pytabkit")
 UNKNOWN: Final = "unknown"
 CHANGED: Final = " with changes"
 
 
-def machine() -> Record:
-    """Describe this machine and what runs on it."""
+def machine(*, on_gpu: bool = False) -> Record:
+    """Describe this machine and what runs on it, its GPU where that is used."""
+    rivals = {name: found for name in RIVALS if (found := _version(name)) != UNKNOWN}
+    gpu = {"gpu": torch.cuda.get_device_name()} if on_gpu else {}
     return {
         "date": time.strftime("%Y-%m-%d"),
         "system": platform.system(),
-        "processor": platform.machine(),
+        "processor": _processor(),
         "cores": joblib.cpu_count(),
         "python": platform.python_version(),
         "versions": {"sk_mixup": sk_mixup.__version__, "commit": commit()}
-        | {name: _version(name) for name in PACKAGES},
-    }
+        | {name: _version(name) for name in PACKAGES}
+        | rivals,
+    } | gpu
+
+
+def _processor(listing: Path = Path("/proc/cpuinfo")) -> str:
+    """Name the model of the processor, or its architecture where none is told."""
+    with suppress(OSError):
+        found = re.search(r"^model name\s*: *(.+)$", listing.read_text(), re.MULTILINE)
+        if found:
+            return found[1].strip()
+    return platform.processor() or platform.machine()
 
 
 def _version(name: str) -> str:
@@ -88,7 +105,8 @@ def _state(note: Record) -> str:
 
 
 def _machine(note: Record) -> str:
-    return f"{note['system']}, {note['processor']}, {note['cores']} cores"
+    gpu = f", {note['gpu']}" if "gpu" in note else ""
+    return f"{note['system']}, {note['processor']}, {note['cores']} cores{gpu}"
 
 
 def _minutes(notes: Iterable[Record]) -> float:

@@ -43,7 +43,7 @@ class Split:
     facts: dict[str, Any] = field(default_factory=dict)
     #: What `prepare` of an experiment keeps for `measure`, such as the real labels.
     aside: dict[str, NDArray[Any]] = field(default_factory=dict)
-    #: Further arguments of ``fit`` that networks trained together are given.
+    #: Further arguments of ``fit``.
     fit_params: dict[str, Any] = field(default_factory=dict)
 
     def with_labels(self, y_train: NDArray[Any], **aside: NDArray[Any]) -> Split:

@@ -231,11 +231,9 @@ def _epochs_trained(model: Any) -> int:
 def _fit_alone(job: Job, part: Split, device: str) -> Fitted | Exception:
     frames = isinstance(part.X_train, pd.DataFrame)
     try:
-        estimator = build(
-            job, device, frames=frames
-        )  # its imports are no part of a fit
+        estimator = build(job, device, frames=frames)  # its imports are not timed
         start = time.perf_counter()
-        model = estimator.fit(part.X_train, part.y_train)
+        model = estimator.fit(part.X_train, part.y_train, **part.fit_params)
     except Exception as error:
         return error
     return Fitted(model, time.perf_counter() - start)

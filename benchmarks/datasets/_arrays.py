@@ -6,7 +6,7 @@ import hashlib
 import re
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -38,11 +38,14 @@ class Arrays:
         Labels.
     n_test : int, default=0
         How many of the last rows are those to test by; 0 where none are named.
+    name : str, default=""
+        Name of a user's file, which changes with its content.
     """
 
     X: NDArray[np.float32]
     y: NDArray[Any]
     n_test: int = 0
+    name: str = ""
 
 
 def as_arrays(data: Dataset) -> Arrays:
@@ -87,14 +90,18 @@ class OwnArrays:
             If it cannot; it says why and what to do, in one sentence.
         """
         try:
-            return _checked(_read(self.path, self.name))
+            return _arrays(self.path, self.name)
         except Problem as problem:
             raise problem.about(self.path.name) from problem
 
 
 @lru_cache(maxsize=1)
-def _read(path: Path, name: str) -> dict[str, NDArray[Any]]:
-    """Read a file whose content has a name: another one is read anew."""
+def _arrays(path: Path, name: str) -> Arrays:
+    """Read and check a file whose content has a name: another one is read anew."""
+    return replace(_checked(_read(path)), name=name)
+
+
+def _read(path: Path) -> dict[str, NDArray[Any]]:
     hint = "write it by numpy.savez(file, X=X, y=y), with plain numbers and labels"
     if not zipfile.is_zipfile(path):
         raise Problem("it is no NPZ file", hint)

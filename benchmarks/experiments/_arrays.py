@@ -139,12 +139,13 @@ def load(job: Job, runtime: Runtime) -> Arrays:
     """Load the arrays of a job's set, or of the user's file."""
     if runtime.arrays is None:
         return datasets.as_arrays(datasets.load(job.dataset, runtime.cache))
-    if runtime.arrays.name != job.dataset:
+    arrays = runtime.arrays.load()
+    if arrays.name != job.dataset:
         raise datasets.DatasetUnavailable(
             f"{runtime.arrays.path.name} was changed meanwhile; run the same command "
             "again."
         )
-    return runtime.arrays.load()
+    return arrays
 
 
 def held_out(data: Arrays, repeat: int) -> Split:

@@ -88,5 +88,4 @@ EXPERIMENT = Experiment(
     text="The temperature of the default recipe, times a factor: 1 is what the package "
     "does, 1.111 for several networks what is best for a network by itself. The "
     "networks are the same at all factors.",
-    tables=(show,),
 )

@@ -80,7 +80,7 @@ def watched(job: Job) -> tuple[Job, ...]:
 
 
 def measure(job: Job, models: Sequence[Fitted], split: Split) -> list[Record]:
-    """Record the test errors over the epochs and what was learnt by heart."""
+    """Record the test errors over the epochs and the memorised labels."""
     last, watched = models
     known = _known(split).mean()
     errors = [1 - known + known * e for e in watched.model.history_[:, "valid_error"]]

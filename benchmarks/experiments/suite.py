@@ -75,21 +75,28 @@ def notices(options: Options, known: Mapping[str, Method] = RIVALS) -> list[str]
     """Say which rivals are left out: not installed, or too slow for large sets."""
     here = names()
     missing = [each.name for each in known.values() if each.estimator not in here]
-    large = [
-        datasets.short_name(name)
+    by_default = options.rivals == installed_rivals(known)
+    sizes = {
+        datasets.short_name(name): datasets.n_rows(name)
         for name in options.datasets or ()
-        if (datasets.n_rows(name) or 0) > SMALL_ROWS
-    ]
+    }
+    large = [name for name, rows in sizes.items() if (rows or 0) > SMALL_ROWS]
+    unknown = [name for name, rows in sizes.items() if rows is None]
     slow = [
         each.name for each in chosen_rivals(options, known) if most_rows(each.estimator)
     ]
     said = []
-    if missing and options.rivals == installed_rivals(known):
+    if missing and by_default:
         said.append(f"Not installed, and left out: {', '.join(missing)}.")
     if slow and large:
         said.append(
             f"Too slow for sets of more than {SMALL_ROWS:,} rows "
             f"({', '.join(large)}), and left out there: {', '.join(slow)}."
+        )
+    if slow and unknown and by_default:
+        said.append(
+            f"Of unknown size, and taken for large ({', '.join(unknown)}): without "
+            f"{', '.join(slow)}; name them with --rivals to run them there."
         )
     return said
 

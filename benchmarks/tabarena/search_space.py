@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
+from sklearn.model_selection import ParameterSampler
+
+from sk_mixup import search_space
 
 
 def random_configs(number: int = 200, seed: int = 1234) -> list[dict[str, Any]]:
-    """Draw configurations, each of parameters that both estimators have.
+    """Draw configurations from what `sk_mixup.search_space` says of both estimators.
+
+    Encodings that are objects are left out: YAML can write plain values only.
 
     Parameters
     ----------
@@ -22,31 +26,19 @@ def random_configs(number: int = 200, seed: int = 1234) -> list[dict[str, Any]]:
     list of dict
         Parameters of `sk_mixup.MixupClassifier` and `sk_mixup.MixupRegressor`.
     """
-    rng = np.random.default_rng(seed)
-    return [_draw(rng) for _ in range(number)]
+    space = search_space()
+    space["encoding"] = [each for each in space["encoding"] if _is_plain(each)]
+    drawn = ParameterSampler(space, number, random_state=seed)
+    return [{name: _plain(value) for name, value in each.items()} for each in drawn]
 
 
-def _draw(rng: np.random.Generator) -> dict[str, Any]:
-    """Draw one configuration, in plain values that YAML can write."""
-    alpha = (0.0, 0.1, 0.2, 0.4, 1.0)
-    width = (64, 128, 256, 512)
-    encodings = ("standardized", "bins", ["bins", "standardized"])
-    return {
-        "alpha": _choice(rng, alpha),
-        "weights_per": _choice(rng, ("batch", "example")),
-        "mix_features": _choice(rng, ("interpolate", "interpolate", "swap_categories")),
-        "clean_epochs": _choice(rng, ("auto", 0.25, 0.75)),
-        "hidden_layer_sizes": [_choice(rng, width)] * int(rng.integers(1, 4)),
-        "dropout": _choice(rng, (0.0, 0.1, 0.2, 0.3, 0.4)),
-        "encoding": _choice(rng, encodings),
-        "lr": float(np.exp(rng.uniform(np.log(5e-4), np.log(1e-2)))),
-        "lr_schedule": _choice(rng, ("constant", "cosine")),
-        "weight_decay": _choice(rng, (0.0, 1e-5, 1e-4, 1e-3)),
-        "batch_size": _choice(rng, (32, 64, 128, 256)),
-        "max_epochs": _choice(rng, (100, 200)),
-        "n_iter_no_change": _choice(rng, (20, 40)),
-    }
+def _is_plain(encoding: Any) -> bool:
+    parts = encoding if isinstance(encoding, tuple) else (encoding,)
+    return all(isinstance(part, str) for part in parts)
 
 
-def _choice(rng: np.random.Generator, values: tuple[Any, ...]) -> Any:
-    return values[rng.integers(len(values))]
+def _plain(value: Any) -> Any:
+    """Make of tuples lists, and of numpy's numbers Python's."""
+    if isinstance(value, tuple):
+        return list(value)
+    return value.item() if hasattr(value, "item") else value

@@ -92,12 +92,24 @@ def test_in_rst_figures_are_substitutions_and_tables_lists(results):
             r"no column 'f1'; known: Method, error \(%\), auc",
         ),
         ("suite | Means | mixup | auc", r"no row 'mixup'; known: ERM, a\|b"),
-        ("suite", "'suite' has neither 2 nor 4 parts"),
+        ("suite", "'suite' has 1 parts, not 2 or 4"),
     ],
 )
 def test_a_mark_of_nothing_is_one_sentence(results, mark, sentence):
     with pytest.raises(BadMark, match=sentence):
         fill(f"<!-- results: {mark} --><!-- end -->", results, ".md")
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (".. results: suite | Means\n.. |it| replace:: ?\n", 4),
+        (".. results: suite | Means | ERM | auc\n\nold\n\n.. end\n", 2),
+    ],
+)
+def test_in_rst_a_table_is_no_substitution_nor_a_figure_a_block(results, text, wanted):
+    with pytest.raises(BadMark, match=f"parts, not {wanted}"):
+        fill(text, results, ".rst")
 
 
 def test_a_figure_that_differs_is_found(results, tmp_path):

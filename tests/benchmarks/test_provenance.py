@@ -6,7 +6,8 @@ import subprocess
 
 import pytest
 
-from benchmarks.provenance import UNKNOWN, commit, lead, made
+from benchmarks import provenance
+from benchmarks.provenance import UNKNOWN, commit, lead, machine, made
 
 
 @pytest.fixture
@@ -75,3 +76,26 @@ def test_minutes_are_those_of_each_experiment():
     assert commands.cells["Minutes"].tolist() == ["1.5", "n/a", "1.5"]
     assert versions.cells["Commit"].tolist() == ["abc"]
     assert made({}).tables == ()
+
+
+def test_rivals_are_told_where_they_are_installed(monkeypatch):
+    found = {"catboost": "1.2"}
+    monkeypatch.setattr(provenance, "_version", lambda name: found.get(name, UNKNOWN))
+    versions = machine()["versions"]
+    assert versions["catboost"] == "1.2"
+    assert not {"lightgbm", "pytabkit"} & set(versions)
+
+
+def test_the_processor_is_told_by_its_model(tmp_path):
+    listing = tmp_path / "cpuinfo"
+    listing.write_text("processor : 0\nmodel name\t: Fast CPU @ 2 GHz\nflags : a\n")
+    assert provenance._processor(listing) == "Fast CPU @ 2 GHz"
+    assert provenance._processor(tmp_path / "none")
+
+
+def test_the_gpu_is_told_where_it_is_used(monkeypatch):
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda: "Fast GPU")
+    assert "gpu" not in machine()
+    assert lead([note() | {"gpu": machine(on_gpu=True)["gpu"]}]).endswith(
+        "2 cores, Fast GPU."
+    )

@@ -187,3 +187,15 @@ def test_networks_that_train_by_themselves_learn_the_same():
     found = (done(Training(kinds=kinds), jobs) for kinds in (1, 0))
     for one, other in zip(*(each.values() for each in found), strict=True):
         assert one[0]["log_loss"] == pytest.approx(other[0]["log_loss"], abs=1e-5)
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_each_fit_gets_its_split_own_arguments(together):
+    watched = Method.mixup("watched", n_estimators=1, early_stopping=True)
+    one = iris_jobs([watched], epochs=2)[0]
+    part = splits.split(one)
+    rows = {"X_val": part.X_test, "y_val": part.y_test}
+    (given,) = fit({one: replace(part, fit_params=rows)}, together=together).values()
+    (plain,) = fit({one: part}, together=together).values()
+    losses = [fitted.model.history_[:, "valid_loss"] for fitted in (given, plain)]
+    assert losses[0] != losses[1]

@@ -113,3 +113,13 @@ def test_a_file_that_is_not_there_is_one_sentence(tmp_path):
     for ask in (own.load, lambda: own.name):
         with pytest.raises(DatasetUnavailable, match=r"no\.npz cannot be loaded: "):
             ask()
+
+
+def test_a_file_is_read_once_until_it_changes(tmp_path):
+    own = written(tmp_path, X=X, y=y)
+    first = own.load()
+    assert own.load() is first
+    assert first.name == own.name
+    changed = written(tmp_path, X=X + 1, y=y).load()
+    np.testing.assert_allclose(changed.X[:, 0], X + 1, rtol=1e-6)
+    assert changed.name != first.name

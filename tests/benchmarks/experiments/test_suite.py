@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pandas as pd
@@ -118,11 +118,18 @@ def test_small_sets_have_three_repeats(experiment):
     assert set(repeats(repeats=2).values()) == {2}  # what is asked for counts
 
 
-def test_a_set_of_unknown_size_is_taken_for_large_but_not_too_large():
-    asked = {"datasets": ("openml_999",), "rivals": ("tabm",)}
-    jobs = EXPERIMENT.jobs(EXPERIMENT.options(**asked))
+@pytest.mark.parametrize("named", [True, False])
+def test_on_a_set_of_unknown_size_slow_rivals_are_run_if_named(named, monkeypatch):
+    monkeypatch.setattr(suite, "names", lambda: list(estimators.RIVALS))
+    defaults = replace(EXPERIMENT.defaults, rivals=suite.installed_rivals())
+    experiment = replace(EXPERIMENT, defaults=defaults)
+    rivals = ("tabm",) if named else None
+    options = experiment.options(datasets=("openml_999",), rivals=rivals)
+    jobs = experiment.jobs(options)
     assert {job.repeat for job in jobs} == {0}
-    assert "TabM" in {job.method.name for job in jobs}
+    assert ("TabM" in {job.method.name for job in jobs}) == named
+    said = experiment.notices(options)
+    assert any("unknown size" in each and "TabM" in each for each in said) != named
 
 
 def test_repeats_are_read_back_from_a_store():
