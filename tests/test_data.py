@@ -166,11 +166,10 @@ def test_sparse_rows_are_learnt_as_dense_ones(make, kind, params, data):
 def test_sparse_rows_are_never_made_dense_whole(make, rng):
     X = sparse.random(3000, 5000, density=1e-3, format="csr", random_state=0)
     y = rng.integers(2, size=3000)
-    make(hidden_layer_sizes=2, max_epochs=1).fit(
-        X[:9], y[:9]
-    )  # imports, too, are large
+    params = {"n_estimators": 2, "hidden_layer_sizes": 2, "max_epochs": 1}
+    make(**params).fit(X[:9], y[:9])  # imports, too, are large
     tracemalloc.start()
-    model = make(hidden_layer_sizes=2, max_epochs=1, batch_size=64).fit(X, y)
+    model = make(**params, batch_size=64).fit(X, y)
     assert model.predict(X).shape == (3000,)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()

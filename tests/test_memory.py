@@ -34,7 +34,9 @@ def tables_taken(make, n_rows, form="array", **params):
 
 
 @pytest.mark.parametrize("make", TWINS)
-@pytest.mark.parametrize("form", ["array", "frame"])
+@pytest.mark.parametrize(
+    "form", ["array", pytest.param("frame", marks=pytest.mark.slow)]
+)
 def test_members_share_one_table(make, form):
     # The blocks in which a table is worked through are about one of these tables.
     taken = tables_taken(make, 100_000, form)

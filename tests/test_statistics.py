@@ -302,7 +302,9 @@ def test_other_moments_alone_change_no_prediction(make, weighted, more, data):
 
 
 @twins
-@pytest.mark.parametrize("size", [1, 5, 19, 20, 100])
+@pytest.mark.parametrize(
+    "size", [pytest.param(1, marks=pytest.mark.slow), 5, 19, 20, 100]
+)
 def test_a_wild_cell_hides_nothing_from_parts_of_any_size(make, size, rng):
     X = rng.normal(size=(600, 3))
     y = X[:, 0] > 0 if make is MixupClassifier else X[:, 0]

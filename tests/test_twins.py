@@ -24,6 +24,8 @@ OTHER_DEFAULTS = {"member_weights", "dropout", "clip"}
 OTHER_TEXTS = {
     *OTHER_DEFAULTS,
     "pairing",  # others are named
+    "warping",  # distances of inputs, or of targets
+    "lr_schedule",  # what was found of log losses
     *("early_stopping", "validation_fraction"),  # log loss, classes, temperature
     "n_estimators",  # probabilities are averaged, or predictions
     "validation_scores_",  # log loss

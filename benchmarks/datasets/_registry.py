@@ -14,8 +14,8 @@ from benchmarks.datasets._openml_sets import OpenMLSet, openml_client
 #: Images; the first needs no network, the others a GPU.
 _IMAGES: Final = (
     _local.DIGITS,
-    OpenMLSet("cifar_10", 40927, task="classification"),
-    OpenMLSet("fashion_mnist", 40996, task="classification"),
+    OpenMLSet("cifar_10", 40927, rows=60_000, task="classification"),
+    OpenMLSet("fashion_mnist", 40996, rows=70_000, task="classification"),
 )
 
 _GROUPS: Final[Mapping[str, tuple[Source, ...]]] = {

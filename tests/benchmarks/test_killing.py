@@ -58,6 +58,7 @@ def kill_at_random(process, store, clock):
     process.join()
 
 
+@pytest.mark.slow
 def test_the_end_is_that_of_an_undisturbed_run(undisturbed, tmp_path):
     clock, words = random.Random(0), [*WORDS, "--repeats", "20"]
     counts = []

@@ -166,7 +166,7 @@ def test_the_result_does_not_depend_on_the_memory(max_memory):
     assert_same_results(search.fit(X, Y).cv_results_, reference.cv_results_)
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2, -1])
+@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.slow), -1])
 def test_the_result_does_not_depend_on_the_threads(n_jobs):
     grid = {"alpha": [0, 0.2, 0.4, 1, 2, 8]}  # 18 networks: more than one stack
     reference = model_selection.GridSearchCV(network(), grid, cv=3).fit(X, Y)

@@ -16,6 +16,7 @@ TWO = {"datasets": ("vehicle", "vowel"), "epochs": 2, "folds": 2}
 TINY = {
     "ablation": {**TWO, "datasets": ("vowel",)},
     "adversarial": {**TWO, "alphas": (0.0, 1.0)},
+    "averages": {**TWO, "datasets": ("vowel",)},
     "between": {**TWO, "alphas": (0.0, 1.0)},
     "compare": {"epochs": 2, "folds": 2, "rivals": ("logistic",)},
     "corruption": {**TWO, "datasets": ("vowel",)},

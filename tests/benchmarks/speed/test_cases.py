@@ -81,6 +81,7 @@ def test_searches_run_on_processes_and_on_clusters():
     assert len(set(titles)) == 3
 
 
+@pytest.mark.slow
 def test_gpu_cases_run_on_any_device():
     for case in gpu_cases(QUICK, device="cpu"):
         assert [record["subject"] for record in interleaved(case, 1)] == ["GPU", "CPU"]
