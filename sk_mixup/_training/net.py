@@ -339,7 +339,8 @@ class MixupNet(PredictingNet):
     def train_step(self, batch: Batch, **fit_params: Any) -> dict[str, Tensor]:
         """Take one optimiser step; tell the callbacks of the gradient."""
         session = self.session_
-        set_rate(self.optimizer_, self.lr_schedule, self.lr, session.fraction)
+        if not isinstance(self.lr_schedule, Constant):  # which callbacks may set
+            set_rate(self.optimizer_, self.lr_schedule, self.lr, session.fraction)
         step = self.train_step_single(batch)
         self.notify(
             "on_grad_computed",

@@ -80,11 +80,10 @@ def schedule_of(settings: Settings, max_epochs: int) -> Schedule:
 def set_rate(
     optimizer: torch.optim.Optimizer, schedule: Schedule, lr: float, fraction: float
 ) -> None:
-    """Set the rate for a fraction of the training; callbacks may set a constant one."""
-    if schedule != Constant():
-        rate = lr * schedule.factor(fraction)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+    """Set the rate for a fraction of the training."""
+    rate = lr * schedule.factor(fraction)
+    for group in optimizer.param_groups:
+        group["lr"] = rate
 
 
 def check_milestones(settings: Settings) -> None:

@@ -34,9 +34,10 @@ TABLE_PACKAGES = frozenset({"numpy", "pandas", "polars", "scipy"})
 #: Parameters in which the networks of one program may differ.
 FREE = frozenset(
     {
-        *("alpha", "pairing", "n_neighbors", "weights_per", "mix_target"),
-        *("mix_features", "label_smoothing", "noise_std", "class_weight", "bandwidth"),
-        *("validation_fraction", "temperature", "member_weights"),
+        *("alpha", "pairing", "n_neighbors", "bandwidth", "weights_per", "warping"),
+        *("mix_features", "mix_target", "kappa", "tau", "label_smoothing", "noise_std"),
+        *("validation_fraction", "validation", "scoring"),
+        *("class_weight", "temperature", "member_weights"),
         *("random_state", "n_estimators"),
     }
 )

@@ -21,8 +21,11 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.exceptions import FitFailedWarning
 from sklearn.pipeline import make_pipeline
 
+from sk_mixup._data.memo import Memo
+from sk_mixup._training.fit_data import FitData
 from sk_mixup.model_selection import GridSearchCV, together
 from sk_mixup.model_selection._workers import (
+    FREE,
     LARGE_BYTES,
     CannotBeSent,
     Workers,
@@ -324,3 +327,52 @@ def test_networks_come_back_whole(blobs):
         np.testing.assert_allclose(
             each.predict_proba(blobs[0]), here.predict_proba(blobs[0]), atol=1e-4
         )
+
+
+# Which fits profit from each other.
+
+
+OTHERS = {
+    "alpha": 0.7,
+    "pairing": "neighbors",
+    "n_neighbors": 3,
+    "bandwidth": 0.5,
+    "weights_per": "example",
+    "warping": 0.5,
+    "mix_features": "swap",
+    "mix_target": "dominant",
+    "kappa": 5.0,
+    "tau": 0.3,
+    "label_smoothing": 0.1,
+    "noise_std": 0.1,
+    "validation_fraction": 0.3,
+    "validation": ms.ShuffleSplit(1, test_size=0.1, random_state=0),
+    "scoring": process_score,
+    "class_weight": "balanced",
+    "temperature": 2.0,
+    "member_weights": "uniform",
+    "random_state": 1,
+    "n_estimators": 3,
+}
+
+
+def recipe(make, data, **params):
+    model = make(**SMALL | {"early_stopping": True} | params)
+    return model._prepare(FitData(*data), model._start(), Memo()).recipe
+
+
+def test_all_free_parameters_are_tried():
+    assert OTHERS.keys() == FREE
+
+
+@pytest.mark.parametrize("name", sorted(FREE))
+@pytest.mark.parametrize("make", TWINS)
+def test_networks_of_one_program_may_differ_in_free_parameters(make, name, data):
+    if name not in make().get_params():
+        pytest.skip("a parameter of the other twin")
+    # Beside other validation rows an epoch of smaller minibatches has other steps.
+    one, other = (
+        recipe(make, data, batch_size=90, **params)
+        for params in ({}, {name: OTHERS[name]})
+    )
+    assert one == other
