@@ -52,4 +52,5 @@ plt.show()
 # %%
 # Alone and to the end, strong mixing makes the probabilities too soft. The defaults end
 # with epochs without mixing, and have a temperature. On this one table they gain by
-# stronger mixing than ``alpha=0.2``: compare values on yours, by cross-validation.
+# stronger mixing than ``alpha=0.2`` where labels are wrong, and not where they are
+# right: compare values on yours, by cross-validation.
