@@ -6,4 +6,4 @@ from sk_mixup.classifier import MixupClassifier
 from sk_mixup.regressor import MixupRegressor
 
 __all__ = ["MixupClassifier", "MixupRegressor", "fit_many", "search_space"]
-__version__ = "0.1.0"
+__version__ = "0.2.0"

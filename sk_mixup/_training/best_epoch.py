@@ -11,7 +11,8 @@ from skorch.callbacks import Callback
 from torch import Tensor
 
 from sk_mixup._networks.network import Network
-from sk_mixup._training.session import EndOfTraining, TrainingSession
+from sk_mixup._training.judges import EndOfTraining
+from sk_mixup._training.session import TrainingSession
 
 
 class ValidatedNet(Protocol):
@@ -26,14 +27,6 @@ class ValidatedNet(Protocol):
         self, stopping: NDArray[np.intp], best: dict[str, Tensor]
     ) -> dict[str, Tensor]:
         """Keep what belongs to runs that stop; return the others' best weights."""
-
-
-def _means_of_owners(
-    scores: NDArray[np.floating], owners: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """Return for each run the mean score of all runs of its estimator."""
-    sums = np.bincount(owners, weights=scores)
-    return (sums / np.bincount(owners))[owners]
 
 
 class BestEpoch(Callback):
@@ -68,7 +61,7 @@ class BestEpoch(Callback):
         session = net.session_
         # An estimator's runs together: alone, by the few rows that each holds out, they
         # stop by chance (docs/results/defaults.md, first round).
-        scores = _means_of_owners(net.valid_scores_[-1], session.owners)
+        scores = session.judge.means(net.valid_scores_[-1])
         self.n_epochs_ += 1
         # Strictly higher, or a score that stands still would never end the training.
         improved = session.running & (scores > self.best_scores_)

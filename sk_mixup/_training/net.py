@@ -26,12 +26,13 @@ from sk_mixup._training.callbacks import (
 )
 from sk_mixup._training.epoch_draw import EpochDraw
 from sk_mixup._training.fit_hooks import FitHooks
+from sk_mixup._training.judges import EndOfTraining, Judge
 from sk_mixup._training.log import QuietLog
 from sk_mixup._training.minibatches import Minibatches
 from sk_mixup._training.predicting_net import PredictingNet
 from sk_mixup._training.progress import Progress
 from sk_mixup._training.schedules import Constant, Schedule, set_rate
-from sk_mixup._training.session import EndOfTraining, TrainingSession
+from sk_mixup._training.session import TrainingSession
 from sk_mixup._training.shrinking import Shrinking
 from sk_mixup._training.time_limit import TimeLimit
 from sk_mixup._training.validation_rows import ValidationRows, error_of
@@ -121,7 +122,7 @@ class MixupNet(PredictingNet):
     def train(
         self,
         minibatches: Minibatches,
-        owners: NDArray[np.int64],
+        judge: Judge,
         progress: Progress,
         limit: TimeLimit,
         one_epoch: bool = False,
@@ -135,7 +136,7 @@ class MixupNet(PredictingNet):
         user's through, and ends early only where a callback asks for it. (While a
         callback of the user's runs, the two cannot be told apart.)
         """
-        self.session_ = self._new_session(minibatches, owners, progress, limit)
+        self.session_ = self._new_session(minibatches, judge, progress, limit)
         self.session_.hooks = hooks
         if one_epoch and self.average_ is not None:
             self.session_.average.resume(self.average_)
@@ -168,7 +169,7 @@ class MixupNet(PredictingNet):
     def _new_session(
         self,
         minibatches: Minibatches,
-        owners: NDArray[np.int64],
+        judge: Judge,
         progress: Progress,
         limit: TimeLimit,
     ) -> TrainingSession:
@@ -177,7 +178,7 @@ class MixupNet(PredictingNet):
         )
         return TrainingSession(
             minibatches,
-            owners,
+            judge,
             progress,
             step=self._step_of(minibatches),
             average=average,
@@ -295,7 +296,8 @@ class MixupNet(PredictingNet):
         self.record_loss("train_loss", mean, session.running)
         session.finish_epoch()
         # As long as one run is finite, its estimator needs the epochs to come.
-        if not np.isfinite(self.train_losses_[-1]).any():
+        diverged = not np.isfinite(self.train_losses_[-1]).any()
+        if diverged and session.judge.sees_all:
             raise EndOfTraining
 
     def _wait_for_gpu(self, tensor: Tensor) -> None:

@@ -15,6 +15,7 @@ from sk_mixup._networks.input_layers import Standardize
 from sk_mixup._networks.losses import Loss
 from sk_mixup._networks.network import Network
 from sk_mixup._training.fit_hooks import FitHooks
+from sk_mixup._training.judges import EndOfTraining, Judge
 from sk_mixup._training.minibatches import Minibatches
 from sk_mixup._training.progress import Progress
 from sk_mixup._training.run import Run
@@ -22,11 +23,6 @@ from sk_mixup._training.shrinking import Shrinking
 from sk_mixup._training.time_limit import TimeLimit
 from sk_mixup._training.validation_rows import ValidationRows
 from sk_mixup._training.weight_average import WeightAverage
-
-
-# The one way out of skorch's loop over epochs.
-class EndOfTraining(Exception):  # noqa: N818 - a signal, not an error
-    """No more epochs are to be trained."""
 
 
 @dataclass
@@ -37,8 +33,8 @@ class TrainingSession:
     ----------
     minibatches : Minibatches
         Of the runs in training.
-    owners : ndarray of shape (n_runs,)
-        The number of the estimator that each run is of.
+    judge : Judge
+        Of the estimators that the runs belong to.
     progress : Progress
         Of all trainings of a call; it may ask this one to stop.
     step : callable
@@ -73,7 +69,7 @@ class TrainingSession:
     """
 
     minibatches: Minibatches
-    owners: NDArray[np.int64]
+    judge: Judge
     progress: Progress
     step: Step
     average: WeightAverage

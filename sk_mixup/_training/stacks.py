@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from sk_mixup._networks.network import Network
@@ -13,6 +15,12 @@ from sk_mixup._networks.torch_threads import (
     one_thread,
     torch_threads,
     without_denormals,
+)
+from sk_mixup._training.judges import (
+    Judge,
+    Meeting,
+    PartOfEstimator,
+    WholeEstimators,
 )
 from sk_mixup._training.memory import (
     MAX_MEMORY,
@@ -38,6 +46,9 @@ CACHE = 20_000_000
 #: Floating-point operations of a step. A default fit of 20 features takes 120 million,
 #: and stays on one thread.
 WORK_PER_THREAD = 80_000_000
+#: Floating-point operations of an epoch, after which the stacks of one estimator wait
+#: for each other.
+WORK_PER_MEETING = 20_000_000_000
 #: Not measured: enough small networks to occupy a card, and few enough for its memory.
 CUDA_STACK = 256
 
@@ -45,11 +56,13 @@ CUDA_STACK = 256
 class Stack(NamedTuple):
     """Numbers of tasks, and which of their runs to train as one program.
 
-    ``threads`` are those that it takes if it is trained alone.
+    ``threads`` are those that it takes if it is trained alone, ``judge`` is of an
+    estimator whose runs are in several stacks and stop together.
     """
 
     parts: tuple[tuple[int, range], ...]
     threads: int
+    judge: Judge | None = None
 
 
 def train(
@@ -88,6 +101,8 @@ def plan_stacks(tasks: Sequence[Task], threads: int, max_memory: int) -> list[St
         # Joined bins have their columns in common.
         shape = task.recipe, task.inputs.bin_columns.tobytes()
         groups[number if task.alone else shape].append(number)
+    if len(tasks) == 1 and (n_parts := _parts_of(tasks[0], threads, max_memory)) > 1:
+        return _judged_together(tasks[0], n_parts)
     stacks: list[Stack] = []
     for group in groups.values():
         numbers = _by_rows(group, tasks)
@@ -107,6 +122,29 @@ def plan_stacks(tasks: Sequence[Task], threads: int, max_memory: int) -> list[St
             workers = max(workers, _threads_for(first.recipe, n_runs, threads))
         stacks += [Stack(tuple(part), workers) for part in parts]
     return stacks
+
+
+def _parts_of(task: Task, threads: int, max_memory: int) -> int:
+    """Return into how many stacks, a thread each, to part a long training."""
+    recipe, n_runs = task.recipe, len(task.runs)
+    fits = n_runs * bytes_in_training(task) <= max_memory
+    if task.alone or not fits or recipe.device.type != "cpu":
+        return 1
+    step = _work_of_step(recipe, n_runs)
+    epoch = step * recipe.steps
+    return min(
+        threads, n_runs // 2, step // WORK_PER_THREAD, epoch // WORK_PER_MEETING
+    )
+
+
+def _judged_together(task: Task, n_parts: int) -> list[Stack]:
+    """Part an estimator's runs evenly."""
+    meeting, n_runs = Meeting(n_parts), len(task.runs)
+    bounds = [n_runs * part // n_parts for part in range(n_parts + 1)]
+    return [
+        Stack(((0, range(*own)),), 1, PartOfEstimator(meeting, number))
+        for number, own in enumerate(pairwise(bounds))
+    ]
 
 
 def _by_rows(numbers: Sequence[int], tasks: Sequence[Task]) -> list[int]:
@@ -139,11 +177,13 @@ def _threads_for(recipe: Recipe, n_runs: int, threads: int) -> int:
     """Return the threads of a stack that is trained alone."""
     # Threads that wait for each other many times a millisecond gain a quarter on an
     # idle machine, and on a busy one were seen to take a hundred times as long.
-    # (Parting an estimator's networks, so that threads wait once an epoch, took 0.73 of
-    # the time on two idle cores and 1.5 times as long with one of them busy.)
+    return max(1, min(threads, _work_of_step(recipe, n_runs) // WORK_PER_THREAD))
+
+
+def _work_of_step(recipe: Recipe, n_runs: int) -> int:
+    """Return the floating-point operations of a step."""
     # A product forward and two backward, each of multiplications and additions.
-    work = 6 * recipe.plan.batch_size * recipe.architecture.n_weights * n_runs
-    return max(1, min(threads, work // WORK_PER_THREAD))
+    return 6 * recipe.plan.batch_size * recipe.architecture.n_weights * n_runs
 
 
 def _cut(
@@ -197,33 +237,41 @@ def _train_stacks(
 ) -> list[MixupNet]:
     """Train stacked tasks, several of a CPU's on a thread each."""
     if len(tasks) == 1:
-        return [_train_task(tasks[0], stacks[0].threads, progress)]
+        return [_train_task(tasks[0], stacks[0], stacks[0].threads, progress)]
     # Threads, not processes: they share the table, and torch computes without the GIL.
     with ThreadPoolExecutor(threads) as pool:
         try:
             futures = {
-                number: pool.submit(_train_task, task, 1, progress)
-                for number, task in enumerate(tasks)
+                number: pool.submit(_train_task, task, stack, 1, progress)
+                for number, (task, stack) in enumerate(
+                    zip(tasks, stacks, strict=True)
+                )
                 # A GPU works off one stack after the other, whatever the threads.
                 if task.recipe.device.type == "cpu"
             }
             return [
                 futures[number].result()
                 if number in futures
-                else _train_task(task, stack.threads, progress)
+                else _train_task(task, stack, stack.threads, progress)
                 for number, (task, stack) in enumerate(zip(tasks, stacks, strict=True))
             ]
         # Ctrl-C included: the other threads would train on to their last epoch.
         except BaseException:
             progress.stop.set()
+            for stack in stacks:
+                if stack.judge is not None:  # nobody waits for one that never began
+                    stack.judge.close()
             pool.shutdown(cancel_futures=True)
             progress.stop.clear()  # others may be trained next
             raise
 
 
-def _train_task(task: Task, threads: int, progress: Progress) -> MixupNet:
+def _train_task(
+    task: Task, stack: Stack, threads: int, progress: Progress
+) -> MixupNet:
     limit = TimeLimit(task.seconds_left)
-    with torch_threads(threads), without_denormals():
+    judge = stack.judge or WholeEstimators(task.estimator_numbers)
+    with torch_threads(threads), without_denormals(), closing(judge):
         net = task.net
         if net is None:
             network = task.recipe.architecture.build(task.inputs, task.runs)
@@ -237,8 +285,8 @@ def _train_task(task: Task, threads: int, progress: Progress) -> MixupNet:
             )
             net.accompany(task.recipe.patience, task.bar_steps)
         minibatches = Minibatches(task.runs, task.recipe.plan, net.module_.inputs)
-        owners, one_epoch = task.estimator_numbers, task.recipe.one_epoch
-        return net.train(minibatches, owners, progress, limit, one_epoch, task.hooks)
+        one_epoch = task.recipe.one_epoch
+        return net.train(minibatches, judge, progress, limit, one_epoch, task.hooks)
 
 
 def _new_net(task: Task, network: Network) -> MixupNet:

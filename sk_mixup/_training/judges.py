@@ -1,0 +1,121 @@
+"""How good the estimators are that the runs of a stack belong to."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from threading import Condition
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Scores = NDArray[np.floating]
+
+
+# The one way out of skorch's loop over epochs.
+class EndOfTraining(Exception):  # noqa: N818 - a signal, not an error
+    """No more epochs are to be trained."""
+
+
+class Judge(Protocol):
+    """Says of every epoch how good the estimators are that the runs belong to."""
+
+    #: Whether all runs of the estimators are in the stack.
+    sees_all: bool
+
+    def means(self, scores: Scores) -> NDArray[np.float64]:
+        """Return for each run the mean score of all runs of its estimator."""
+
+    def close(self) -> None:
+        """Note that the stack is not trained any more."""
+
+
+class WholeEstimators:
+    """The judge of a stack that holds all runs of its estimators.
+
+    Parameters
+    ----------
+    owners : ndarray of shape (n_runs,)
+        The number of the estimator that each run belongs to, from 0.
+    """
+
+    sees_all = True
+
+    def __init__(self, owners: NDArray[np.int64]) -> None:
+        self.owners = owners
+
+    def means(self, scores: Scores) -> NDArray[np.float64]:
+        sums = np.bincount(self.owners, weights=scores)
+        return (sums / np.bincount(self.owners))[self.owners]
+
+    def close(self) -> None:
+        pass
+
+
+class Meeting:
+    """Where stacks that share the runs of one estimator wait for each other.
+
+    All of them must be trained at the same time, each on a thread of its own.
+
+    Parameters
+    ----------
+    n_stacks : int
+        How many there are.
+    """
+
+    def __init__(self, n_stacks: int) -> None:
+        self._n_stacks = n_stacks
+        self._changed = Condition()
+        self._told: dict[int, dict[int, Scores]] = defaultdict(dict)
+        self._left = False
+
+    def mean(self, epoch: int, stack: int, scores: Scores) -> float:
+        """Tell a stack's scores of an epoch and return the mean over all stacks.
+
+        Raises
+        ------
+        EndOfTraining
+            If a stack has left, so that it will never tell its scores.
+        """
+        with self._changed:
+            told = self._told[epoch]
+            told[stack] = scores
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._left or len(told) == self._n_stacks)
+            # One that has left after it told its scores is missed by nobody.
+            if len(told) < self._n_stacks:
+                raise EndOfTraining
+        of_all = np.concatenate([told[number] for number in range(self._n_stacks)])
+        return float(of_all.mean(dtype=np.float64))
+
+    def leave(self) -> None:
+        """Let nobody wait for a stack that is not trained any more."""
+        with self._changed:
+            self._left = True
+            self._changed.notify_all()
+
+
+class PartOfEstimator:
+    """The judge of a stack that holds some of the runs of one estimator.
+
+    Parameters
+    ----------
+    meeting : Meeting
+        Of all stacks that hold its runs.
+    stack : int
+        The number of this one, from 0.
+    """
+
+    sees_all = False
+
+    def __init__(self, meeting: Meeting, stack: int) -> None:
+        self.meeting, self.stack = meeting, stack
+        self._n_epochs = 0
+
+    def means(self, scores: Scores) -> NDArray[np.float64]:
+        self._n_epochs += 1
+        mean = self.meeting.mean(self._n_epochs, self.stack, scores)
+        return np.full(len(scores), mean)
+
+    def close(self) -> None:
+        self.meeting.leave()

@@ -1,0 +1,182 @@
+"""Networks of one estimator stop together, in whatever stacks they are trained."""
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier, Event
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+
+from sk_mixup import MixupClassifier, MixupRegressor
+from sk_mixup._training import stacks
+from sk_mixup._training.judges import (
+    EndOfTraining,
+    Meeting,
+    PartOfEstimator,
+    WholeEstimators,
+)
+from tests.test_fit_many import assert_same_fit
+from tests.twins import TWINS
+
+LASTING = {  # until it stops by its validation rows
+    "hidden_layer_sizes": (8, 6),
+    "max_epochs": 60,
+    "batch_size": 16,
+    "n_iter_no_change": 3,
+    "lr": 0.05,
+    "n_estimators": 7,
+    "random_state": 0,
+}
+
+
+def test_a_run_is_judged_by_the_mean_of_its_estimator():
+    judge = WholeEstimators(np.array([0, 0, 1, 2, 2, 2]))
+    means = judge.means(np.array([1.0, 3, 7, 0, 3, 6]))
+    np.testing.assert_array_equal(means, [2, 2, 7, 3, 3, 3])
+
+
+def test_stacks_that_share_an_estimator_are_judged_as_one(rng):
+    scores = rng.random((50, 8))
+    meeting, parts = Meeting(3), np.array_split(np.arange(8), 3)
+
+    def train(number):
+        judge = PartOfEstimator(meeting, number)
+        means = [judge.means(epoch[parts[number]]) for epoch in scores]
+        judge.close()
+        return np.array(means)
+
+    with ThreadPoolExecutor(3) as pool:
+        columns = pool.map(train, range(3), timeout=60)
+        together = np.concatenate([*columns], axis=1)
+    expected = scores.mean(1, keepdims=True).repeat(8, 1)
+    np.testing.assert_allclose(together, expected, rtol=1e-14)
+
+
+def test_nobody_waits_for_a_stack_that_has_left():
+    meeting = Meeting(2)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(PartOfEstimator(meeting, 0).means, np.ones(1))
+        PartOfEstimator(meeting, 1).close()
+        with pytest.raises(EndOfTraining):
+            waiting.result(timeout=60)
+
+
+def test_leaving_takes_nothing_from_those_who_have_met():
+    """The first to know that all have stopped leaves while others still wait."""
+    for _ in range(100):
+        meeting, start = Meeting(2), Barrier(2)
+
+        def train(number, meeting=meeting, start=start):
+            judge = PartOfEstimator(meeting, number)
+            start.wait()
+            mean = judge.means(np.array([float(number)]))
+            judge.close()
+            return mean
+
+        with ThreadPoolExecutor(2) as pool:
+            assert [*pool.map(train, range(2), timeout=60)] == [[0.5], [0.5]]
+
+
+@pytest.fixture
+def parted(monkeypatch):
+    """Part even small estimators; list of how many stacks each training was."""
+    counts, original = [], stacks._train_stacks
+
+    def counted(tasks, *args):
+        counts.append(len(tasks))
+        return original(tasks, *args)
+
+    monkeypatch.setattr(stacks, "WORK_PER_MEETING", 1)
+    monkeypatch.setattr(stacks, "WORK_PER_THREAD", 1)
+    monkeypatch.setattr(stacks, "_train_stacks", counted)
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    yield counts
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [{}, {"n_estimators": 8, "encoding": "bins"}, {"n_iter_no_change": 1}],
+    ids=str,
+)
+@pytest.mark.parametrize("make", TWINS)
+def test_an_estimator_on_several_threads_is_that_on_one(make, params, blobs, parted):
+    X, y = blobs
+    model = make(**LASTING | params).fit(X, y)
+    torch.set_num_threads(1)
+    alone = clone(model).fit(X, y)
+    assert parted == [3, 1]
+    assert_same_fit(model, alone, X)
+    assert model.n_iter_ < model.max_epochs
+    np.testing.assert_allclose(
+        model.validation_scores_, alone.validation_scores_, atol=1e-5
+    )
+
+
+def test_a_metric_that_stops_is_that_of_all_networks(blobs, parted):
+    X, y = blobs
+    model = MixupClassifier(**LASTING, scoring="accuracy").fit(X, y)
+    torch.set_num_threads(1)
+    assert_same_fit(model, clone(model).fit(X, y), X)
+    assert parted == [3, 1]
+
+
+def test_training_goes_on_from_several_threads(blobs, parted):
+    X, y = blobs
+    model = MixupClassifier(**LASTING, warm_start=True).fit(X, y)
+    torch.set_num_threads(1)
+    assert_same_fit(model.fit(X, y), clone(model).fit(X, y).fit(X, y), X, atol=1e-4)
+    assert parted == [3, 1, 1, 1]
+
+
+def test_time_that_is_over_ends_all_parts(blobs, parted):
+    X, y = blobs
+    patient = LASTING | {"n_iter_no_change": 10_000, "max_epochs": 10_000}
+    model = MixupRegressor(**patient, time_limit=0.3).fit(X, y)
+    assert parted == [3]
+    assert model.time_limit_reached_
+    assert np.isfinite(model.predict(X)).all()
+
+
+def test_divergence_of_a_part_is_reported_as_of_all(blobs, parted):
+    X, y = blobs
+    wild = LASTING | {"optimizer": "sgd", "lr": 1e30}
+    with pytest.raises(ValueError, match="became NaN or infinite in epoch 1"):
+        MixupClassifier(**wild).fit(X, y)
+    assert parted == [3]
+
+
+@pytest.mark.parametrize("params", [{"verbose": 1}, {"n_estimators": 3}], ids=str)
+def test_what_is_watched_or_small_is_not_parted(params, blobs, parted, capsys):
+    X, y = blobs
+    MixupClassifier(**LASTING | params).fit(X, y)
+    assert parted == [1]
+
+
+def test_nobody_waits_for_a_stack_that_an_interrupt_keeps_from_running(
+    blobs, parted, monkeypatch
+):
+    """The first of several stacks is interrupted as the second is to be submitted."""
+    X, y = blobs
+    begun, original = Event(), stacks._train_task
+
+    def train(*args):
+        begun.set()
+        return original(*args)
+
+    class Interrupted(ThreadPoolExecutor):
+        def submit(self, *args):
+            if begun.is_set():
+                raise KeyboardInterrupt
+            future = super().submit(*args)
+            assert begun.wait(60)
+            return future
+
+    monkeypatch.setattr(stacks, "_train_task", train)
+    monkeypatch.setattr(stacks, "ThreadPoolExecutor", Interrupted)
+    with ThreadPoolExecutor(1) as pool:
+        fitted = pool.submit(MixupClassifier(**LASTING).fit, X, y)
+        with pytest.raises(KeyboardInterrupt):
+            fitted.result(timeout=60)
