@@ -599,6 +599,10 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         y: Any,
         classes: ArrayLike | None = None,
         sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
     ) -> Self:
         """Train for one epoch on the given rows, from the current weights.
 
@@ -622,6 +626,15 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
             them, unless its ``y`` has rows of every class.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights.
+        X_val : array-like, frame or sparse matrix of shape (n_val, n_features), \
+                default=None
+            Validation rows of your own, with the columns of X. After the epoch their
+            score joins ``validation_scores_``, and temperature and weights of the
+            networks are fitted to them; without them both stay as they are.
+        y_val : array-like of shape (n_val,) or (n_val, n_labels), default=None
+            Targets of X_val.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Weights of X_val; only their ratios matter.
 
         Returns
         -------
@@ -647,7 +660,9 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
                     f"classes={classes} are not those of the first call, "
                     f"{self.classes_}."
                 )
-        return self._fit(FitData(X, y, sample_weight), one_epoch=True, classes=classes)
+        validation = X_val, y_val, sample_weight_val
+        data = FitData(X, y, sample_weight, None, *validation)
+        return self._fit(data, one_epoch=True, classes=classes)
 
     def predict_proba(self, X: Any) -> NDArray[np.float32]:
         """Return the probability of each class.

@@ -554,7 +554,16 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         self.verbose = verbose
         self.random_state = random_state
 
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
         """Train for one epoch on the given rows, from the current weights.
 
         Features and targets are standardised by the mean and the standard deviation of
@@ -574,6 +583,15 @@ class MixupRegressor(RegressorMixin, BaseMixup):
             Targets.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights.
+        X_val : array-like, frame or sparse matrix of shape (n_val, n_features), \
+                default=None
+            Validation rows of your own, with the columns of X. After the epoch their
+            score joins ``validation_scores_``; with ``member_weights="validation"`` the
+            networks are weighed by them, and without them the weights stay.
+        y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
+            Targets of X_val.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Weights of X_val; only their ratios matter.
 
         Returns
         -------
@@ -586,7 +604,9 @@ class MixupRegressor(RegressorMixin, BaseMixup):
             If ``y`` has another number of columns than in the first call, or as in
             ``fit``; but counts (``loss="poisson"``) may all be 0.
         """
-        return self._fit(FitData(X, y, sample_weight), one_epoch=True)
+        validation = X_val, y_val, sample_weight_val
+        data = FitData(X, y, sample_weight, None, *validation)
+        return self._fit(data, one_epoch=True)
 
     def predict(self, X: Any, return_std: bool = False) -> Any:
         """Return the predicted targets of each row.

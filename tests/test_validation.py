@@ -224,6 +224,81 @@ def test_validation_rows_of_no_use_are_refused(make, data):
         make(**SMALL, **all_rows(make)).fit(X, y, X_val=X, y_val=y)
 
 
+# Rows beside the parts of a table.
+
+
+@twins
+def test_validation_rows_of_a_part_never_move_a_weight(make, data):
+    X, y = data
+    params = SMALL | {"n_estimators": 2, "encoding": "bins", "early_stopping": True}
+    judged, without = (make(1, **params) for _ in range(2))
+    for part in (slice(0, 30), slice(30, 60)):
+        judged.partial_fit(X[part], y[part], X_val=X[60:], y_val=y[60:])
+        without.partial_fit(X[part], y[part])
+        np.testing.assert_array_equal(theta(judged), theta(without))
+        judged.partial_fit(X[part], y[part])
+        without.partial_fit(X[part], y[part])
+    np.testing.assert_array_equal(theta(judged), theta(without))
+    assert judged.validation_scores_.shape == (2, 2)
+    assert without.validation_scores_ is None
+
+
+@twins
+def test_a_part_is_scored_by_the_weights_that_predict_after_it(make, data):
+    X, y = data
+    model = make(1, **STOPPING | all_rows(make) | {"ema_halflife": 1.0})
+    for n_calls, part in enumerate((slice(0, 30), slice(30, 60)), 1):
+        model.partial_fit(X[part], y[part], X_val=X[60:], y_val=y[60:])
+        expected = own_score(model, X[60:], y[60:])
+        assert len(model.validation_scores_) == n_calls
+        np.testing.assert_allclose(model.validation_scores_[-1], expected, rtol=1e-5)
+
+
+def test_a_part_is_scored_by_the_metric_that_was_asked_for(blobs):
+    X, y = blobs
+    model = MixupClassifier(1, **STOPPING, scoring="accuracy")
+    model.partial_fit(X[:60], y[:60], classes=[0, 1, 2], X_val=X[60:], y_val=y[60:])
+    assert model.validation_scores_[-1] == model.score(X[60:], y[60:])
+
+
+def test_temperature_and_members_weights_stay_until_rows_come_again(blobs):
+    X, y = blobs
+    params = SMALL | {"n_estimators": 3, "member_weights": "validation"}
+    model = MixupClassifier(1, **params | {"early_stopping": True})
+    known = {"classes": [0, 1, 2], "X_val": X[60:], "y_val": y[60:]}
+    model.partial_fit(X[:60], y[:60], **known)
+    temperature, weights = model.temperature_, model.member_weights_
+    assert temperature != 1
+    assert len(set(weights)) == 3
+    model.partial_fit(X[:60], y[:60])
+    assert model.temperature_ == temperature
+    np.testing.assert_array_equal(model.member_weights_, weights)
+    model.partial_fit(X[:60], y[:60], **known)
+    assert model.temperature_ != temperature
+
+
+def test_members_judged_by_the_rows_of_one_class_are_told_all_classes(blobs):
+    X, y = blobs
+    model = MixupClassifier(1, **STOPPING)
+    own = {"X_val": X[y == 2], "y_val": y[y == 2]}
+    with pytest.raises(ValueError, match=r"Validation rows .*2"):
+        model.partial_fit(X[y < 2], y[y < 2], **own)
+    model.partial_fit(X[y < 2], y[y < 2], classes=[0, 1, 2], **own)
+    assert model.validation_scores_.shape == (1, 1)
+
+
+@twins
+@pytest.mark.parametrize("message", BAD)
+def test_bad_validation_rows_of_a_part_are_named(make, message, data):
+    X, y = data
+    model = make(1, **STOPPING).partial_fit(X, y)
+    before = predicted(model, X)
+    given = {"X_val": X[:4], "y_val": y[:4]} | BAD[message]
+    with pytest.raises(ValueError, match=message):
+        model.partial_fit(X, y, **given)
+    np.testing.assert_array_equal(predicted(model, X), before)
+
+
 # Groups.
 
 

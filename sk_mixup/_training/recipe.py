@@ -53,8 +53,8 @@ def recipe_of(
         lr_schedule=schedule,
         ema_halflife=settings.ema_halflife,
         device=device,
-        # A single epoch is not stopped by those before it.
-        patience=None if one_epoch else patience,
+        # A single epoch is not stopped by those before it, but may be validated.
+        patience=None if one_epoch and run.validation is None else patience,
         time_limit=None if one_epoch else settings.time_limit,
         one_epoch=one_epoch,
         standardize=settings.standardize,
