@@ -11,10 +11,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["Encoding", "QuantileBins", "Standardized"]
 
@@ -22,6 +22,13 @@ Matrix = NDArray[np.float64]
 
 #: Edges are learnt from 4,000 rows at most, which leaves four to a bin.
 MOST_BINS = 1000
+MOST_TAIL_BINS = 100
+#: An outermost bin is halved while it spans more interquartile ranges than this, the
+#: outermost 3 in 1,000 rows apart. Of normal values it spans 1.2.
+WIDE = 1.5
+OUTLIERS = 0.003
+#: Values inside a bin that is halved.
+FEWEST_INSIDE = 16
 
 
 class Encoding(ABC):
@@ -95,36 +102,104 @@ class QuantileBins(Encoding):
     ----------
     n_bins : int, default=8
         Bins of each feature. More of them follow finer steps and take more time.
+    tail_bins : int, default=4
+        How often the outermost bin at each end may be halved, by rows. It is as long
+        as it spans more than 1.5 interquartile ranges, the outermost 0.3 % of the rows
+        apart, and has 16 values inside: of a feature with a long tail, such as a
+        laboratory value, all unusual values lie in that one bin.
 
     Examples
     --------
     >>> import numpy as np
     >>> from sk_mixup.encodings import QuantileBins
     >>> X = np.arange(101.0)[:, None]
-    >>> QuantileBins(n_bins=4).edges(X, np.zeros(101), np.ones(101))
-    array([[  0.,  25.,  50.,  75., 100.]])
+    >>> encoding = QuantileBins(n_bins=4, tail_bins=2)
+    >>> encoding.edges(X, np.zeros(101), np.ones(101))
+    array([[  0.,  25.,  50.,  75., 100., 100., 100., 100., 100.]])
+
+    With a long tail there are up to two bins more at each end:
+
+    >>> encoding.edges(X**9, np.zeros(101), np.ones(101)) ** (1 / 9)
+    array([[  0.,  25.,  50.,  75.,  87., 100., 100., 100., 100.]])
     """
 
     n_bins: int = 8
+    tail_bins: int = 4
 
     def __post_init__(self) -> None:
-        _check_n_bins(self.n_bins)
+        _check_whole("n_bins", self.n_bins, 2, MOST_BINS)
+        _check_whole("tail_bins", self.tail_bins, 0, MOST_TAIL_BINS)
 
     def edges(self, X: Matrix, y: NDArray[Any], sample_weight: Matrix) -> Matrix:
-        alike = bool((sample_weight == sample_weight[0]).all())
-        weights = None if alike else np.broadcast_to(sample_weight, X.T.shape)
-        edges = np.quantile(
-            np.ascontiguousarray(X.T),
-            np.linspace(0, 1, self.n_bins + 1),
-            axis=1,
-            weights=weights,
-            # Edges are values that occur; and it is the one method with weights.
-            method="inverted_cdf",
-        ).T
+        edges = _quantiles(X, sample_weight, np.linspace(0, 1, self.n_bins + 1))
         # A value of two edges takes a bin from the others.
         for column in np.flatnonzero((np.diff(edges) == 0).any(axis=1)):
             edges[column] = _shared_edges(X[:, column], sample_weight, self.n_bins)
-        return edges
+        return self._with_tails(X, sample_weight, edges)
+
+    def _with_tails(self, X: Matrix, sample_weight: Matrix, edges: Matrix) -> Matrix:
+        """Return edges with those of halved outermost bins, unused ones last."""
+        levels = [OUTLIERS, 0.25, 0.75, 1 - OUTLIERS]
+        low, first, third, high = _quantiles(X, sample_weight, levels).T
+        longer = np.pad(edges, ((0, 0), (0, 2 * self.tail_bins)), mode="edge")
+        for column, own in enumerate(edges):
+            used = np.unique(own)
+            # Where most rows have one value: half of what the inner bins span.
+            spread = third[column] - first[column] or (used[-2] - used[1]) / 2
+            ends = used[1] - low[column], high[column] - used[-2]
+            if not max(ends) > WIDE * spread > 0:
+                continue
+            tail = _Tail.of(X[:, column], sample_weight)
+            most = WIDE * spread, self.tail_bins
+            below = -tail.mirrored().halvings(-used[1], -low[column], *most)
+            above = tail.halvings(used[-2], high[column], *most)
+            used = np.sort(np.concatenate([used, below, above]))
+            longer[column, : len(used)] = used
+        return longer
+
+
+def _quantiles(X: Matrix, sample_weight: Matrix, levels: ArrayLike) -> Matrix:
+    """Return quantiles of each column, which are values that occur."""
+    alike = bool((sample_weight == sample_weight[0]).all())
+    weights = None if alike else np.broadcast_to(sample_weight, X.T.shape)
+    columns = np.ascontiguousarray(X.T)
+    # The one method with weights.
+    return np.quantile(
+        columns, levels, axis=1, weights=weights, method="inverted_cdf"
+    ).T
+
+
+class _Tail(NamedTuple):
+    """The values of a column in ascending order, and the weight up to each of them."""
+
+    values: Matrix
+    reached: Matrix
+
+    @classmethod
+    def of(cls, x: Matrix, sample_weight: Matrix) -> _Tail:
+        values, numbers = np.unique(x, return_inverse=True)
+        return cls(values, np.cumsum(np.bincount(numbers, sample_weight)))
+
+    def mirrored(self) -> _Tail:
+        """Return the column with the other sign."""
+        weights = np.diff(self.reached, prepend=0.0)
+        return _Tail(-self.values[::-1], np.cumsum(weights[::-1]))
+
+    def halvings(
+        self, begin: float, farthest: float, limit: float, most: int
+    ) -> Matrix:
+        """Return the medians at which the last bin is halved, again and again."""
+        found: list[float] = []
+        last = len(self.values) - 1
+        while len(found) < most and farthest - begin > limit:
+            at = int(np.searchsorted(self.values, begin))
+            # Values and no rows: rows of weight 2 are two rows.
+            if last - at - 1 < FEWEST_INSIDE:
+                break
+            half = (self.reached[at] + self.reached[last - 1]) / 2
+            begin = float(self.values[np.searchsorted(self.reached, half)])
+            found.append(begin)
+        return np.array(found)
 
 
 def _shared_edges(x: Matrix, sample_weight: Matrix, n_bins: int) -> Matrix:
@@ -151,9 +226,9 @@ def _at_most_a_bin(weights: Matrix, n_bins: int) -> Matrix:
     return np.minimum(weights, largest)
 
 
-def _check_n_bins(number: Any) -> None:
+def _check_whole(name: str, number: Any, least: int, most: int) -> None:
     whole = isinstance(number, Integral) and not isinstance(number, bool)
-    if not whole or not 2 <= number <= MOST_BINS:
+    if not whole or not least <= number <= most:
         raise ValueError(
-            f"n_bins must be a whole number from 2 to {MOST_BINS}, got {number!r}."
+            f"{name} must be a whole number from {least} to {most}, got {number!r}."
         )

@@ -77,7 +77,7 @@ def test_units_go_on_beyond_the_edges_for_a_while(scale):
 
 def test_quantile_bins_hold_equally_many_rows(rng):
     X = rng.normal(size=(800, 2)) ** 3
-    edges = QuantileBins(n_bins=8).edges(X, X[:, 0], np.ones(800))
+    edges = QuantileBins(8, tail_bins=0).edges(X, X[:, 0], np.ones(800))
     for column, own in zip(X.T, edges, strict=True):
         counts = np.histogram(column, own)[0]
         assert (abs(counts - 100) <= 1).all()
@@ -89,7 +89,7 @@ def test_a_frequent_value_takes_one_bin_from_the_others(place, share, rng):
     others = rng.normal(size=800)
     value = {"first": others.min() - 1, "middle": 0.0, "last": others.max() + 1}[place]
     x = np.r_[others, np.full(round(800 * share / (1 - share)), value)]
-    (edges,) = QuantileBins(n_bins=8).edges(x[:, None], x, np.ones(len(x)))
+    (edges,) = QuantileBins(8, tail_bins=0).edges(x[:, None], x, np.ones(len(x)))
     assert (np.diff(edges) > 0).all()
     counts = np.histogram(others, edges)[0]
     assert len(counts[counts > 0]) >= 7
@@ -99,17 +99,67 @@ def test_a_frequent_value_takes_one_bin_from_the_others(place, share, rng):
 
 def test_each_of_few_values_is_an_edge(rng):
     x = rng.choice(9, size=500, p=[0.6, *[0.05] * 8]).astype(float)
-    (edges,) = QuantileBins(n_bins=8).edges(x[:, None], x, np.ones(500))
-    assert edges.tolist() == list(range(9))
-    (edges,) = QuantileBins(n_bins=10).edges(x[:, None], x, np.ones(500))
+    (edges,) = QuantileBins(8, tail_bins=1).edges(x[:, None], x, np.ones(500))
+    assert edges.tolist() == [*range(9), 8, 8]
+    (edges,) = QuantileBins(10, tail_bins=0).edges(x[:, None], x, np.ones(500))
     assert edges.tolist() == [*range(9), 8, 8]
 
 
+TAILS = {  # and how often the lowest and the highest bin are halved
+    "none": (lambda x: x, 0, 0),
+    "one": (lambda x: np.exp(2 * x), 0, 4),
+    "two": (np.sinh, 4, 4),
+    "outliers": (lambda x: np.where(x > np.sort(x)[-3], 1e6, x), 0, 0),
+    "few": (lambda x: np.where(x < 0.8, 0, np.exp(3 * x)), 0, 2),
+}
+
+
+@pytest.mark.parametrize("tails", TAILS)
+def test_the_outermost_bins_of_long_tails_are_halved(tails, rng):
+    make, n_low, n_high = TAILS[tails]
+    x = make(rng.normal(size=2000))
+    bins, halved = (
+        np.unique(QuantileBins(8, tail).edges(x[:, None], x, np.ones(2000)))
+        for tail in (0, 4)
+    )
+    assert set(bins) <= set(halved)
+    assert (halved < bins[1]).sum() - 1 == n_low
+    assert (halved > bins[-2]).sum() - 1 == n_high
+    last = (x > bins[-2]) & (x < bins[-1])
+    for number, edge in enumerate(np.sort(halved[halved > bins[-2]])[:-1], 1):
+        assert (x[last] > edge).mean() == pytest.approx(0.5**number, abs=0.02)
+    mirrored = QuantileBins(8, 4).edges(-x[:, None], x, np.ones(2000))
+    assert len(np.unique(mirrored)) == len(halved)
+
+
+def test_bins_that_no_feature_uses_cost_nothing(rng):
+    X = rng.uniform(-2, 2, size=(300, 3))
+    for rows, n_bins in [(X, 8), (np.exp(3 * X), 16)]:
+        model = MixupRegressor(n_estimators=1, max_epochs=1, encoding="bins")
+        bins = model.fit(rows, X[:, 0]).net_.module_.inputs.bins
+        assert bins.low.shape[-1] == n_bins
+
+
+def test_a_tail_that_comes_late_gets_bins(rng):
+    X = rng.uniform(-2, 2, size=(200, 2))
+    model = MixupRegressor(n_estimators=2, random_state=0, encoding="bins")
+    model.partial_fit(X, X[:, 0])
+    assert model.net_.module_.inputs.bins.low.shape[-1] == 8
+    for _ in range(2):
+        model.partial_fit(np.exp(3 * X), X[:, 0])
+    assert model.net_.module_.inputs.bins.low.shape[-1] == 16
+    model.partial_fit(X, X[:, 0])
+    assert model.net_.module_.inputs.bins.low.shape[-1] == 16
+    assert np.isfinite(model.predict(X)).all()
+
+
 @pytest.mark.parametrize("values", [60, 4])
-def test_weights_place_edges_as_repeated_rows(values, rng):
+@pytest.mark.parametrize("tail", [1, 4])
+def test_weights_place_edges_as_repeated_rows(values, tail, rng):
     X, weights = rng.normal(size=(60, 2)), np.arange(60)
     X[:, 1] = np.minimum(X[:, 1], np.sort(X[:, 1])[values - 1])
-    encoding = QuantileBins(4)
+    X = np.sinh(tail * X)
+    encoding = QuantileBins(2, tail)
     weighted = encoding.edges(X[1:], X[1:, 0], weights[1:].astype(float))
     repeated = encoding.edges(X.repeat(weights, 0), np.zeros(1770), np.ones(1770))
     np.testing.assert_array_equal(weighted, repeated)
@@ -132,6 +182,9 @@ def test_every_named_encoding_places_ascending_edges(name, rng):
 def test_the_number_of_bins_is_checked(n_bins):
     with pytest.raises(ValueError, match="n_bins must be a whole number from 2"):
         QuantileBins(n_bins)
+    if n_bins:
+        with pytest.raises(ValueError, match="tail_bins must be a whole number from 0"):
+            QuantileBins(8, n_bins if n_bins != 1 else -1)
 
 
 # What members see.

@@ -132,9 +132,7 @@ def _parts_of(task: Task, threads: int, max_memory: int) -> int:
         return 1
     step = _work_of_step(recipe, n_runs)
     epoch = step * recipe.steps
-    return min(
-        threads, n_runs // 2, step // WORK_PER_THREAD, epoch // WORK_PER_MEETING
-    )
+    return min(threads, n_runs // 2, step // WORK_PER_THREAD, epoch // WORK_PER_MEETING)
 
 
 def _judged_together(task: Task, n_parts: int) -> list[Stack]:
@@ -243,9 +241,7 @@ def _train_stacks(
         try:
             futures = {
                 number: pool.submit(_train_task, task, stack, 1, progress)
-                for number, (task, stack) in enumerate(
-                    zip(tasks, stacks, strict=True)
-                )
+                for number, (task, stack) in enumerate(zip(tasks, stacks, strict=True))
                 # A GPU works off one stack after the other, whatever the threads.
                 if task.recipe.device.type == "cpu"
             }
@@ -266,9 +262,7 @@ def _train_stacks(
             raise
 
 
-def _train_task(
-    task: Task, stack: Stack, threads: int, progress: Progress
-) -> MixupNet:
+def _train_task(task: Task, stack: Stack, threads: int, progress: Progress) -> MixupNet:
     limit = TimeLimit(task.seconds_left)
     judge = stack.judge or WholeEstimators(task.estimator_numbers)
     with torch_threads(threads), without_denormals(), closing(judge):
