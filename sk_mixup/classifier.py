@@ -211,8 +211,8 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
     encoding : {"standardized", "bins"}, Encoding or sequence of those, \
             default=("bins", "standardized")
         What a network sees of the numeric features. "standardized": their standardised
-        values. "bins": beside them eight piecewise-linear units for each feature with
-        more than two values, which rise from 0 to 1 between quantiles (arXiv
+        values. "bins": beside them eight to sixteen piecewise-linear units for each feature
+        with more than two values, which rise from 0 to 1 between quantiles (arXiv
         2203.05556, section 3.2), so that steps are learnt easily. Or an object of
         :mod:`sk_mixup.encodings`. With a sequence the networks take turns. Rows are
         encoded before they are mixed; "standardized" is the mixing of the paper. Sparse
@@ -337,16 +337,16 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         Weights of the networks in the average. "uniform": all alike. "validation":
         proportional to ``exp(-0.05 * n * loss)``, where ``loss`` is a network's mean
         loss on its n validation rows; all alike if no rows are held out, and after
-        ``partial_fit`` as before.
+        ``partial_fit`` without ``X_val`` as before.
 
     temperature : float or "auto", default="auto"
         Softmax temperature, from 1e-6 to 1e6: logits are divided by it at prediction.
         Mixup makes networks underconfident, overfitting makes them overconfident.
         "auto" minimises the log loss on the validation rows (temperature scaling,
         arXiv 1706.04599), and takes 0.9 of that for several networks, whose mean is
-        less sure than each of them; ``partial_fit`` holds no rows out and keeps the
-        current temperature, initially 1. Calibration lowered the mean log loss on the
-        22 tables from 0.397 to 0.392.
+        less sure than each of them; ``partial_fit`` without ``X_val`` keeps the current
+        temperature, initially 1. Calibration lowered the mean log loss on the 22 tables
+        from 0.397 to 0.392.
 
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, finite and non-negative, multiplied with
@@ -629,8 +629,9 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         X_val : array-like, frame or sparse matrix of shape (n_val, n_features), \
                 default=None
             Validation rows of your own, with the columns of X. After the epoch their
-            score joins ``validation_scores_``, and temperature and weights of the
-            networks are fitted to them; without them both stay as they are.
+            scores join ``validation_scores_`` (with ``early_stopping``), and what is
+            fitted to validation rows is fitted to them: ``temperature="auto"`` and
+            ``member_weights="validation"``, which stay as they are without.
         y_val : array-like of shape (n_val,) or (n_val, n_labels), default=None
             Targets of X_val.
         sample_weight_val : array-like of shape (n_val,), default=None
@@ -791,7 +792,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
             network.temperature = float(self.temperature)
         elif has_rows:
             network.temperature = fitted_temperature(network, net.criterion_, task.runs)
-        else:  # an epoch of `partial_fit` holds no rows out
+        else:  # a `partial_fit` without rows to be validated by
             network.temperature = getattr(self, "temperature_", 1.0)
         super()._judge_members(net, task)
         if auto and has_rows and network.runs > 1:

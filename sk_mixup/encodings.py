@@ -14,7 +14,7 @@ from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 __all__ = ["Encoding", "QuantileBins", "Standardized"]
 
@@ -29,6 +29,8 @@ WIDE = 1.5
 OUTLIERS = 0.003
 #: Values inside a bin that is halved.
 FEWEST_INSIDE = 16
+#: Of a sum of some thousand weights in single precision.
+ROUNDING = 1e-6
 
 
 class Encoding(ABC):
@@ -92,7 +94,7 @@ class Standardized(Encoding):
 
 @dataclass(frozen=True)
 class QuantileBins(Encoding):
-    """Bins between quantiles: as many rows in each as in the others.
+    """Bins between quantiles: as many rows in each as in the others, tails apart.
 
     A value of so many rows that it would fill several bins, such as the 0 of a column
     that is mostly 0, counts as one bin, and the other bins are those of the other
@@ -115,12 +117,12 @@ class QuantileBins(Encoding):
     >>> X = np.arange(101.0)[:, None]
     >>> encoding = QuantileBins(n_bins=4, tail_bins=2)
     >>> encoding.edges(X, np.zeros(101), np.ones(101))
-    array([[  0.,  25.,  50.,  75., 100., 100., 100., 100., 100.]])
+    array([[  0.,  25.,  50.,  75., 100.]])
 
-    With a long tail there are up to two bins more at each end:
+    With a long tail there are up to two bins more at that end:
 
     >>> encoding.edges(X**9, np.zeros(101), np.ones(101)) ** (1 / 9)
-    array([[  0.,  25.,  50.,  75.,  87., 100., 100., 100., 100.]])
+    array([[  0.,  25.,  50.,  75.,  87., 100., 100.]])
     """
 
     n_bins: int = 8
@@ -131,19 +133,24 @@ class QuantileBins(Encoding):
         _check_whole("tail_bins", self.tail_bins, 0, MOST_TAIL_BINS)
 
     def edges(self, X: Matrix, y: NDArray[Any], sample_weight: Matrix) -> Matrix:
+        if not sample_weight.all():
+            X, sample_weight = X[sample_weight > 0], sample_weight[sample_weight > 0]
         edges = _quantiles(X, sample_weight, np.linspace(0, 1, self.n_bins + 1))
         # A value of two edges takes a bin from the others.
         for column in np.flatnonzero((np.diff(edges) == 0).any(axis=1)):
             edges[column] = _shared_edges(X[:, column], sample_weight, self.n_bins)
-        return self._with_tails(X, sample_weight, edges)
+        return self._with_tails(X, sample_weight, edges) if self.tail_bins else edges
 
     def _with_tails(self, X: Matrix, sample_weight: Matrix, edges: Matrix) -> Matrix:
         """Return edges with those of halved outermost bins, unused ones last."""
-        levels = [OUTLIERS, 0.25, 0.75, 1 - OUTLIERS]
+        levels = np.array([OUTLIERS, 0.25, 0.75, 1 - OUTLIERS])
         low, first, third, high = _quantiles(X, sample_weight, levels).T
         longer = np.pad(edges, ((0, 0), (0, 2 * self.tail_bins)), mode="edge")
+        most_used = edges.shape[1]
         for column, own in enumerate(edges):
             used = np.unique(own)
+            if len(used) < 3:
+                continue
             # Where most rows have one value: half of what the inner bins span.
             spread = third[column] - first[column] or (used[-2] - used[1]) / 2
             ends = used[1] - low[column], high[column] - used[-2]
@@ -155,10 +162,14 @@ class QuantileBins(Encoding):
             above = tail.halvings(used[-2], high[column], *most)
             used = np.sort(np.concatenate([used, below, above]))
             longer[column, : len(used)] = used
-        return longer
+            most_used = max(most_used, len(used))
+        # In whole tails: folds of a table, which differ by some values, seldom differ
+        # in the number of bins, and are trained as one stack.
+        n_tails = -(-(most_used - edges.shape[1]) // self.tail_bins)
+        return longer[:, : edges.shape[1] + n_tails * self.tail_bins]
 
 
-def _quantiles(X: Matrix, sample_weight: Matrix, levels: ArrayLike) -> Matrix:
+def _quantiles(X: Matrix, sample_weight: Matrix, levels: Matrix) -> Matrix:
     """Return quantiles of each column, which are values that occur."""
     alike = bool((sample_weight == sample_weight[0]).all())
     weights = None if alike else np.broadcast_to(sample_weight, X.T.shape)
@@ -170,34 +181,34 @@ def _quantiles(X: Matrix, sample_weight: Matrix, levels: ArrayLike) -> Matrix:
 
 
 class _Tail(NamedTuple):
-    """The values of a column in ascending order, and the weight up to each of them."""
+    """The values of a column in ascending order, and their weights."""
 
     values: Matrix
-    reached: Matrix
+    weights: Matrix
 
     @classmethod
     def of(cls, x: Matrix, sample_weight: Matrix) -> _Tail:
         values, numbers = np.unique(x, return_inverse=True)
-        return cls(values, np.cumsum(np.bincount(numbers, sample_weight)))
+        return cls(values, np.bincount(numbers, sample_weight).astype(np.float64))
 
     def mirrored(self) -> _Tail:
         """Return the column with the other sign."""
-        weights = np.diff(self.reached, prepend=0.0)
-        return _Tail(-self.values[::-1], np.cumsum(weights[::-1]))
+        return _Tail(-self.values[::-1], self.weights[::-1])
 
     def halvings(
         self, begin: float, farthest: float, limit: float, most: int
     ) -> Matrix:
         """Return the medians at which the last bin is halved, again and again."""
         found: list[float] = []
-        last = len(self.values) - 1
+        reached, last = np.cumsum(self.weights), len(self.values) - 1
         while len(found) < most and farthest - begin > limit:
             at = int(np.searchsorted(self.values, begin))
             # Values and no rows: rows of weight 2 are two rows.
             if last - at - 1 < FEWEST_INSIDE:
                 break
-            half = (self.reached[at] + self.reached[last - 1]) / 2
-            begin = float(self.values[np.searchsorted(self.reached, half)])
+            half = (reached[at] + reached[last - 1]) / 2
+            # Sums of weights such as 1/3 are rounded.
+            begin = float(self.values[np.searchsorted(reached, (1 - ROUNDING) * half)])
             found.append(begin)
         return np.array(found)
 

@@ -209,8 +209,8 @@ class MixupRegressor(RegressorMixin, BaseMixup):
     encoding : {"standardized", "bins"}, Encoding or sequence of those, \
             default=("bins", "standardized")
         What a network sees of the numeric features. "standardized": their standardised
-        values. "bins": beside them eight piecewise-linear units for each feature with
-        more than two values, which rise from 0 to 1 between quantiles (arXiv
+        values. "bins": beside them eight to sixteen piecewise-linear units for each feature
+        with more than two values, which rise from 0 to 1 between quantiles (arXiv
         2203.05556, section 3.2), so that steps are learnt easily. Or an object of
         :mod:`sk_mixup.encodings`. With a sequence the networks take turns. Rows are
         encoded before they are mixed; "standardized" is the mixing of the paper. Sparse
@@ -331,7 +331,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         Weights of the networks in the average. "uniform": all alike. "validation":
         proportional to ``exp(-0.05 * n * loss)``, where ``loss`` is a network's mean
         loss on its n validation rows; all alike if no rows are held out, and after
-        ``partial_fit`` as before.
+        ``partial_fit`` without ``X_val`` as before.
 
     device : str, default="cpu"
         Device of training and prediction: "cpu", "cuda" or another device of torch.
@@ -586,8 +586,10 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         X_val : array-like, frame or sparse matrix of shape (n_val, n_features), \
                 default=None
             Validation rows of your own, with the columns of X. After the epoch their
-            score joins ``validation_scores_``; with ``member_weights="validation"`` the
-            networks are weighed by them, and without them the weights stay.
+            scores join ``validation_scores_`` (with ``early_stopping``), and
+            ``member_weights="validation"`` goes by them. Losses are in units of the
+            deviation of all targets so far; name a metric (``scoring``) to compare
+            calls.
         y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
             Targets of X_val.
         sample_weight_val : array-like of shape (n_val,), default=None

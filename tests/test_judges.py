@@ -38,6 +38,8 @@ def test_a_run_is_judged_by_the_mean_of_its_estimator():
 
 def test_stacks_that_share_an_estimator_are_judged_as_one(rng):
     scores = rng.random((50, 8))
+    # Epochs of equal scores in another order are no better and no worse.
+    scores[1::2] = rng.permuted(scores[::2], axis=1)
     meeting, parts = Meeting(3), np.array_split(np.arange(8), 3)
 
     def train(number):
@@ -49,8 +51,10 @@ def test_stacks_that_share_an_estimator_are_judged_as_one(rng):
     with ThreadPoolExecutor(3) as pool:
         columns = pool.map(train, range(3), timeout=60)
         together = np.concatenate([*columns], axis=1)
-    expected = scores.mean(1, keepdims=True).repeat(8, 1)
-    np.testing.assert_allclose(together, expected, rtol=1e-14)
+    alone = WholeEstimators(np.zeros(8, dtype=np.int64))
+    np.testing.assert_array_equal(together, [*map(alone.means, scores)])
+    np.testing.assert_array_equal(together[1::2], together[::2])
+    np.testing.assert_allclose(together[:, 0], scores.mean(1), rtol=1e-14)
 
 
 def test_nobody_waits_for_a_stack_that_has_left():
@@ -117,7 +121,8 @@ def test_an_estimator_on_several_threads_is_that_on_one(make, params, blobs, par
 
 def test_a_metric_that_stops_is_that_of_all_networks(blobs, parted):
     X, y = blobs
-    model = MixupClassifier(**LASTING, scoring="accuracy").fit(X, y)
+    params = LASTING | {"n_estimators": 8, "scoring": "accuracy"}
+    model = MixupClassifier(**params).fit(X, y)
     torch.set_num_threads(1)
     assert_same_fit(model, clone(model).fit(X, y), X)
     assert parted == [3, 1]
@@ -137,18 +142,43 @@ def test_time_that_is_over_ends_all_parts(blobs, parted):
     model = MixupRegressor(**patient, time_limit=0.3).fit(X, y)
     assert parted == [3]
     assert model.time_limit_reached_
+    scores = model.validation_scores_
+    assert scores.shape[1] == 7
+    assert np.isfinite(scores[:-1]).all()  # a part may be an epoch ahead
     assert np.isfinite(model.predict(X)).all()
 
 
 def test_divergence_of_a_part_is_reported_as_of_all(blobs, parted):
     X, y = blobs
-    wild = LASTING | {"optimizer": "sgd", "lr": 1e30}
+    wild = LASTING | {"optimizer": "sgd", "lr": 1e30, "max_epochs": 10**6}
+    wild["n_iter_no_change"] = 10**6
     with pytest.raises(ValueError, match="became NaN or infinite in epoch 1"):
         MixupClassifier(**wild).fit(X, y)
     assert parted == [3]
 
 
-@pytest.mark.parametrize("params", [{"verbose": 1}, {"n_estimators": 3}], ids=str)
+def test_an_error_of_a_part_ends_the_others(blobs, parted, monkeypatch):
+    X, y = blobs
+    original = stacks._train_task
+
+    def train(task, stack, *args):
+        if stack.parts[0][1].start:
+            raise OSError("the last one cannot be trained")
+        return original(task, stack, *args)
+
+    monkeypatch.setattr(stacks, "_train_task", train)
+    patient = LASTING | {"n_iter_no_change": 10**6, "max_epochs": 10**6}
+    with pytest.raises(OSError, match="the last one"):
+        MixupClassifier(**patient).fit(X, y)
+
+
+def test_fits_that_do_not_stop_early_are_not_parted(blobs, parted):
+    X, y = blobs
+    MixupRegressor(**LASTING | {"early_stopping": False, "max_epochs": 2}).fit(X, y)
+    assert parted == [1]
+
+
+@pytest.mark.parametrize("params", [{"verbose": 1}, {"n_estimators": 5}], ids=str)
 def test_what_is_watched_or_small_is_not_parted(params, blobs, parted, capsys):
     X, y = blobs
     MixupClassifier(**LASTING | params).fit(X, y)

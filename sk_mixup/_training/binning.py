@@ -18,9 +18,6 @@ from sk_mixup._data.tables import SparseTable
 from sk_mixup._networks.bins import Bins
 from sk_mixup.encodings import Encoding
 
-#: Unused bins at the end are left out but for whole multiples of so many: folds of a
-#: table, which differ by some values, still have as many and are trained as one stack.
-BINS_AT_ONCE = 8
 #: With more of them no column has bins: the first layer would take most of the time.
 MOST_COLUMNS = 300
 
@@ -121,9 +118,7 @@ def _edges(
     X = sample.rows[:, columns].astype(np.float64)
     edges = np.asarray(encoding.edges(X, sample.y, sample.weights), dtype=np.float64)
     _check_edges(edges, encoding, len(columns))
-    used = np.flatnonzero(np.diff(edges, axis=1).any(axis=0))
-    n_bins = 1 + int(used.max(initial=0))
-    return edges[:, : 1 + -(-n_bins // BINS_AT_ONCE) * BINS_AT_ONCE]
+    return edges
 
 
 def _check_edges(edges: NDArray[np.float64], encoding: Any, n_columns: int) -> None:

@@ -17,6 +17,12 @@ class EndOfTraining(Exception):  # noqa: N818 - a signal, not an error
     """No more epochs are to be trained."""
 
 
+def _mean(scores: Scores) -> float:
+    """Return the mean, whatever the order of the scores."""
+    # Epochs of equal scores must have equal means, wherever their runs are trained.
+    return float(np.sort(scores).mean(dtype=np.float64))
+
+
 class Judge(Protocol):
     """Says of every epoch how good the estimators are that the runs belong to."""
 
@@ -45,8 +51,11 @@ class WholeEstimators:
         self.owners = owners
 
     def means(self, scores: Scores) -> NDArray[np.float64]:
-        sums = np.bincount(self.owners, weights=scores)
-        return (sums / np.bincount(self.owners))[self.owners]
+        means = np.empty(len(scores))
+        for owner in range(self.owners.max() + 1):
+            own = self.owners == owner
+            means[own] = _mean(scores[own])
+        return means
 
     def close(self) -> None:
         pass
@@ -85,8 +94,7 @@ class Meeting:
             # One that has left after it told its scores is missed by nobody.
             if len(told) < self._n_stacks:
                 raise EndOfTraining
-        of_all = np.concatenate([told[number] for number in range(self._n_stacks)])
-        return float(of_all.mean(dtype=np.float64))
+        return _mean(np.concatenate([*told.values()]))
 
     def leave(self) -> None:
         """Let nobody wait for a stack that is not trained any more."""

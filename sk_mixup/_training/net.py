@@ -281,6 +281,8 @@ class MixupNet(PredictingNet):
         losses = minibatches.step_rows.new_empty(minibatches.step_rows.shape)
         done = 0
         for block in draw.blocks():
+            if session.progress.stop.is_set():
+                raise EndOfTraining
             own = self._train_block(block, step_fn)
             losses[:, done : done + own.shape[1]] = own
             done += own.shape[1]
@@ -295,9 +297,10 @@ class MixupNet(PredictingNet):
         mean = session.shrinking.of_all(draw.mean_loss(losses))
         self.record_loss("train_loss", mean, session.running)
         session.finish_epoch()
-        # As long as one run is finite, its estimator needs the epochs to come.
-        diverged = not np.isfinite(self.train_losses_[-1]).any()
-        if diverged and session.judge.sees_all:
+        # As long as one run is finite, its estimator may need the epochs to come; with
+        # one that is not, an estimator of several stacks has failed.
+        finite = np.isfinite(self.train_losses_[-1])
+        if not (finite.any() if session.judge.sees_all else finite.all()):
             raise EndOfTraining
 
     def _wait_for_gpu(self, tensor: Tensor) -> None:
