@@ -211,7 +211,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         What a network sees of the numeric features. "standardized": their standardised
         values. "bins": beside them eight to sixteen piecewise-linear units for each
         feature with more than two values, which rise from 0 to 1 between quantiles
-        (arXiv 2203.05556, section 3.2), so that steps are learnt easily. Or an object of
+        (arXiv 2203.05556, section 3.2): steps are learnt easily. Or an object of
         :mod:`sk_mixup.encodings`. With a sequence the networks take turns. Rows are
         encoded before they are mixed; "standardized" is the mixing of the paper. Sparse
         tables, those for a ``module`` and those with more than 300 such features have
