@@ -8,14 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.twins import TWINS
+from sk_mixup import MixupClassifier, MixupRegressor
 
 pytestmark = pytest.mark.skipif(
     not sys.platform.startswith("linux"), reason="threads are counted in /proc"
 )
 
 
-@pytest.fixture(scope="module", params=TWINS, ids=lambda make: make.__name__)
+SLOW_TWIN = pytest.param(MixupRegressor, marks=pytest.mark.slow)
+
+
+@pytest.fixture(
+    scope="module", params=[MixupClassifier, SLOW_TWIN], ids=lambda make: make.__name__
+)
 def outcome(request):
     """What came of everything that was done before and after a fork."""
     environment = {

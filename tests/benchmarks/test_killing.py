@@ -73,6 +73,7 @@ def test_the_end_is_that_of_an_undisturbed_run(undisturbed, tmp_path):
     assert_equal_but_for_rounding(results(tmp_path / "out"), undisturbed(20))
 
 
+@pytest.mark.slow
 def test_two_processes_on_one_store_share_the_work(undisturbed, tmp_path):
     words = [*WORDS, "--repeats", "10"]
     outs = [tmp_path / "one", tmp_path / "other"]

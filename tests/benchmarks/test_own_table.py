@@ -87,6 +87,7 @@ def test_a_page_is_about_one_command_and_goes_on_without_a_method(run, tmp_path)
     assert "1 epoch, 2 folds" not in text
 
 
+@pytest.mark.slow
 def test_what_is_done_is_not_done_again_unless_the_file_changes(run, tmp_path):
     words = ["table.csv", "--target", "kind", *TINY, "--rivals"]
     run(*words)

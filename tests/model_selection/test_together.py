@@ -1,5 +1,6 @@
 """The context leaves everything but the training as it would be without it."""
 
+import gc
 import os
 import signal
 import threading
@@ -93,8 +94,10 @@ class Interrupting(MixupClassifier):
     def fit(self, X, y, sample_weight=None):
         super().fit(X, y, sample_weight)
         if self.alpha == 1:
+            gc.disable()  # whose callbacks would swallow it
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(0.1)  # nobody waits for this task any more
+            gc.enable()
             super().fit(X, y, sample_weight)
         return self
 

@@ -314,6 +314,7 @@ def fitted(model, X, y):
     return model.fit(X, y)
 
 
+@pytest.mark.slow
 def test_networks_come_back_whole(blobs):
     model = network(early_stopping=True, n_estimators=2, warm_start=True)
     with together(n_jobs=2):
