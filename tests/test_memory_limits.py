@@ -14,6 +14,7 @@ from sk_mixup._training.memory import (
     LEAST_TOGETHER,
     available_bytes,
     bytes_in_training,
+    bytes_of_weights,
     runs_together,
 )
 from sk_mixup._training.stacks import plan_stacks
@@ -174,3 +175,16 @@ def test_the_limit_of_a_container_counts(monkeypatch, tmp_path):
 
 def test_other_devices_are_not_asked():
     assert available_bytes(torch.device("meta")) is None
+
+
+@twins
+@pytest.mark.parametrize("encoding", ["standardized", "bins", ("bins", "standardized")])
+def test_the_bytes_of_a_step_are_those_of_the_weights_that_there_are(
+    make, encoding, data
+):
+    task = task_of(make, *data, 5, encoding=encoding, ema_halflife=0)
+    network = task.recipe.architecture.build(task.inputs, task.runs)
+    n_weights = sum(own.numel() for own in network.parameters())
+    # Weights, gradients and two moments.
+    expected = 4 * 4 * n_weights / 5
+    assert bytes_of_weights(task) == pytest.approx(expected, abs=17)

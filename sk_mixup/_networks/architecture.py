@@ -41,6 +41,10 @@ class Architecture(Protocol):
     def n_weights(self) -> int:
         """Weights of one network, as far as they are known beforehand."""
 
+    @property
+    def n_bin_weights(self) -> int:
+        """Those of bins, which some networks do not have."""
+
     def build(self, standardize: Standardize, runs: Sequence[Member]) -> Network:
         """Return untrained networks, each drawn from its run's own stream."""
 
@@ -60,8 +64,11 @@ class MLPArchitecture:
     @property
     def n_weights(self) -> int:
         pairs = zip(self.sizes[:-1], self.sizes[1:], strict=True)
-        of_bins = self.n_units * self.sizes[1]
-        return of_bins + sum((n_in + 1) * n_out for n_in, n_out in pairs)
+        return self.n_bin_weights + sum((n_in + 1) * n_out for n_in, n_out in pairs)
+
+    @property
+    def n_bin_weights(self) -> int:
+        return self.n_units * self.sizes[1]
 
     def build(self, standardize: Standardize, runs: Sequence[Member]) -> Network:
         body = StackedMLP(len(runs), self.sizes, standardize.binned, self.n_units)
@@ -106,7 +113,7 @@ class ModuleArchitecture:
     mix_layer: int | str
     params: dict[str, Any] = field(default_factory=dict)
 
-    n_weights = 0
+    n_weights = n_bin_weights = 0
 
     def build(self, standardize: Standardize, runs: Sequence[Member]) -> Network:
         members = [self._member(run.streams) for run in runs]

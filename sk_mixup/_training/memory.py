@@ -33,7 +33,15 @@ def bytes_of_weights(task: Task) -> int:
     recipe = task.recipe
     kept = 5 if recipe.ema_halflife else 4  # weights, gradients, two moments, average
     # Plus 1, since the weights of a user's module are not known and count as 0.
-    return 4 * kept * recipe.architecture.n_weights + 1
+    return 4 * kept * _mean_weights(task) + 1
+
+
+def _mean_weights(task: Task) -> int:
+    """Return the mean number of weights of the networks, with bins and without."""
+    architecture = task.recipe.architecture
+    n_without = len(task.runs) - len(task.inputs.binned)
+    spared = n_without * architecture.n_bin_weights // len(task.runs)
+    return architecture.n_weights - spared
 
 
 def bytes_in_training(task: Task) -> int:
