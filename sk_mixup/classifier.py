@@ -661,8 +661,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
                     f"classes={classes} are not those of the first call, "
                     f"{self.classes_}."
                 )
-        validation = X_val, y_val, sample_weight_val
-        data = FitData(X, y, sample_weight, None, *validation)
+        data = FitData(X, y, sample_weight, None, X_val, y_val, sample_weight_val)
         return self._fit(data, one_epoch=True, classes=classes)
 
     def predict_proba(self, X: Any) -> NDArray[np.float32]:

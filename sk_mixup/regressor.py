@@ -606,8 +606,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
             If ``y`` has another number of columns than in the first call, or as in
             ``fit``; but counts (``loss="poisson"``) may all be 0.
         """
-        validation = X_val, y_val, sample_weight_val
-        data = FitData(X, y, sample_weight, None, *validation)
+        data = FitData(X, y, sample_weight, None, X_val, y_val, sample_weight_val)
         return self._fit(data, one_epoch=True)
 
     def predict(self, X: Any, return_std: bool = False) -> Any:

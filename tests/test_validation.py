@@ -206,14 +206,17 @@ BAD = {
 
 
 @twins
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
 @pytest.mark.parametrize("message", BAD)
-def test_bad_validation_rows_are_named_and_leave_the_old_fit(make, message, data):
+def test_bad_validation_rows_are_named_and_leave_the_old_fit(
+    make, method, message, data
+):
     X, y = data
-    model = make(1, **STOPPING).fit(X, y)
+    model = getattr(make(1, **STOPPING), method)(X, y)
     before = predicted(model, X)
     given = {"X_val": X[:4], "y_val": y[:4]} | BAD[message]
     with pytest.raises(ValueError, match=message):
-        model.fit(X, y, **given)
+        getattr(model, method)(X, y, **given)
     np.testing.assert_array_equal(predicted(model, X), before)
 
 
@@ -285,18 +288,6 @@ def test_members_judged_by_the_rows_of_one_class_are_told_all_classes(blobs):
         model.partial_fit(X[y < 2], y[y < 2], **own)
     model.partial_fit(X[y < 2], y[y < 2], classes=[0, 1, 2], **own)
     assert model.validation_scores_.shape == (1, 1)
-
-
-@twins
-@pytest.mark.parametrize("message", BAD)
-def test_bad_validation_rows_of_a_part_are_named(make, message, data):
-    X, y = data
-    model = make(1, **STOPPING).partial_fit(X, y)
-    before = predicted(model, X)
-    given = {"X_val": X[:4], "y_val": y[:4]} | BAD[message]
-    with pytest.raises(ValueError, match=message):
-        model.partial_fit(X, y, **given)
-    np.testing.assert_array_equal(predicted(model, X), before)
 
 
 # Groups.

@@ -110,7 +110,9 @@ def over_sets(
     title = (
         f"{title or f'Against {baseline} over the sets'}, by {quantity(metric).label}"
     )
-    return tables.plain_table(counts.merge(ranks, on="method"), title)
+    ratios = stats.mean_ratios(frame, baseline, metric)
+    shown = counts.merge(ranks, on="method").merge(ratios, on="method")
+    return tables.plain_table(shown, title)
 
 
 def ranks(frame: pd.DataFrame, metric: str = "error") -> Figure:

@@ -33,6 +33,7 @@ from benchmarks.stats.sets import (
     critical_difference,
     friedman_nemenyi,
     mean_over_sets,
+    mean_ratios,
     set_means,
     wilcoxon_over_sets,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "friedman_nemenyi",
     "leave_one_set_out",
     "mean_over_sets",
+    "mean_ratios",
     "merits",
     "set_means",
     "summary",

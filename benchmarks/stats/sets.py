@@ -158,6 +158,34 @@ def wilcoxon_over_sets(
     return result.assign(p_holm=holm(result["p"]))
 
 
+def mean_ratios(frame: pd.DataFrame, baseline: str, metric: str) -> pd.DataFrame:
+    """Return the geometric mean over the sets of each method's ratio to a baseline.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The long frame.
+    baseline : str
+        The method that the others are divided by.
+    metric : str
+        Column to compare by its mean on each set.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per method: ``method`` and ``mean_ratio``, over the sets that have both;
+        missing where a mean is not positive.
+    """
+    means = _means(frame, metric)
+    rows = []
+    for method in means.columns.drop(baseline):
+        both = means[[method, baseline]].dropna()
+        positive = (both > 0).all(axis=None)
+        ratio = st.gmean(both[method] / both[baseline]) if positive else np.nan
+        rows.append({"method": method, "mean_ratio": ratio})
+    return pd.DataFrame(rows)
+
+
 def friedman_nemenyi(frame: pd.DataFrame, metric: str = "error") -> Ranking:
     """Rank methods over sets: Friedman's test, then Nemenyi's of every pair.
 

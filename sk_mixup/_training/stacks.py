@@ -249,7 +249,7 @@ def _train_stacks(
                 # A GPU works off one stack after the other, whatever the threads.
                 if task.recipe.device.type == "cpu"
             }
-            on_gpu = {
+            nets = {
                 number: _train_task(task, stack, stack.threads, progress)
                 for number, (task, stack) in enumerate(zip(tasks, stacks, strict=True))
                 if number not in futures
@@ -257,8 +257,8 @@ def _train_stacks(
             # An error is raised at once, not after those that train before it.
             for future in as_completed(futures.values()):
                 future.result()
-            trained = {number: future.result() for number, future in futures.items()}
-            return [(trained | on_gpu)[number] for number in range(len(tasks))]
+            nets |= {number: future.result() for number, future in futures.items()}
+            return [nets[number] for number in range(len(tasks))]
         # Ctrl-C included: the other threads would train on to their last epoch.
         except BaseException:
             progress.stop.set()

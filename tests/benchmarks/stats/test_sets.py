@@ -171,6 +171,16 @@ def test_ties_that_rounding_broke_stay_ties():
     assert table.loc[0, ["median_difference", "p", "p_holm"]].tolist() == [0, 1, 1]
 
 
+def test_ratios_are_averaged_so_that_turning_them_round_turns_the_mean(rng):
+    frame = by_set(rng.uniform(0.1, 2, size=(7, 2)))
+    there, back = (stats.mean_ratios(frame, name, "error") for name in ("m0", "m1"))
+    assert there["mean_ratio"][0] == pytest.approx(1 / back["mean_ratio"][0])
+    twice = by_set([[1, 2, np.nan], [3, 6, 4], [1, 2, 0]])
+    ratios = stats.mean_ratios(twice, "m0", "error").set_index("method")["mean_ratio"]
+    assert ratios["m1"] == pytest.approx(2)
+    assert np.isnan(ratios["m2"])  # one of its means is 0
+
+
 @pytest.mark.parametrize("n_sets", [2, 5, 6, 10])
 def test_wilcoxon_is_exact_where_all_signs_agree(n_sets):
     table = np.column_stack([np.zeros(n_sets), -np.arange(1.0, n_sets + 1)])
