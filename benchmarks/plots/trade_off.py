@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
 from benchmarks.plots._canvas import (
     FAINT,
@@ -17,6 +19,11 @@ from benchmarks.plots._canvas import (
 )
 from benchmarks.quantities import quantity
 from benchmarks.stats import mean_over_sets, set_means
+
+#: The largest mean over the smallest, from which on they are drawn by their logarithm.
+FAR = 3.0
+#: Where a name may stand: right or left of its point, above or below, the best first.
+CORNERS = ((1, 1), (1, -1), (-1, 1), (-1, -1))
 
 
 def means_against_time(frame: pd.DataFrame, metric: str = "error") -> Figure:
@@ -40,21 +47,45 @@ def means_against_time(frame: pd.DataFrame, metric: str = "error") -> Figure:
     for method, point in points.iterrows():
         style = {**POINTS, **styles[str(method)], "linestyle": ""}
         ax.plot(point["seconds"], point["mean"], label=str(method), **style)
-        ax.annotate(
-            str(method),
-            (point["seconds"], point["mean"]),
-            xytext=(4, 4),
-            textcoords="offset points",
-            fontsize=SMALL,
-            color=INK,
-        )
     ax.set_xscale("log")
     ax.xaxis.set_major_formatter("{x:g}")
-    ax.margins(x=0.15)  # room for the last name
+    # One poor method would press the others together.
+    if points["mean"].min() > 0 and points["mean"].max() > FAR * points["mean"].min():
+        ax.set_yscale("log")
+        ax.yaxis.set_major_formatter("{x:g}")
+        ax.yaxis.set_minor_formatter("{x:g}")
+    ax.margins(x=0.2, y=0.1)  # room for names
     dress(
         ax,
         xlabel="fit (s), geometric mean over the sets",
         ylabel=f"{shown.label}, mean over the sets",
         grid="both",
     )
+    _name(ax, points)
     return figure
+
+
+def _name(ax: Axes, points: pd.DataFrame) -> None:
+    """Write each method's name beside its point, clear of others where it can be."""
+    places = ax.transData.transform(points[["seconds", "mean"]].to_numpy())
+    taken = [Bbox.from_bounds(x - 4, y - 4, 8, 8) for x, y in places]
+    for method, point in points.iterrows():
+        names = [
+            ax.annotate(
+                str(method),
+                (point["seconds"], point["mean"]),
+                xytext=(5 * right, 5 * up),
+                textcoords="offset points",
+                ha="left" if right > 0 else "right",
+                va="bottom" if up > 0 else "top",
+                fontsize=SMALL,
+                color=INK,
+            )
+            for right, up in CORNERS
+        ]
+        boxes = [name.get_window_extent() for name in names]
+        hidden = [box.count_overlaps(taken) for box in boxes]
+        best = int(np.argmin(hidden))
+        taken.append(boxes[best])
+        for name in names[:best] + names[best + 1 :]:
+            name.remove()

@@ -60,3 +60,20 @@ def test_a_set_that_lacks_a_method_is_left_out(frame):
     both = pd.concat([lacking, also.query("dataset == 'glass'")])
     points, _, _ = drawn(plots.means_against_time(both))
     assert points["good"] == pytest.approx((10.0, 10.0))
+
+
+def test_names_of_methods_that_are_level_stand_apart(frame):
+    good = frame.query("method == 'good'")
+    level = [good.assign(method=name) for name in ("one", "two", "three")]
+    figure = plots.means_against_time(pd.concat(level))
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts]
+    assert len(boxes) == 3
+    assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))
+
+
+@pytest.mark.parametrize(("factor", "scale"), [(1, "linear"), (20, "log")])
+def test_a_method_far_behind_does_not_press_the_others_together(factor, scale, frame):
+    poor = frame["method"].eq("poor")
+    frame = frame.assign(log_loss=np.where(poor, factor * 0.5, 0.4))
+    (ax,) = plots.means_against_time(frame, "log_loss").axes
+    assert ax.get_yscale() == scale
