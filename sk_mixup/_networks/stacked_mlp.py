@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
@@ -15,7 +14,12 @@ from sk_mixup._data.moments import Figures, Moments
 from sk_mixup._networks.batch import Step
 from sk_mixup._networks.losses import Loss
 from sk_mixup._networks.mlp_step import MLPStep
-from sk_mixup._networks.stacked_layers import Layers, StackedBins, StackedLinear
+from sk_mixup._networks.stacked_layers import (
+    Layers,
+    StackedBins,
+    StackedLinear,
+    StackedOutputs,
+)
 from sk_mixup._networks.storage import ArrayModule
 
 
@@ -95,36 +99,29 @@ class StackedMLP(ArrayModule):
 
     def layers(self, theta: Tensor) -> list[StackedLinear]:
         """Return the layers as views of ``theta``, ``(runs, n_weights)``."""
-        layers, start = [], 0
-        for n_in, n_out in _pairs(self.sizes):
+        layers: list[StackedLinear] = []
+        start = 0
+        for depth, (n_in, n_out) in enumerate(_pairs(self.sizes), 1):
             middle, end = start + n_in * n_out, start + (n_in + 1) * n_out
-            weight = theta[:, start:middle].view(-1, n_in, n_out)
-            layers.append(StackedLinear(weight, theta[:, middle:end].unsqueeze(1)))
+            weight, bias = theta[:, start:middle], theta[:, middle:end].unsqueeze(1)
+            if depth < len(self.sizes) - 1:
+                layers.append(StackedLinear(weight.view(-1, n_in, n_out), bias))
+            else:
+                layers.append(StackedOutputs(weight.view(-1, n_out, n_in), bias))
             start = end
         return layers
 
     def initialize(self, generators: Sequence[np.random.Generator]) -> None:
         """Draw each run's weights from its own generator, as ``nn.Linear`` does."""
-        with torch.no_grad():
-            for run, generator in enumerate(generators):
-                n_units = self.n_units if run in self.binned else 0
-                drawn = torch.from_numpy(self._initial(generator, n_units))
-                start = self.sizes[0] * self.sizes[1]
-                end = start + n_units * self.sizes[1]
-                self.theta[run] = torch.cat([drawn[:start], drawn[end:]])
-                if n_units:
-                    self.theta_bins[self.binned.index(run)] = drawn[start:end]
-
-    def _initial(
-        self, generator: np.random.Generator, n_units: int
-    ) -> NDArray[np.float32]:
-        parts = []
-        for n_in, n_out in _pairs((self.sizes[0] + n_units, *self.sizes[1:])):
-            # The bound of nn.Linear's kaiming_uniform_(a=sqrt(5)), for weights and
-            # biases. NumPy draws them, since torch's generators differ between devices.
-            uniform = generator.random((n_in + 1) * n_out, dtype=np.float32)
-            parts.append((2 * uniform - 1) / np.float32(np.sqrt(n_in)))
-        return np.concatenate(parts)
+        for run, generator in enumerate(generators):
+            bins = self._bins_of(run)
+            for layer in self.layers(self.theta.detach()):
+                n_in, n_out = layer.weight.shape[1:]
+                drawn = _initial(generator, n_in + len(bins), n_out)
+                layer.weight[run], layer.bias[run, 0] = drawn[:n_in], drawn[-1]
+                if len(bins):
+                    bins[:] = drawn[n_in:-1]
+                bins = bins[:0]  # the first layer has them all
 
     def bend_at(
         self, run: int, depth: int, units: slice, rows: Tensor, bins: Tensor | None
@@ -155,11 +152,15 @@ class StackedMLP(ArrayModule):
     def _weights(self, run: int) -> list[Tensor]:
         """Return a run's weight matrices, those of its bins with its inputs'."""
         weights = [layer.weight[run] for layer in self.layers(self.theta.detach())]
-        place = self.rows_of(run)[-1]
-        bins = self.bins(self._theta_bins)
-        if bins is not None and place is not None:
-            weights[0] = torch.cat([weights[0], bins.weight[place]])
+        weights[0] = torch.cat([weights[0], self._bins_of(run)])
         return weights
+
+    def _bins_of(self, run: int) -> Tensor:
+        """Return a run's weights of bins, ``(n_units, out)``, none without bins."""
+        bins, place = self.bins(self._theta_bins), self.rows_of(run)[-1]
+        if bins is None or place is None:
+            return self.theta.detach().new_empty(0, self.sizes[1])
+        return bins.weight[place]
 
     def follow_inputs(
         self, run: int, before: Moments, after: Moments, limit: float
@@ -280,6 +281,14 @@ class StackedMLP(ArrayModule):
             linear.bias.data = layer.bias[run, 0].clone()
             parts += [linear, nn.ReLU()]
         return nn.Sequential(*parts[:-1])
+
+
+def _initial(generator: np.random.Generator, n_in: int, n_out: int) -> Tensor:
+    """Draw a layer's weights and, in a last row, its biases."""
+    # The bound of nn.Linear's kaiming_uniform_(a=sqrt(5)), for weights and biases.
+    # NumPy draws them, since torch's generators differ between devices.
+    uniform = generator.random((n_in + 1, n_out), dtype=np.float32)
+    return torch.from_numpy((2 * uniform - 1) / np.float32(np.sqrt(n_in)))
 
 
 def _rows(parameter: Tensor, numbers: Sequence[int]) -> Tensor:

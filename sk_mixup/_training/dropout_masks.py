@@ -58,13 +58,14 @@ def draw_masks(
                 layer[:, place] = layer[:, leader]
             continue
         n_drawn = max(0, min(most, steps * n_rows))
-        size = n_drawn, row_draws
-        drawn = stream.integers(2**64, size=size, dtype=np.uint64).view(np.uint16)
-        stays = np.zeros((steps * n_rows, units), np.bool_)
-        np.less(drawn[:, :units], keeping, out=stays[:n_drawn])
-        ends = np.cumsum(widths)[:-1]
-        for layer, own in zip(kept, np.split(stays, ends, axis=1), strict=True):
-            layer[:, place] = own.reshape(steps, n_rows, -1)
+        words = np.zeros((steps * n_rows, row_draws), np.uint64)
+        words[:n_drawn] = stream.bit_generator.random_raw((n_drawn, row_draws))
+        drawn = words.view(np.uint16).reshape(steps, n_rows, -1)
+        start = 0
+        for layer, width in zip(kept, widths, strict=True):
+            own = drawn[..., start : start + width]
+            np.less(own, keeping, out=layer[:, place].view(np.bool_))
+            start += width
     # By the fraction that 16 bits can give, so that a unit keeps its mean exactly.
     factor = 2**16 / keeping
     if device.type == "cpu":

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from sk_mixup._training import light_optimizers
 from sk_mixup._training.task import Task
 
 #: Bytes that networks in training, their optimiser states and draws may take.
@@ -18,10 +19,10 @@ MAX_MEMORY = 1_000_000_000
 LEAST_TOGETHER = 8
 #: Copies of the weights that an optimiser keeps beside them.
 MOMENTS = {
-    torch.optim.Adam: 2,
-    torch.optim.AdamW: 2,
-    torch.optim.NAdam: 2,
-    torch.optim.RMSprop: 1,
+    light_optimizers.Adam: 2,
+    light_optimizers.AdamW: 2,
+    light_optimizers.NAdam: 2,
+    light_optimizers.RMSprop: 1,
 }
 #: Of a member's rows: a number, a class or target, and a weight.
 BYTES_OF_ROW = 20

@@ -9,12 +9,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from sk_mixup._training.light_optimizers import LIGHT
+
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
-    "nadam": torch.optim.NAdam,
-    "rmsprop": torch.optim.RMSprop,
-    "sgd": torch.optim.SGD,
+    own.__name__.lower(): own for own in LIGHT.values()
 }
 
 
@@ -38,7 +36,7 @@ def resolve_optimizer(
             "it cannot train several networks as one program; use one such as "
             f"{sorted(OPTIMIZERS)}."
         )
-    return optimizer
+    return LIGHT.get(optimizer, optimizer)
 
 
 def optimizer_arguments(
