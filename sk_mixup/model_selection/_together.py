@@ -22,9 +22,10 @@ from sk_mixup._data.sklearn_private import (
 from sk_mixup._networks.torch_threads import torch_threads
 from sk_mixup._training.memory import MAX_MEMORY
 from sk_mixup._training.progress import Progress
+from sk_mixup.model_selection._groups import Call
 from sk_mixup.model_selection._schedule import Schedule
 from sk_mixup.model_selection._tasks import Task, current_task, fits_suspend_tasks
-from sk_mixup.model_selection._workers import Call, CannotBeSent, Results, Workers
+from sk_mixup.model_selection._workers import CannotBeSent, Results, Workers
 
 MEMORY_CONSTRAINTS = {"max_memory": [Interval(Real, 1, None, closed="left")]}
 CONSTRAINTS = MEMORY_CONSTRAINTS | {"n_jobs": [Integral, None], "verbose": ["verbose"]}

@@ -9,38 +9,24 @@ from __future__ import annotations
 
 import io
 import pickle
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import cloudpickle
-import numpy as np
 from joblib import Parallel, delayed
-from sklearn.base import BaseEstimator
 from tqdm.auto import tqdm
 
-from sk_mixup._base import BaseMixup
 from sk_mixup._networks.torch_threads import one_thread
 from sk_mixup._training.progress import Progress
-from sk_mixup._training.stacks import CPU_STACK
+from sk_mixup.model_selection._groups import Call, plan_groups
 from sk_mixup.model_selection._schedule import Schedule, n_bytes
 from sk_mixup.model_selection._tasks import Task
 
-Call = Callable[[], list[Any]]
 Results = list[list[Any]]
 
 #: Larger tables are sent apart: a backend keeps one copy of each for all groups.
 LARGE_BYTES = 100_000
 TABLE_PACKAGES = frozenset({"numpy", "pandas", "polars", "scipy"})
-#: Parameters in which the networks of one program may differ.
-FREE = frozenset(
-    {
-        *("alpha", "pairing", "n_neighbors", "bandwidth", "weights_per", "warping"),
-        *("mix_features", "mix_target", "kappa", "tau", "label_smoothing", "noise_std"),
-        *("validation_fraction", "validation", "scoring"),
-        *("class_weight", "temperature", "member_weights"),
-        *("random_state", "n_estimators"),
-    }
-)
 
 
 class CannotBeSent(ValueError):  # noqa: N818 - the sentence that it ends
@@ -173,81 +159,3 @@ def _is_large_table(value: Any) -> bool:
     if package not in TABLE_PACKAGES or not getattr(value, "ndim", 2):
         return False
     return hasattr(value, "shape") and n_bytes(value) > LARGE_BYTES
-
-
-def plan_groups(calls: Sequence[Call], n_workers: int) -> list[list[int]]:
-    """Cut calls, by number, to groups of whole stacks, the last ones the smallest."""
-    arguments = [_arguments(call) for call in calls]
-    order = _neighbours(arguments)
-    n_networks = sum(map(_n_networks, arguments))
-    # As for threads (see _stack_size): of one size, so that no worker waits for long.
-    rounds = max(1, round(n_networks / (n_workers * CPU_STACK)))
-    stacks = np.array_split(order, min(len(calls), n_workers * rounds))
-    groups = []
-    while stacks:
-        # In large groups more networks find others of their shape.
-        n_stacks = -(-len(stacks) // (2 * n_workers))
-        groups.append(np.concatenate(stacks[:n_stacks]).tolist())
-        stacks = stacks[n_stacks:]
-    return groups
-
-
-def _arguments(call: Any) -> list[Any]:
-    """Return what the functions of one of joblib's calls are given."""
-    return [
-        value
-        for _, args, kwargs in getattr(call, "items", ())
-        for value in (*args, *kwargs.values())
-    ]
-
-
-def _neighbours(arguments: Sequence[list[Any]]) -> list[int]:
-    """Return the calls, by number, those side by side that profit from each other.
-
-    First those whose networks have one shape, as far as parameters tell, and of these
-    the ones with the same rows.
-    """
-    shapes: dict[object, int] = {}
-    rows: dict[object, int] = {}
-    return sorted(
-        range(len(arguments)),
-        key=lambda n: (
-            shapes.setdefault(_shape(arguments[n]), len(shapes)),
-            rows.setdefault(_rows(arguments[n]), len(rows)),
-        ),
-    )
-
-
-def _shape(arguments: Iterable[Any]) -> str:
-    return repr(
-        [
-            (name, value)
-            for name, value in _parameters(arguments)
-            if name.rpartition("__")[2] not in FREE
-        ]
-    )
-
-
-def _rows(arguments: Iterable[Any]) -> tuple[int, ...]:
-    return tuple(id(value) for value in arguments if hasattr(value, "shape"))
-
-
-def _parameters(arguments: Iterable[Any]) -> list[tuple[str, Any]]:
-    """Return the parameters that are set before a fit."""
-    given = [value for value in arguments if isinstance(value, dict)]
-    return [(str(name), value) for each in given for name, value in each.items()]
-
-
-def _n_networks(arguments: Sequence[Any]) -> int:
-    """Return about how many networks are trained side by side."""
-    for name, value in _parameters(arguments):
-        if name.rpartition("__")[2] == "n_estimators" and isinstance(value, int):
-            return value
-    # Of several estimators one holds the others, as a search does.
-    holders = [value for value in arguments if isinstance(value, BaseEstimator)]
-    return max([1, *(_networks_in(holder) for holder in holders)])
-
-
-def _networks_in(holder: BaseEstimator) -> int:
-    parts = [holder, *holder.get_params().values()]
-    return sum(part.n_estimators for part in parts if isinstance(part, BaseMixup))

@@ -24,13 +24,12 @@ from sklearn.pipeline import make_pipeline
 from sk_mixup._data.memo import Memo
 from sk_mixup._training.fit_data import FitData
 from sk_mixup.model_selection import GridSearchCV, together
+from sk_mixup.model_selection._groups import FREE, plan_groups
 from sk_mixup.model_selection._workers import (
-    FREE,
     LARGE_BYTES,
     CannotBeSent,
     Workers,
     pack,
-    plan_groups,
     unpack,
 )
 from tests.model_selection.searches import ALPHAS, Failing, network
@@ -200,6 +199,16 @@ def test_candidates_of_one_shape_share_their_folds():
     made = calls([{"net__alpha": alpha} for alpha in range(4)], 5)
     first, _ = plan_groups(made, 2)
     assert first == [0, 5, 10, 15, 1, 6, 11, 16, 2, 7]
+
+
+@pytest.mark.parametrize("n_workers", [1, 2, 5])
+def test_a_fold_is_parted_only_for_a_worker_without(n_workers):
+    made = calls([{"alpha": alpha} for alpha in range(4)], 5, network(n_estimators=8))
+    folds = [[n % 5 for n in group] for group in plan_groups(made, n_workers)]
+    assert all(len(set(own)) * 4 == len(own) for own in folds if len(own) >= 4)
+    of_worker = 20 // n_workers
+    assert max(map(len, folds)) <= of_worker
+    assert len([own for own in folds if len(own) < 4]) == (2 if n_workers == 2 else 0)
 
 
 def test_folds_of_one_shape_stay_together():
