@@ -16,10 +16,11 @@ from benchmarks import datasets
 from benchmarks.estimators import PROTOCOLS, fingerprint, most_rows
 from benchmarks.jobs import Items, Job, Method, alpha_methods
 from benchmarks.report import Section, section
-from benchmarks.rivals import SMALL_ROWS
 from benchmarks.tables import Table
 from benchmarks.work import Training, Work
 
+#: Rows up to which a table is small, and has more repeats.
+SMALL_ROWS: Final = 2500
 #: Epochs of a rehearsal.
 QUICK_EPOCHS = 100
 #: Jobs that one command may ask for: to look for so many takes seconds.

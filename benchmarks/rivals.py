@@ -32,8 +32,8 @@ from sklearn.preprocessing import FunctionTransformer, LabelEncoder, StandardSca
 
 from benchmarks import datasets
 
-#: Rows up to which a table is small: what is slow runs on no larger one.
-SMALL_ROWS: Final = 2500
+#: Rows of the largest tables that slow rivals are run on.
+SLOW_ROWS: Final = 1000
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ _boosting_regressor = partial(
 
 def _of_pytabkit(name: str) -> Rival:
     make = partial(_pytabkit, name)
-    return Rival(make, datasets.filling, "pytabkit", most_rows=SMALL_ROWS)
+    return Rival(make, datasets.filling, "pytabkit", most_rows=SLOW_ROWS)
 
 
 #: Those of classes, by the names that methods use.

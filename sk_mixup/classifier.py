@@ -272,10 +272,10 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
     batch_size : int or "auto", default="auto"
         Number of rows in a minibatch. "auto": 64, more for tables of more than 14,000
         rows. With d = round(log2(n_samples / 10,000)), but at least 0, it is 64 times
-        2^(d/2), and "auto" of ``max_epochs`` and ``n_iter_no_change`` is 100 and 20
-        divided by 2^(d/2) (100,000 rows: 181, 35 and 7). ``partial_fit`` goes by the
-        rows of each call. 32 and 128 rows, at adapted learning rates, were no better
-        than 64 on the 22 tables.
+        2^(d/2); "auto" of ``max_epochs`` is 100 divided by 2^(2d/3), but at least 10,
+        and of ``n_iter_no_change`` a fifth of that (100,000 rows: 181, 25 and 5).
+        ``partial_fit`` goes by the rows of each call. 32 and 128 rows, at adapted
+        learning rates, were no better than 64 on the 22 tables.
 
     early_stopping : bool, default=True
         Stop training after ``n_iter_no_change`` epochs without a decrease of the

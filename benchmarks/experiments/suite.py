@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from benchmarks import datasets
 from benchmarks.estimators import fingerprint as fingerprint_of_networks
 from benchmarks.estimators import most_rows, names
-from benchmarks.experiment import Experiment, Options
+from benchmarks.experiment import SMALL_ROWS, Experiment, Options
 from benchmarks.experiments._comparison import (
     differences,
     in_views,
@@ -24,7 +24,7 @@ from benchmarks.experiments._comparison import (
     times,
 )
 from benchmarks.jobs import Job, Method, alpha_name
-from benchmarks.rivals import SMALL_ROWS
+from benchmarks.rivals import SLOW_ROWS
 from benchmarks.tables import Table, error_table, seconds_table
 from benchmarks.work import Training
 
@@ -52,8 +52,8 @@ ABOUT_RIVALS: Final = (
 )
 #: What they say of sizes.
 ABOUT_SIZES: Final = (
-    f"Sets of up to {SMALL_ROWS:,} rows have three repeats unless told otherwise, and "
-    "RealMLP and TabM, which are slow, are run on those alone."
+    f"Sets of up to {SMALL_ROWS:,} rows have three repeats unless told otherwise. "
+    f"RealMLP and TabM, which are slow, are run on sets of up to {SLOW_ROWS:,} rows."
 )
 ALONE: Final = "Every estimator is fitted by itself, on one thread."
 
@@ -80,7 +80,7 @@ def notices(options: Options, known: Mapping[str, Method] = RIVALS) -> list[str]
         datasets.short_name(name): datasets.n_rows(name)
         for name in options.datasets or ()
     }
-    large = [name for name, rows in sizes.items() if (rows or 0) > SMALL_ROWS]
+    large = [name for name, rows in sizes.items() if (rows or 0) > SLOW_ROWS]
     unknown = [name for name, rows in sizes.items() if rows is None]
     slow = [
         each.name for each in chosen_rivals(options, known) if most_rows(each.estimator)
@@ -90,7 +90,7 @@ def notices(options: Options, known: Mapping[str, Method] = RIVALS) -> list[str]
         said.append(f"Not installed, and left out: {', '.join(missing)}.")
     if slow and large:
         said.append(
-            f"Too slow for sets of more than {SMALL_ROWS:,} rows "
+            f"Too slow for sets of more than {SLOW_ROWS:,} rows "
             f"({', '.join(large)}), and left out there: {', '.join(slow)}."
         )
     if slow and unknown and by_default:

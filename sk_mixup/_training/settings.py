@@ -29,10 +29,12 @@ MIXED_STEPS = 500
 LEAST_GPU_WORK = 35_000_000
 
 #: What "auto" stands for on a table of so many rows. With every doubling of the rows
-#: minibatches grow, and epochs get fewer, by the square root of two. Doublings are
+#: minibatches grow by 2^(1/2), epochs get fewer by 2^(2/3), down to ten. Doublings are
 #: whole, so that folds of a table, which differ by a row, are trained as one stack.
 SMALL_TABLE = 10_000
-SMALL_BATCH, MOST_EPOCHS, LONGEST_PATIENCE = 64, 100, 20
+SMALL_BATCH, MOST_EPOCHS, FEWEST_EPOCHS = 64, 100, 10
+#: Epochs for each of patience.
+EPOCHS_OF_PATIENCE = 5
 
 ENCODINGS: dict[str, Encoding] = {
     "standardized": Standardized(),
@@ -61,11 +63,11 @@ class Settings(SimpleNamespace):
     def for_rows(self, n_rows: int) -> Settings:
         """Return the settings with numbers for "auto", for a table of so many rows."""
         doublings = max(0, round(math.log2(max(1, n_rows) / SMALL_TABLE)))
-        factor = math.sqrt(2**doublings)
+        epochs = round(max(FEWEST_EPOCHS, MOST_EPOCHS / 2 ** (2 / 3 * doublings)))
         numbers = {
-            "batch_size": round(SMALL_BATCH * factor),
-            "max_epochs": max(1, round(MOST_EPOCHS / factor)),
-            "n_iter_no_change": max(1, round(LONGEST_PATIENCE / factor)),
+            "batch_size": round(SMALL_BATCH * 2 ** (doublings / 2)),
+            "max_epochs": epochs,
+            "n_iter_no_change": round(epochs / EPOCHS_OF_PATIENCE),
         }
         params = vars(self)
         autos = {name: n for name, n in numbers.items() if params[name] == "auto"}

@@ -10,7 +10,7 @@ from sklearn.datasets import load_iris
 
 from benchmarks.estimators import RIVALS, build, is_regression, most_rows, names
 from benchmarks.jobs import Method
-from benchmarks.rivals import CLASSIFIERS, REGRESSORS, SMALL_ROWS
+from benchmarks.rivals import CLASSIFIERS, REGRESSORS, SLOW_ROWS
 from tests.benchmarks.test_jobs import job
 
 SLOW = {name for name in RIVALS if "catboost" in name or RIVALS[name].most_rows}
@@ -46,7 +46,7 @@ def test_only_what_is_slow_has_a_limit():
     limits = {name: most_rows(name) for name in (*RIVALS, "mixup", "regressor")}
     slow = {name for name, most in limits.items() if most is not None}
     assert slow == {name for name in RIVALS if RIVALS[name].package == "pytabkit"}
-    assert {limits[name] for name in slow} == {SMALL_ROWS}
+    assert {limits[name] for name in slow} == {SLOW_ROWS}
 
 
 @pytest.mark.parametrize("name", CLASSES)

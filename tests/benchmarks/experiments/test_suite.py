@@ -14,11 +14,11 @@ from threadpoolctl import threadpool_info
 
 from benchmarks import datasets, estimators, work
 from benchmarks.datasets import Dataset
-from benchmarks.experiment import options_from_dict
+from benchmarks.experiment import SMALL_ROWS, options_from_dict
 from benchmarks.experiments import compare, regression, suite
 from benchmarks.experiments._comparison import means, views
 from benchmarks.experiments.suite import EXPERIMENT
-from benchmarks.rivals import SMALL_ROWS
+from benchmarks.rivals import SLOW_ROWS
 from benchmarks.work import Failure, Runtime
 
 OPTIONS = {
@@ -98,11 +98,11 @@ def test_slow_rivals_have_no_jobs_on_large_sets(experiment, monkeypatch):
     sets = defaultdict(set)
     for job in experiment.jobs(options):
         sets[job.method.name].add(job.dataset)
-    small = {n for n in options.datasets if datasets.n_rows(n) <= SMALL_ROWS}
+    small = {n for n in options.datasets if datasets.n_rows(n) <= SLOW_ROWS}
     assert sets["gradient boosting"] == sets["ERM"] == set(options.datasets)
     assert sets["TabM"] == sets["RealMLP"] == small < set(options.datasets)
     (said,) = experiment.notices(options)
-    assert "2,500 rows" in said
+    assert "1,000 rows" in said
     assert said.endswith("left out there: TabM, RealMLP.")
     assert experiment.notices(experiment.options(rivals=())) == []
 
@@ -150,7 +150,7 @@ def test_what_is_not_installed_is_named_and_left_out(monkeypatch):
 def test_a_large_table_of_the_users_own_has_no_slow_rivals(monkeypatch):
     everything = [*suite.RIVALS]
     monkeypatch.setattr(suite, "names", lambda: list(estimators.RIVALS))
-    for rows, left_out in ((SMALL_ROWS, set()), (SMALL_ROWS + 1, {"tabm", "realmlp"})):
+    for rows, left_out in ((SLOW_ROWS, set()), (SLOW_ROWS + 1, {"tabm", "realmlp"})):
         data = Dataset("own", pd.DataFrame(), np.zeros(rows), "classification", "")
         rivals = compare.on(data).defaults.rivals
         assert list(rivals) == [name for name in everything if name not in left_out]
