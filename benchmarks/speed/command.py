@@ -1,9 +1,10 @@
-"""``python -m benchmarks speed``: measure, print a table, write files and a figure."""
+"""``python -m benchmarks speed``: measure, print a table, write a page and files."""
 
 from __future__ import annotations
 
 import gc
 import io
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,12 +18,15 @@ from rich.text import Text
 from benchmarks.console import print_table, say
 from benchmarks.files import make_folder, write_whole
 from benchmarks.plots import speed_ratios
+from benchmarks.provenance import lead, machine
 from benchmarks.speed.cases import FULL, GROUPS, QUICK, make_table
 from benchmarks.speed.measure import Case, interleaved, ratios
 from benchmarks.speed.peers import OURS, PEERS, Recipe, ours
-from benchmarks.tables import Table, plain_table
+from benchmarks.store import Record
+from benchmarks.tables import Table, plain_table, to_markdown
 
 READINGS, RATIOS, FIGURE = "speed.csv", "speed-ratios.csv", "speed.png"
+PAGE: Final = "speed.md"
 ON_GPU: Final = "gpu"
 #: Takes an hour: only when asked for.
 LONG: Final = "large"
@@ -54,6 +58,7 @@ def run(
     done: list[Case] = []
     compared = pd.DataFrame()
     make_folder(folder)
+    begun = time.perf_counter()
     with _settled():
         for case in _cases(groups, quick=quick):
             with console.status(Text(case.title)):
@@ -65,8 +70,11 @@ def run(
             write_whole(folder / READINGS, readings.to_csv(index=False))
             write_whole(folder / RATIOS, compared.to_csv(index=False))
     draw(compared, folder, f"{joblib.cpu_count()} cores")
-    print_table(console, table(compared, repeats))
-    say(console, f"Readings, ratios and a figure: {folder}")
+    shown = table(compared, repeats)
+    note = machine(on_gpu=ON_GPU in groups) | {"seconds": time.perf_counter() - begun}
+    write_whole(folder / PAGE, page(shown, note, groups))
+    print_table(console, shown)
+    say(console, f"A page, readings, ratios and a figure: {folder}")
     return compared
 
 
@@ -106,6 +114,14 @@ def table(ratios: pd.DataFrame, repeats: int) -> Table:
     }
     title = f"Ratios: median of {repeats}, in turns (less is better)"
     return plain_table(pd.DataFrame(shown), title)
+
+
+def page(table: Table, note: Record, groups: Sequence[str]) -> str:
+    """Write the table in Markdown, with the state that was measured and the cases."""
+    on_gpu = "" if ON_GPU in groups else " Nothing was measured on a GPU."
+    cases = f"Cases: {' '.join(groups)}.{on_gpu}"
+    parts = ["# Speed", lead([note]), cases, to_markdown(table)]
+    return "\n\n".join([*parts, f"![Ratios of times]({FIGURE})\n"])
 
 
 def draw(ratios: pd.DataFrame, folder: Path, title: str) -> None:

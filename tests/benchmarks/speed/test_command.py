@@ -40,8 +40,12 @@ def test_command_prints_ratios_and_writes_files(tmp_path, capsys):
     assert ratios["ratio"].between(ratios["low"], ratios["high"]).all()
     assert (tmp_path / command.FIGURE).stat().st_size
     printed = capsys.readouterr().out
-    assert "MLPClassifier" in printed
-    assert "ensemble of 2" in printed
+    page = (tmp_path / command.PAGE).read_text(encoding="utf-8")
+    for text in printed, page:
+        assert "MLPClassifier" in text
+        assert "ensemble of 2" in text
+    assert "Cases: fit ensemble. Nothing was measured on a GPU." in page
+    assert f"]({command.FIGURE})" in page
 
 
 @pytest.mark.slow
