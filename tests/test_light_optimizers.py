@@ -11,8 +11,10 @@ from sk_mixup._training.light_optimizers import LIGHT
 FIT = """
 import pickle, sys
 from sk_mixup import MixupRegressor
-model = MixupRegressor(max_epochs=2).fit([[0.0], [1.0]] * 20, [0.0, 1.0] * 20)
-pickle.loads(pickle.dumps(model)).partial_fit([[2.0]], [2.0]).predict([[0.5]])
+for optimizer in "adam", "adamw", "nadam", "rmsprop", "sgd":
+    model = MixupRegressor(max_epochs=2, optimizer=optimizer, lr_schedule="cosine")
+    model.fit([[0.0], [1.0]] * 20, [0.0, 1.0] * 20)
+    pickle.loads(pickle.dumps(model)).partial_fit([[2.0]], [2.0]).predict([[0.5]])
 print("torch._dynamo" in sys.modules)
 """
 

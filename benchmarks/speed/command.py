@@ -58,7 +58,7 @@ def run(
     done: list[Case] = []
     compared = pd.DataFrame()
     make_folder(folder)
-    begun = time.perf_counter()
+    note, begun = machine(on_gpu=ON_GPU in groups), time.perf_counter()
     with _settled():
         for case in _cases(groups, quick=quick):
             with console.status(Text(case.title)):
@@ -69,9 +69,10 @@ def run(
             compared = ratios(readings, done)
             write_whole(folder / READINGS, readings.to_csv(index=False))
             write_whole(folder / RATIOS, compared.to_csv(index=False))
+    (folder / FIGURE).unlink(missing_ok=True)  # of other cases
     draw(compared, folder, f"{joblib.cpu_count()} cores")
     shown = table(compared, repeats)
-    note = machine(on_gpu=ON_GPU in groups) | {"seconds": time.perf_counter() - begun}
+    note |= {"seconds": time.perf_counter() - begun}
     write_whole(folder / PAGE, page(shown, note, groups))
     print_table(console, shown)
     say(console, f"A page, readings, ratios and a figure: {folder}")
@@ -120,8 +121,7 @@ def page(table: Table, note: Record, groups: Sequence[str]) -> str:
     """Write the table in Markdown, with the state that was measured and the cases."""
     on_gpu = "" if ON_GPU in groups else " Nothing was measured on a GPU."
     cases = f"Cases: {' '.join(groups)}.{on_gpu}"
-    parts = ["# Speed", lead([note]), cases, to_markdown(table)]
-    return "\n\n".join([*parts, f"![Ratios of times]({FIGURE})\n"])
+    return "\n\n".join(["# Speed", lead([note]), cases, to_markdown(table)])
 
 
 def draw(ratios: pd.DataFrame, folder: Path, title: str) -> None:

@@ -58,9 +58,10 @@ def draw_masks(
                 layer[:, place] = layer[:, leader]
             continue
         n_drawn = max(0, min(most, steps * n_rows))
+        # Padding keeps all units, and has no weight.
         words = np.zeros((steps * n_rows, row_draws), np.uint64)
         words[:n_drawn] = stream.bit_generator.random_raw((n_drawn, row_draws))
-        drawn = words.view(np.uint16).reshape(steps, n_rows, -1)
+        drawn = words.view(np.uint16).reshape(steps, n_rows, 4 * row_draws)
         start = 0
         for layer, width in zip(kept, widths, strict=True):
             own = drawn[..., start : start + width]

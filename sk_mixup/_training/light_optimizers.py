@@ -2,7 +2,8 @@
 
 torch imports its compiler the first time that an optimiser is made or takes a step, for
 nothing unless the step is compiled: 1.8 seconds on two cores, once a process. The
-methods below are torch's own, without the wrappers that import it.
+methods below are torch's own, without the wrappers that import it. No gradient goes
+through a step: ``differentiable`` is refused (see `optimizer_arguments`).
 """
 
 from __future__ import annotations

@@ -39,6 +39,12 @@ def resolve_optimizer(
     return LIGHT.get(optimizer, optimizer)
 
 
+def name_of(optimizer: type[torch.optim.Optimizer]) -> str:
+    """Return the full name of the class, torch's own for those that stand for it."""
+    own = {light: torchs for torchs, light in LIGHT.items()}.get(optimizer, optimizer)
+    return f"{own.__module__}.{own.__qualname__}"
+
+
 def optimizer_arguments(
     optimizer: type[torch.optim.Optimizer],
     weight_decay: float,
@@ -52,6 +58,11 @@ def optimizer_arguments(
             raise ValueError(
                 f"optimizer_params cannot set {name!r}; use the parameter {name}."
             )
+    if given.get("differentiable"):
+        raise ValueError(
+            "optimizer_params cannot set 'differentiable': no gradient goes through a "
+            "training; leave it out."
+        )
     arguments: dict[str, Any] = {}
     # What takes **kwargs hands them on to a parent, whose names are not seen here.
     hands_on = any(each.kind is each.VAR_KEYWORD for each in known.values())

@@ -15,7 +15,7 @@ import torch
 from sk_mixup._data.frames import CategoryRules
 from sk_mixup._networks.torch_modes import resolve_device
 from sk_mixup._training.equality import same_value, snapshot
-from sk_mixup._training.optimizers import resolve_optimizer
+from sk_mixup._training.optimizers import name_of, resolve_optimizer
 from sk_mixup.encodings import Encoding, QuantileBins, Standardized
 from sk_mixup.vicinity import Pairing
 
@@ -172,7 +172,6 @@ class Settings(SimpleNamespace):
     @property
     def lasting(self) -> dict[str, Any]:
         """The parameters that cannot change while training goes on, by name."""
-        optimizer = resolve_optimizer(self.optimizer)
         sizes = tuple(map(int, self.hidden_sizes))
         return {
             "n_estimators": int(self.n_estimators),
@@ -188,7 +187,7 @@ class Settings(SimpleNamespace):
             "min_frequency": self.min_frequency,
             "standardize": bool(self.standardize),
             "clip": float(self.clip) if self.standardize and self.clip else None,
-            "optimizer": f"{optimizer.__module__}.{optimizer.__qualname__}",
+            "optimizer": name_of(resolve_optimizer(self.optimizer)),
             "optimizer_params": snapshot(self.optimizer_params or {}),
             "net_params": snapshot(self.net_params or {}),
         }

@@ -7,6 +7,7 @@ draws, and no worker should wait for another.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -32,50 +33,51 @@ FREE = frozenset(
 def plan_groups(calls: Sequence[Call], n_workers: int) -> list[list[int]]:
     """Cut calls, by number, to groups of whole stacks, the last ones the smallest."""
     stacks = _plan_stacks([_arguments(call) for call in calls], n_workers)
-    groups = []
-    while stacks:
+    groups: list[list[int]] = []
+    n_left, room = len(calls), 0
+    for stack in stacks:
         # In large groups more networks find others of their shape.
-        n_stacks = -(-len(stacks) // (2 * n_workers))
-        groups.append([number for stack in stacks[:n_stacks] for number in stack])
-        stacks = stacks[n_stacks:]
+        if len(stack) > room:
+            groups.append([])
+            room = -(-n_left // (2 * n_workers))
+        groups[-1] += stack
+        n_left, room = n_left - len(stack), room - len(stack)
     return groups
 
 
 def _plan_stacks(arguments: Sequence[list[Any]], n_workers: int) -> list[list[int]]:
-    """Cut calls to stacks, as many for each worker."""
+    """Cut calls to stacks, the largest first, so that workers can have equal shares."""
+    sizes = list(map(_n_networks, arguments))
     neighbours = _neighbours(arguments)
-    n_each = -(-len(arguments) // n_workers)
-    most = max(1, CPU_STACK // max(map(_n_networks, arguments)))
-    if n_each <= most:
-        every = [number for own in neighbours for number in own]
-        return _cut(every, min(len(every), n_workers))
-    stacks = _filled(neighbours, most)
-    while n_over := len(stacks) % n_workers:
-        halves = [half for stack in stacks[-n_over:] for half in _halves(stack)]
-        if len(halves) == n_over:
-            break
-        stacks[-n_over:] = halves
+    if sum(sizes) <= n_workers * CPU_STACK:
+        return _cut([number for own in neighbours for number in own], n_workers)
+    stacks = _filled(neighbours, sizes)
+    n_over = len(stacks) % n_workers
+    if n_over:
+        rest = [number for stack in stacks[-n_over:] for number in stack]
+        stacks[-n_over:] = _cut(rest, n_workers)
     return stacks
 
 
-def _filled(neighbours: Sequence[list[int]], most: int) -> list[list[int]]:
-    """Cut lists that are too long for a stack, and put short ones together."""
+def _filled(neighbours: Sequence[list[int]], sizes: Sequence[int]) -> list[list[int]]:
+    """Cut lists of too many networks for a stack, and put short ones together."""
     stacks: list[list[int]] = []
+    room = 0
     for own in neighbours:
-        for part in _cut(own, -(-len(own) // most)):
-            if stacks and len(stacks[-1]) + len(part) <= most:
-                stacks[-1] += part
-            else:
-                stacks.append(part)
+        n_parts = -(-sum(sizes[number] for number in own) // CPU_STACK)
+        for part in _cut(own, n_parts):
+            n_networks = sum(sizes[number] for number in part)
+            if n_networks > room:
+                stacks.append([])
+                room = CPU_STACK
+            stacks[-1] += part
+            room -= n_networks
     return stacks
-
-
-def _halves(stack: list[int]) -> list[list[int]]:
-    return _cut(stack, min(2, len(stack)))
 
 
 def _cut(numbers: list[int], n_parts: int) -> list[list[int]]:
-    """Cut to parts of one size, or one less."""
+    """Cut to so many parts of one size, or one less; to fewer if they are fewer."""
+    n_parts = max(1, min(n_parts, len(numbers)))
     return [part.tolist() for part in np.array_split(numbers, n_parts)]
 
 
@@ -124,8 +126,8 @@ def _parameters(arguments: Iterable[Any]) -> list[tuple[str, Any]]:
 def _n_networks(arguments: Sequence[Any]) -> int:
     """Return about how many networks are trained side by side."""
     for name, value in _parameters(arguments):
-        if name.rpartition("__")[2] == "n_estimators" and isinstance(value, int):
-            return value
+        if name.rpartition("__")[2] == "n_estimators" and isinstance(value, Integral):
+            return max(1, int(value))
     # Of several estimators one holds the others, as a search does.
     holders = [value for value in arguments if isinstance(value, BaseEstimator)]
     return max([1, *(_networks_in(holder) for holder in holders)])

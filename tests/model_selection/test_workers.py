@@ -1,5 +1,6 @@
 """Workers give what this process gives, wherever they are and whatever befalls them."""
 
+import heapq
 import os
 import pickle
 import signal
@@ -185,9 +186,27 @@ def test_groups_have_every_call_once(n_workers, n_estimators, n_candidates):
     assert sorted(n for group in groups for n in group) == list(range(len(made)))
     assert len(groups) >= min(n_workers, len(made))
     assert all(groups)
-    sizes = list(map(len, groups))
-    # The last are the smallest, so that no worker waits for long.
-    assert max(sizes[-n_workers:]) <= min(sizes) + 1
+
+
+@pytest.mark.parametrize(
+    ("n_candidates", "n_folds", "n_workers", "n_estimators"),
+    [(4, 5, 2, 8), (28, 7, 6, 1), (9, 4, 3, 3), (40, 5, 6, 1), (50, 5, 2, 8)],
+)
+def test_no_worker_waits_for_long(n_candidates, n_folds, n_workers, n_estimators):
+    grid = [{"alpha": alpha} for alpha in range(n_candidates)]
+    made = calls(grid, n_folds, network(n_estimators=n_estimators))
+    busy = [0] * n_workers
+    for group in plan_groups(made, n_workers):  # each goes to who is free first
+        heapq.heapreplace(busy, busy[0] + len(group))
+    assert max(busy) <= 1.05 * n_candidates * n_folds / n_workers + 1
+
+
+@pytest.mark.parametrize("n_workers", [1, 2, 6])
+def test_a_large_candidate_leaves_the_small_ones_together(n_workers):
+    made = calls([{"n_estimators": n} for n in [*[1] * 30, 0, 100]], 5)
+    groups = plan_groups(made, n_workers)
+    assert sorted(n for group in groups for n in group) == list(range(len(made)))
+    assert len(groups) <= 4 * n_workers + 2
 
 
 def test_few_small_networks_are_one_stack_a_worker():

@@ -45,7 +45,6 @@ def test_command_prints_ratios_and_writes_files(tmp_path, capsys):
         assert "MLPClassifier" in text
         assert "ensemble of 2" in text
     assert "Cases: fit ensemble. Nothing was measured on a GPU." in page
-    assert f"]({command.FIGURE})" in page
 
 
 @pytest.mark.slow
