@@ -331,6 +331,7 @@ BAD_PARAMETERS = [
     ({"net_params": {"dataset__length": 3}}, r"net_params cannot set \['dataset__l"),
     ({"callbacks": [InputShapeSetter]}, "callbacks cannot hold InputShapeSetter"),
     ({"optimizer_params": {"lr": 0.9}}, "cannot set 'lr'; use the parameter lr"),
+    ({"optimizer_params": {"differentiable": True}}, "cannot set 'differentiable'"),
     (
         {"optimizer": torch.optim.Rprop, "weight_decay": 0.1},
         "weight_decay=0.1 cannot be used: Rprop has no",

@@ -20,6 +20,7 @@ from sk_mixup.model_selection import GridSearchCV
 
 THEIRS: Final = "scikit-learn's search"
 ONE, TWO = "1 worker", "2 workers"
+TRIMMING: Final = "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_"
 Tables = Mapping[str, Callable[[], tuple[Any, Any]]]
 
 #: What is searched with, and the largest ratio that is aimed at.
@@ -89,9 +90,12 @@ def _against_one(title: str, table: tuple[Any, Any], params: Mapping[str, Any]) 
 
 def _on_cluster(search: Any, table: tuple[Any, Any], n_workers: int) -> Reading:
     """Time a search on a cluster whose workers have imported all."""
+    import dask
     import distributed
 
     with (
+        # As the guide says: else each large tensor is new memory, cleared page by page.
+        dask.config.set({TRIMMING: None}),
         distributed.LocalCluster(
             n_workers=n_workers,
             threads_per_worker=1,

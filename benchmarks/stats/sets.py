@@ -175,8 +175,14 @@ def mean_ratios(frame: pd.DataFrame, baseline: str, metric: str) -> pd.DataFrame
     pandas.DataFrame
         One row per method: ``method`` and ``mean_ratio``, over the sets that have both;
         missing where a mean is not positive.
+
+    Raises
+    ------
+    ValueError
+        If the baseline is missing or there is no other method.
     """
     means = _means(frame, metric)
+    require_baseline(means.columns, baseline)
     rows = []
     for method in means.columns.drop(baseline):
         both = means[[method, baseline]].dropna()

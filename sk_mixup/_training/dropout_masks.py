@@ -49,7 +49,7 @@ def draw_masks(
     keeping = max(1, round((1 - rate) * 2**16))
     # Steps first: what a step uses lies together. Bytes are as fast to multiply with as
     # numbers, and a quarter as large.
-    kept = [np.zeros((steps, len(streams), n_rows, own), np.uint8) for own in widths]
+    kept = [np.empty((steps, len(streams), n_rows, own), np.uint8) for own in widths]
     for place, (stream, most) in enumerate(zip(streams, n_own, strict=True)):
         leader = leaders[place]
         if leader != place:
@@ -58,9 +58,9 @@ def draw_masks(
                 layer[:, place] = layer[:, leader]
             continue
         n_drawn = max(0, min(most, steps * n_rows))
-        # Padding keeps all units, and has no weight.
-        words = np.zeros((steps * n_rows, row_draws), np.uint64)
-        words[:n_drawn] = stream.bit_generator.random_raw((n_drawn, row_draws))
+        words = stream.bit_generator.random_raw((n_drawn, row_draws))
+        # By zeros: padding keeps all units, and has no weight.
+        words.resize((steps * n_rows, row_draws), refcheck=False)
         drawn = words.view(np.uint16).reshape(steps, n_rows, 4 * row_draws)
         start = 0
         for layer, width in zip(kept, widths, strict=True):

@@ -1,7 +1,7 @@
 """torch's elementwise optimisers without the import of its compiler.
 
 torch imports its compiler the first time that an optimiser is made or takes a step, for
-nothing unless the step is compiled: 1.8 seconds on two cores, once a process. The
+nothing unless the step is compiled: most of the time of a process's first fit. The
 methods below are torch's own, without the wrappers that import it. No gradient goes
 through a step: ``differentiable`` is refused (see `optimizer_arguments`).
 """
