@@ -93,7 +93,7 @@ STUDY: Final = Study(
     others=(Method("best of 3 alphas", items(START_RECIPE), "mixup_search"),),
 )
 
-EXPERIMENT = STUDY.experiment(
+EXPERIMENT = STUDY.together(
     "defaults",
     "The study behind the defaults, first round: choices of the recipe, one at a time",
 )

@@ -49,7 +49,7 @@ STUDY: Final = Study(
     f"the result, '{BASE}', in one more at a time.",
 )
 
-EXPERIMENT = STUDY.experiment(
+EXPERIMENT = STUDY.together(
     "refine",
     "The study behind the defaults, second round: where units begin, and averages",
 )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.experiments import defaults, refine
+from benchmarks.experiments import defaults, members, members_regression, refine
 from tests.benchmarks.experiments import toys as made
 
 
@@ -10,6 +10,7 @@ from tests.benchmarks.experiments import toys as made
 def toys(monkeypatch):
     """Let every name of a data set be that of a toy."""
     monkeypatch.setattr("benchmarks.datasets.load", made.load)
-    for study in (defaults.STUDY, refine.STUDY):
+    for experiment in (defaults, members, members_regression, refine):
+        study = experiment.STUDY
         for name in study.recipes.keys() - {study.start, study.choice}:
             monkeypatch.delitem(study.recipes, name)

@@ -40,7 +40,7 @@ def test_there_are_those_of_the_paper():
         "images",
         "spectrograms",
     }
-    assert paper | {"defaults", "demo", "refine", "regression", "suite"} <= set(KNOWN)
+    assert paper | {"demo", "members", "regression", "suite"} <= set(KNOWN)
 
 
 def test_jobs_are_distinct_and_say_whose_they_are(experiment):
@@ -102,7 +102,16 @@ def slow_if(name, slow):
     return pytest.param(name, marks=pytest.mark.slow) if name in slow else name
 
 
-LONG = "compare", "corruption", "defaults", "refine", "regression", "suite"
+LONG = (
+    "compare",
+    "corruption",
+    "defaults",
+    "members",
+    "members_regression",
+    "refine",
+    "regression",
+    "suite",
+)
 
 
 @pytest.mark.parametrize("name", [slow_if(name, LONG) for name in KNOWN])

@@ -4,36 +4,47 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.experiments import defaults, refine
+from benchmarks.experiments import defaults, members, members_regression, refine
 from benchmarks.experiments._study import METRICS, Study, fewer_rows
 from benchmarks.splits import Split
-from sk_mixup import MixupClassifier
+from sk_mixup import MixupClassifier, MixupRegressor
 from tests.benchmarks.test_jobs import job
 
+ROUNDS = [
+    (defaults.STUDY, MixupClassifier),
+    (refine.STUDY, MixupClassifier),
+    (members.STUDY, MixupClassifier),
+    (members_regression.STUDY, MixupRegressor),
+]
 
-def test_the_choice_is_the_default_but_for_what_came_later():
-    chosen = refine.STUDY.recipes[refine.CHOICE] | refine.CHANGES[refine.STEPS]
-    params = MixupClassifier().get_params()
+
+@pytest.mark.parametrize(("study", "twin"), ROUNDS[2:])
+def test_the_choice_is_the_default(study, twin):
+    chosen, params = study.recipes[study.choice], twin().get_params()
     different = {name for name, value in chosen.items() if params[name] != value}
-    later = {"alpha", "encoding", "member_weights"}
     # "auto", which is the same on tables as small as the study's.
-    sizes = {"batch_size", "max_epochs", "n_iter_no_change"}
-    assert different == {"n_estimators", *later, *sizes}  # the study has few networks
+    assert different == {"batch_size", "max_epochs", "n_iter_no_change"}
 
 
-@pytest.mark.parametrize("study", [defaults.STUDY, refine.STUDY])
-def test_no_recipe_is_tried_twice_or_left_to_the_defaults(study):
+@pytest.mark.parametrize(("study", "twin"), ROUNDS)
+def test_no_recipe_is_tried_twice_or_left_to_the_defaults(study, twin):
     recipes = list(study.recipes.values())
     assert all(recipe not in recipes[:n] for n, recipe in enumerate(recipes))
     assert {study.start, study.choice} <= study.recipes.keys()
-    spelt_out = set(recipes[0])
-    assert spelt_out <= set(MixupClassifier().get_params())
+    spelt_out = set(study.recipes[study.start])
+    assert spelt_out <= set(twin().get_params())
     assert all(spelt_out <= recipe.keys() for recipe in recipes)
 
 
 def test_the_second_round_begins_where_the_first_ended():
     first = defaults.STUDY.recipes[defaults.STUDY.choice]
     assert refine.STUDY.recipes[refine.STUDY.start] == first
+
+
+def test_the_third_round_begins_where_the_second_ended_with_more_networks():
+    second = refine.STUDY.recipes[refine.CHOICE] | refine.CHANGES[refine.STEPS]
+    third = members.STUDY.recipes[members.STUDY.start]
+    assert third == second | {"n_estimators": MixupClassifier().n_estimators}
 
 
 @pytest.mark.parametrize("size", [7, 40])
@@ -61,7 +72,7 @@ def test_every_recipe_is_compared_with_the_choice():
     ).assign(repeat=0, n_train=80, n_test=20, fit_seconds=1.0)
     tables = {
         table.title: table.cells
-        for table in study.experiment("a", "b").report(frame).tables
+        for table in study.together("a", "b").report(frame).tables
     }
     for metric in ("error (%)", "log loss"):
         compared = tables[f"Against 'choice', by {metric}"]

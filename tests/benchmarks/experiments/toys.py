@@ -24,6 +24,8 @@ TINY = {
     "demo": {**TWO, "datasets": ("iris", "wine"), "alphas": (0.0, 1.0)},
     "gan": {"quick": True, "epochs": 20},
     "images": {"epochs": 2, "repeats": 1},
+    "members": {**TWO, "datasets": ("vehicle", "vowel", "glass")},
+    "members_regression": {**TWO, "datasets": ("auto_mpg", "wind", "friedman1")},
     "refine": {**TWO, "datasets": ("vehicle", "vowel", "glass")},
     "regression": {
         **TWO,
