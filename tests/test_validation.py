@@ -32,6 +32,7 @@ from tests.twins import (
     TWINS,
     all_rows,
     assert_same_predictions,
+    outputs_of,
     predicted,
 )
 
@@ -503,6 +504,57 @@ def test_many_fits_have_validation_rows_of_their_own(make, data):
         np.testing.assert_allclose(
             one.validation_scores_, other.validation_scores_, atol=1e-4
         )
+
+
+def with_gaps(X):
+    gappy = X.copy()
+    gappy[::3, 0] = np.nan
+    return gappy
+
+
+def last_validation_score(model, X, y):
+    return model.validation_scores_[-1].mean()
+
+
+@twins
+def test_gaps_of_shared_validation_rows_are_filled_by_each_fit(make, data):
+    X, y = data
+    given = {"X_val": with_gaps(X[60:]), "y_val": y[60:]}
+    tables = [X[:60], X[:60] + 100]
+    alone = [make(1, **STOPPING).fit(own, y[:60], **given) for own in tables]
+    together = [make(1, **STOPPING) for _ in tables]
+    fit_many(together, tables, [y[:60]] * 2, fit_params=[given] * 2)
+    for one, other in zip(together, alone, strict=True):
+        np.testing.assert_allclose(
+            one.validation_scores_, other.validation_scores_, rtol=1e-4
+        )
+
+
+@twins
+def test_searches_fill_gaps_of_validation_rows_fold_by_fold(make, data):
+    X, y = data
+    given = {"X_val": with_gaps(X[60:]), "y_val": y[60:]}
+    params = {"cv": KFold(3), "refit": False, "scoring": last_validation_score}
+    scores = [
+        search(make(1, **STOPPING), {"alpha": [0, 1]}, **params)
+        .fit(X[:60] + 9 * (np.arange(60) < 20)[:, None], y[:60], **given)
+        .cv_results_
+        for search in (GridSearchCV, model_selection.GridSearchCV)
+    ]
+    for fold in range(3):
+        key = f"split{fold}_test_score"
+        np.testing.assert_allclose(scores[0][key], scores[1][key], rtol=1e-4)
+
+
+@twins
+def test_a_module_refuses_gaps_that_another_estimator_fills(make, data):
+    X, y = data
+    given = {"X_val": with_gaps(X[60:]), "y_val": y[60:]}
+    module = {"module": torch.nn.Linear, "module_params": {"in_features": 4}}
+    module["module_params"]["out_features"] = outputs_of(make)
+    models = [make(1, **STOPPING), make(1, **STOPPING, **module)]
+    with pytest.raises(ValueError, match="NaN"):
+        fit_many(models, [X[:60]] * 2, [y[:60]] * 2, fit_params=[given] * 2)
 
 
 def test_arguments_that_fit_does_not_take_are_refused(blobs):

@@ -43,10 +43,11 @@ class Reader:
     dtype: type[np.floating]
     for_module: bool
 
-    def rows(self, X: Any, schema: Schema | None) -> Any:
+    def rows(self, X: Any, schema: Schema | None, memo: Memo | None = None) -> Any:
         """Return rows of known columns as an array or CSR matrix.
 
-        Without a schema they must be numbers without gaps.
+        Without a schema they must be numbers without gaps. Estimators that share a memo
+        read numbers once; each fills gaps by the means of its own training rows.
         """
         if schema is None:
             return check_rows(X, self.dtype, self.taker, self.for_module)
@@ -57,7 +58,8 @@ class Reader:
             )
         rows = None
         if not schema.levels:
-            rows = numeric_rows(X, self.dtype, self.taker, fits=False)
+            read = partial(numeric_rows, X, self.dtype, self.taker, fits=False)
+            rows = read() if memo is None else memo.get(("read", self), (X,), read)
         if rows is None:
             return schema.matrix(table_columns(X, self.taker), self.dtype, self.taker)
         return rows if sparse.issparse(rows) else schema.filled(rows)
@@ -66,9 +68,9 @@ class Reader:
         self, X: Any, schema: Schema | None, device: torch.device, memo: Memo
     ) -> Table:
         """Return the table of rows of known columns."""
-        # Any schema of numbers without gaps stands for the others.
-        plain = None if schema is None or schema.is_plain else schema
-        rows = memo.get("rows", (X, plain), lambda: self.rows(X, schema))
+        rows = memo.get(
+            ("rows", self), (X, schema), lambda: self.rows(X, schema, memo)
+        )
         return self._table(schema, rows, device, memo)
 
     def learn(
@@ -94,7 +96,7 @@ class Reader:
         rows = None if rules.names_columns else self._numbers(X, memo, warns)
         if rows is None:
             schema, rows = memo.get(
-                ("learnt", rules),
+                ("learnt", self, rules),
                 (X, sample_weight),
                 lambda: self._learnt(X, sample_weight, rules, warns),
             )
@@ -102,7 +104,7 @@ class Reader:
             schema = None
         else:
             schema, rows = memo.get(
-                "learnt",
+                ("learnt", self),
                 (rows, sample_weight),
                 partial(self._learnt_of_numbers, rows, sample_weight),
             )
@@ -120,7 +122,7 @@ class Reader:
                 warn_of_lost_digits(X, self.dtype)
             return rows
 
-        return memo.get(("numbers", self.for_module), (X,), compute)
+        return memo.get(("numbers", self), (X,), compute)
 
     def _learnt(
         self,
