@@ -22,11 +22,11 @@ demo: $(VENV)/.installed-benchmarks ## ERM against mixup on data of scikit-learn
 
 # One thread a process: the workers share the cores, and so small a network gains
 # nothing from a second thread.
-test: lint ## format, lint, import contracts, types and all tests
+test: lint ## format, lint, import contracts, types and the tests
 	OMP_NUM_THREADS=1 $(RUN) pytest -n $(WORKERS)
 
 # Warnings are no errors here: old versions warn of each other and of newer libraries.
-test-oldest: $(OLDEST)/.installed ## all tests, with the oldest versions that are allowed
+test-oldest: $(OLDEST)/.installed ## the tests, with the oldest versions that are allowed
 	OMP_NUM_THREADS=1 $(OLDEST)/bin/python -m pytest -W default -n $(WORKERS)
 
 lint: $(VENV)/.installed-dev ## format, lint, import contracts and types

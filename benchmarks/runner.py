@@ -17,7 +17,7 @@ from benchmarks.store import Store
 from benchmarks.work import Failure, Result, Runtime, Work
 
 #: Networks that one thread trains side by side.
-STACK = 16
+STACK = 32
 #: Networks that a GPU trains side by side.
 GPU_GROUP = 256
 #: Seconds between two looks at what other processes are doing.

@@ -19,7 +19,7 @@ from sk_mixup._data.sklearn_private import (
     StrOptions,
 )
 from sk_mixup._data.subsets import weighted_rows
-from sk_mixup._networks.ensemble import Ensemble, Scaling
+from sk_mixup._networks.ensemble import Ensemble
 from sk_mixup._networks.torch_modes import memory_errors, own_modes
 from sk_mixup._networks.torch_threads import one_thread
 from sk_mixup._training.divergence import check_losses
@@ -358,12 +358,6 @@ class BaseMixup(HasTrained, TakesValidationRows, metaclass=ABCMeta):
             network.member_weights = weights_by_loss(network, net.criterion_, task.runs)
 
     # Prediction.
-
-    @property
-    def _scaling(self) -> Scaling | None:
-        """Mean and deviation by which the targets were standardised, if they were."""
-        moments = self._fitted.target_moments
-        return None if moments is None else (moments.mean, moments.deviation)
 
     def _ensemble(self, exact: bool = False) -> Ensemble:
         loss, moments = self.net_.criterion_, self._fitted.target_moments

@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sk_mixup._data.quantiles import column_quantiles
+
 __all__ = ["Encoding", "QuantileBins", "Standardized"]
 
 Matrix = NDArray[np.float64]
@@ -135,7 +137,8 @@ class QuantileBins(Encoding):
     def edges(self, X: Matrix, y: NDArray[Any], sample_weight: Matrix) -> Matrix:
         if not sample_weight.all():
             X, sample_weight = X[sample_weight > 0], sample_weight[sample_weight > 0]
-        edges = _quantiles(X, sample_weight, np.linspace(0, 1, self.n_bins + 1))
+        levels = np.linspace(0, 1, self.n_bins + 1)
+        edges = column_quantiles(X, sample_weight, levels).T
         # A value of two edges takes a bin from the others.
         for column in np.flatnonzero((np.diff(edges) == 0).any(axis=1)):
             edges[column] = _shared_edges(X[:, column], sample_weight, self.n_bins)
@@ -144,7 +147,7 @@ class QuantileBins(Encoding):
     def _with_tails(self, X: Matrix, sample_weight: Matrix, edges: Matrix) -> Matrix:
         """Return edges with those of halved outermost bins, unused ones last."""
         levels = np.array([OUTLIERS, 0.25, 0.75, 1 - OUTLIERS])
-        low, first, third, high = _quantiles(X, sample_weight, levels).T
+        low, first, third, high = column_quantiles(X, sample_weight, levels)
         longer = np.pad(edges, ((0, 0), (0, 2 * self.tail_bins)), mode="edge")
         most_used = edges.shape[1]
         for column, own in enumerate(edges):
@@ -167,17 +170,6 @@ class QuantileBins(Encoding):
         # in the number of bins, and are trained as one stack.
         n_tails = -(-(most_used - edges.shape[1]) // self.tail_bins)
         return longer[:, : edges.shape[1] + n_tails * self.tail_bins]
-
-
-def _quantiles(X: Matrix, sample_weight: Matrix, levels: Matrix) -> Matrix:
-    """Return quantiles of each column, which are values that occur."""
-    alike = bool((sample_weight == sample_weight[0]).all())
-    weights = None if alike else np.broadcast_to(sample_weight, X.T.shape)
-    columns = np.ascontiguousarray(X.T)
-    # The one method with weights.
-    return np.quantile(
-        columns, levels, axis=1, weights=weights, method="inverted_cdf"
-    ).T
 
 
 class _Tail(NamedTuple):

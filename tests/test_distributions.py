@@ -15,7 +15,7 @@ from sk_mixup._data.tables import DenseTable
 from sk_mixup._training.task import Start
 from sk_mixup.model_selection import GridSearchCV
 from tests.test_regressor import LINEAR
-from tests.twins import CONSTANT, SMALL
+from tests.twins import CONSTANT, SMALL, target_scaling
 
 QUANTILES = 0.1, 0.5, 0.9
 SEVERAL = {"loss": "quantile", "quantile": QUANTILES}
@@ -226,7 +226,7 @@ def test_later_rows_change_the_unit_and_no_prediction(params, positive):
     before = model.predict(X)
     model.set_params(lr=1e-30, standardize=True).partial_fit(X, 50 * y)
     np.testing.assert_allclose(model.predict(X), before, rtol=1e-3)
-    assert (model._scaling[1] > 2 * y.std()).all()
+    assert (target_scaling(model)[1] > 2 * y.std()).all()
 
 
 @all_new

@@ -14,7 +14,7 @@ from sk_mixup._networks.bins import Bins
 from sk_mixup._training.settings import ENCODINGS
 from sk_mixup.encodings import Encoding, QuantileBins, Standardized
 from tests import twins
-from tests.twins import TWINS, all_rows, perceptron, predicted
+from tests.twins import TWINS, all_rows, perceptron, predicted, target_scaling
 
 SMALL = {name: value for name, value in twins.SMALL.items() if name != "encoding"}
 CONSTANT = SMALL | {"lr_schedule": "constant"}
@@ -392,7 +392,7 @@ def test_members_are_weighed_by_their_validation_losses(make, data):
     mean = np.einsum("nmo,m->no", members, weights)
     got = predicted(model, X)
     if make is MixupRegressor:
-        got = (got - model._scaling[0] / model._scaling[1])[:, None]
+        got = (got - target_scaling(model)[0] / target_scaling(model)[1])[:, None]
     np.testing.assert_allclose(got, mean, atol=1e-5)
 
 

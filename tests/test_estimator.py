@@ -29,6 +29,7 @@ from tests.twins import (
     outputs_of,
     perceptron,
     predicted,
+    target_scaling,
 )
 
 pytestmark = pytest.mark.parametrize("make", TWINS)
@@ -248,7 +249,7 @@ def test_to_torch_predicts_the_same(make, params, data, rng):
     result = outputs.numpy()
     if not is_classifier(model):
         assert outputs.shape == model.predict(rows).shape == (1000,)
-        result = result / model._scaling[1]
+        result = result / target_scaling(model)[1]
     np.testing.assert_allclose(result, predicted(model, rows), rtol=0, atol=2e-6)
 
 

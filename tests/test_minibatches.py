@@ -15,7 +15,7 @@ from sk_mixup._data.subsets import RowSubset
 from sk_mixup._data.tables import DenseTable, SparseTable
 from sk_mixup._data.targets import Classes, Indicators
 from sk_mixup._networks.input_layers import Standardize
-from sk_mixup._training import epoch_draw, training_rows
+from sk_mixup._training import epoch_draw, training_rows, validation_rows
 from sk_mixup._training.epoch_draw import EpochDraw
 from sk_mixup._training.minibatches import Minibatches, Plan, draw_rows
 from sk_mixup._training.mixing import Vicinity
@@ -473,11 +473,12 @@ def test_random_layers_are_all_drawn_and_are_shared_by_the_runs():
 
 
 @pytest.mark.parametrize("chunk", [1, 3, 100])
-def test_validation_rows_are_weighted_and_padded(chunk):
+def test_validation_rows_are_weighted_and_padded(chunk, monkeypatch):
+    monkeypatch.setattr(validation_rows, "CHUNK_ROWS", chunk)
     weights = np.arange(1.0, 8.0)
     portions = [make_portion(7, weights), make_portion(5)]
     runs = [replace(make_run(9), validation=portion) for portion in portions]
-    batches = list(ValidationRows(runs, idle(2)).batches(chunk))
+    batches = list(ValidationRows(runs, idle(2)).batches())
     inputs, targets, weight = (
         torch.cat([getattr(batch, name) for batch in batches], 1)
         for name in ("inputs", "targets", "weight")

@@ -24,6 +24,7 @@ from tests.twins import (
     assert_same_predictions,
     perceptron,
     predicted,
+    target_scaling,
 )
 
 twins = pytest.mark.parametrize("make", TWINS)
@@ -44,7 +45,7 @@ def test_the_loss_as_a_scorer_is_the_loss(make, n_estimators, data):
     params = STOPPING | {"n_estimators": n_estimators}
     default = make(1, **params).fit(X, y)
     scored = make(1, scoring=LOSSES[make], **params).fit(X, y)
-    scale = 1 if make is MixupClassifier else 2 * default._scaling[1] ** 2
+    scale = 1 if make is MixupClassifier else 2 * target_scaling(default)[1] ** 2
     np.testing.assert_allclose(
         scored.validation_scores_, default.validation_scores_ * scale, rtol=1e-4
     )

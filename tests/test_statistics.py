@@ -16,7 +16,15 @@ from sk_mixup._data.statistics import feature_moments, target_moments
 from sk_mixup._data.subsets import RowSubset
 from sk_mixup._data.tables import DenseTable, SparseTable
 from sk_mixup._data.targets import Classes
-from tests.twins import CONSTANT, PLAIN, SMALL, TWINS, all_rows, predicted
+from tests.twins import (
+    CONSTANT,
+    PLAIN,
+    SMALL,
+    TWINS,
+    all_rows,
+    predicted,
+    target_scaling,
+)
 
 CPU = torch.device("cpu")
 twins = pytest.mark.parametrize("make", TWINS)
@@ -199,7 +207,7 @@ def test_the_mean_is_what_a_squared_error_is_about(rng):
     y = with_wild_cells(rng.normal(size=(100, 1)), 0.01, 1e6, rng)
     X = rng.normal(size=(100, 2))
     model = MixupRegressor(**SMALL).fit(X, y[:, 0])
-    assert_allclose(model._scaling, (y.mean(axis=0), y.std(axis=0)))
+    assert_allclose(target_scaling(model), (y.mean(axis=0), y.std(axis=0)))
 
 
 @pytest.mark.parametrize("value", [0.0, 1e-6, -7.0, 1e30])
@@ -281,7 +289,7 @@ def test_partial_fit_goes_by_all_rows_seen(make, data):
     assert_allclose(inputs.scale.flatten(), scaler.scale_, rtol=0.05)
     if make is MixupRegressor:
         scaler = StandardScaler().fit(y.reshape(-1, 1))
-        assert_allclose(model._scaling[0], scaler.mean_, rtol=1e-6)
+        assert_allclose(target_scaling(model)[0], scaler.mean_, rtol=1e-6)
 
 
 @twins
@@ -324,7 +332,7 @@ def test_a_wild_target_hides_nothing_from_parts(size, rng):
     model = MixupRegressor(loss="absolute_error", **CONSTANT)
     for start in range(0, 300, size):
         model.partial_fit(X[start : start + size], y[start : start + size])
-    assert model._scaling[1][0] < 5
+    assert target_scaling(model)[1][0] < 5
 
 
 @twins

@@ -34,6 +34,7 @@ from tests.twins import (
     assert_same_predictions,
     outputs_of,
     predicted,
+    target_scaling,
 )
 
 twins = pytest.mark.parametrize("make", TWINS)
@@ -63,7 +64,7 @@ def own_score(model, X, y, weights=None):
         return -log_loss(
             y, model.predict_proba(X), sample_weight=weights, labels=labels
         )
-    scale = model._scaling[1][0]
+    scale = target_scaling(model)[1][0]
     error = mean_squared_error(y, model.predict(X), sample_weight=weights)
     return -error / scale**2 / 2
 

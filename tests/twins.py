@@ -34,11 +34,17 @@ def all_rows(make):
     return {"temperature": 1.0} if make is MixupClassifier else {}
 
 
+def target_scaling(model):
+    """Return the mean and the deviation by which the targets were standardised."""
+    moments = model._fitted.target_moments
+    return moments.mean, moments.deviation
+
+
 def predicted(model, X):
     """Return probabilities, or predictions in deviations of the targets."""
     if is_classifier(model):
         return model.predict_proba(X)
-    return model.predict(X) / model._scaling[1]
+    return model.predict(X) / target_scaling(model)[1]
 
 
 def assert_same_predictions(one, other, X, atol=0):

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sk_mixup._data.statistics import QUANTILE_ROWS, sample_of, weights_of
+from sk_mixup._data.statistics import QUANTILE_ROWS, sample_of
 from sk_mixup._data.subsets import RowSubset
 from sk_mixup._data.targets import Indicators, Targets
 
@@ -30,7 +30,7 @@ class Sample(NamedTuple):
         return Sample(
             subset.flat_rows(numbers),
             subset.targets.groups()[numbers.numpy()],
-            weights_of(subset, numbers),
+            subset.flat_weights(numbers),
         )
 
 
@@ -66,7 +66,7 @@ class Reservoir:
         return Reservoir(
             subset.flat_rows(numbers),
             _comparable(subset.targets, numbers),
-            weights_of(subset, numbers),
+            subset.flat_weights(numbers),
             len(subset),
             len(subset),
         )

@@ -12,6 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import gen_batches
 
 from sk_mixup._data.moments import Figures, Moments
+from sk_mixup._data.quantiles import column_quantiles
 from sk_mixup._data.subsets import RowSubset
 from sk_mixup._data.tables import SparseTable
 
@@ -39,7 +40,7 @@ def feature_moments(subset: RowSubset, before: Moments | None = None) -> Moments
     ``before`` give the fences of a few rows.
     """
     sample = sample_of(subset)
-    low, high = _fences(subset.flat_rows(sample), weights_of(subset, sample), before)
+    low, high = _fences(subset.flat_rows(sample), subset.flat_weights(sample), before)
     is_sparse = isinstance(subset.table, SparseTable)
     scaler = StandardScaler(with_mean=not is_sparse)
     size = max(1, CHUNK_NUMBERS // int(np.prod(subset.table.shape[1:])))
@@ -53,7 +54,7 @@ def feature_moments(subset: RowSubset, before: Moments | None = None) -> Moments
         rows = (
             _within(rows, low, high, zero) if is_sparse else _clipped(rows, low, high)
         )
-        weights = weights_of(subset, numbers)
+        weights = subset.flat_weights(numbers)
         with np.errstate(over="ignore", invalid="ignore"):  # of a first look only
             scaler.partial_fit(rows, sample_weight=weights)
         total += float(weights.sum())
@@ -115,8 +116,9 @@ def _fences_of(values: Any, weights: Figures) -> tuple[Figures, Figures]:
     """Return the first fences beyond which little lies."""
     low, high = _fences_by(None, values.shape[1])
     open_ = np.ones(len(low), dtype=bool)
-    quantiles = _quantiles(values, weights, [p for q, _ in FENCES for p in (q, 1 - q)])
-    pairs = quantiles.astype(np.float64).reshape(len(FENCES), 2, -1)
+    probabilities = [p for q, _ in FENCES for p in (q, 1 - q)]
+    quantiles = column_quantiles(values, weights, probabilities)
+    pairs = quantiles.reshape(len(FENCES), 2, -1)
     for (below, above), (_, width) in zip(pairs, FENCES, strict=True):
         reach = width * (above - below)
         least, most = below - reach, above + reach
@@ -153,19 +155,6 @@ def _are_wild(
     return share <= np.where(is_code, MOST_OF_A_CODE, MOST_WILD)
 
 
-def _quantiles(values: Any, weights: Figures, probabilities: list[float]) -> Any:
-    """Return the quantiles of each column, ``(probabilities, columns)``."""
-    alike = bool((weights == weights[0]).all())  # then nothing needs to be sorted
-    return np.quantile(
-        np.ascontiguousarray(values.T),
-        probabilities,
-        axis=1,
-        weights=None if alike else np.broadcast_to(weights, values.T.shape),
-        # The only method for which NumPy takes weights.
-        method="inverted_cdf",
-    )
-
-
 def _varies(rows: Any, weights: Figures) -> NDArray[np.bool_]:
     """Tell of which columns even the outermost quantiles may differ."""
     if not sparse.issparse(rows):
@@ -183,11 +172,6 @@ def sample_of(subset: RowSubset, most: int = QUANTILE_ROWS) -> torch.Tensor:
     # Evenly spaced rows may all be of one kind where kinds alternate.
     drawn = np.random.default_rng(0).uniform(ends[:-1], ends[1:]).astype(np.int64)
     return torch.from_numpy(drawn.clip(max=len(subset) - 1))
-
-
-def weights_of(subset: RowSubset, numbers: torch.Tensor) -> Figures:
-    """Return the weights of some rows."""
-    return subset.flat_weights(numbers)
 
 
 def _clipped(rows: Any, low: Figures, high: Figures) -> Any:

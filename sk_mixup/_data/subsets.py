@@ -72,6 +72,12 @@ class RowSubset:
     def _row_numbers_on_cpu(self) -> Tensor | None:
         return None if self.row_numbers is None else self.row_numbers.cpu()
 
+    @property
+    def numbers_in_table(self) -> NDArray[Any]:
+        """The rows' numbers in the table, for NumPy."""
+        own = self._row_numbers_on_cpu
+        return np.arange(len(self)) if own is None else own.numpy()
+
     @cached_property
     def _weights_on_cpu(self) -> Tensor | None:
         return None if self.weights is None else self.weights.cpu()
@@ -157,7 +163,8 @@ def fixed_class_weight(
     """Return the weights of the classes, balanced ones as a number each."""
     if y.class_weight is None:
         return None
-    return tuple(_by_class(y, _checked_weights(y, sample_weight)).tolist())
+    weights = checked_weights(sample_weight, y.encoded)
+    return tuple(_by_class(y, weights).tolist())
 
 
 def _as_narrow(numbers: Tensor, n_rows: int) -> Tensor:
@@ -167,7 +174,7 @@ def _as_narrow(numbers: Tensor, n_rows: int) -> Tensor:
 
 def _row_weights(y: EncodedTargets, sample_weight: Any) -> Weights | None:
     """Return the weights of rows times those of their classes."""
-    weights = _checked_weights(y, sample_weight)
+    weights = checked_weights(sample_weight, y.encoded)
     if y.class_weight is not None:
         weights = _product(_by_class(y, weights)[y.encoded], weights)
     if weights is not None and not weights.any():
@@ -175,11 +182,12 @@ def _row_weights(y: EncodedTargets, sample_weight: Any) -> Weights | None:
     return weights
 
 
-def _checked_weights(y: EncodedTargets, sample_weight: Any) -> Weights | None:
+def checked_weights(sample_weight: Any, rows: Any) -> Weights | None:
+    """Return the weights of rows in double precision, if there are any."""
     if sample_weight is None:
         return None
     weights: Weights = _check_sample_weight(
-        sample_weight, y.encoded, dtype=np.float64, ensure_non_negative=True
+        sample_weight, rows, dtype=np.float64, ensure_non_negative=True
     )
     return weights
 

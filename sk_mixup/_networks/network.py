@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from sk_mixup._data.moments import Moments
 from sk_mixup._networks.batch import Encoded
-from sk_mixup._networks.input_layers import LARGEST_RATIO, Standardize
+from sk_mixup._networks.input_layers import Standardize
 from sk_mixup._networks.row_pass import RowPass
 from sk_mixup._networks.stacked_mlp import StackedMLP
 from sk_mixup._networks.stacked_modules import StackedCopies
@@ -185,7 +185,7 @@ _kept_of: WeakKeyDictionary[Network, dict[str, tuple[Any, Any]]] = WeakKeyDictio
 def _row_pass_of(network: Network, exact: bool) -> RowPass:
     twin = network.in_double() if exact else network
     body = cast(StackedMLP, twin.body)
-    return RowPass(twin.inputs, body, LARGEST_RATIO, network.modules())
+    return RowPass(twin.inputs, body, network.modules())
 
 
 def _in_double(module: ModuleT) -> ModuleT:

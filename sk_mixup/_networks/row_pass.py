@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
 from sk_mixup._networks.bins import Bins
+from sk_mixup._networks.input_layers import (
+    LARGEST_RATIO,
+    EncodedInputs,
+    Standardize,
+)
 from sk_mixup._networks.stacked_mlp import StackedMLP
 
 Numbers = NDArray[np.floating]
@@ -27,8 +31,6 @@ class RowPass:
         The input layer.
     body : StackedMLP
         The perceptrons.
-    largest_ratio : float
-        Bound of what is squared to clip features.
     modules : iterable of Module
         Whose hooks would not be called: ``hooks`` will hold them.
 
@@ -40,20 +42,18 @@ class RowPass:
 
     def __init__(
         self,
-        inputs: Any,
+        inputs: Standardize,
         body: StackedMLP,
-        largest_ratio: float,
         modules: Iterable[nn.Module],
     ) -> None:
         self.shift, self.scale = inputs.shift.numpy(), inputs.scale.numpy()
         self.idle, self.clip = inputs.idle, inputs.clip
-        self.largest_ratio = largest_ratio
         each = ((m._forward_hooks, m._forward_pre_hooks) for m in modules)
         self.hooks = [hooks for both in each for hooks in both]
         layers = body.layers(body.theta.detach())
         self.layers = [(each.weight.numpy(), each.bias.numpy()) for each in layers]
         self.binned = list(body.binned)
-        if self.binned:
+        if isinstance(inputs, EncodedInputs):
             self.columns = inputs.bins.columns.numpy()
             self.bins = [getattr(inputs.bins, name).numpy() for name in Bins.BUFFERS]
             own = body.theta_bins.detach().view(-1, body.n_units, body.sizes[1])
@@ -85,5 +85,5 @@ class RowPass:
         if self.clip is None:
             return z
         u = z / self.clip
-        np.minimum(np.maximum(u, -self.largest_ratio, out=u), self.largest_ratio, out=u)
+        np.minimum(np.maximum(u, -LARGEST_RATIO, out=u), LARGEST_RATIO, out=u)
         return u / np.sqrt(1 + np.square(u)) * self.clip

@@ -50,8 +50,8 @@ def bytes_in_training(task: Task) -> int:
     recipe = task.recipe
     # The weights of the best epoch, and the last ones while others are validated.
     copies = bool(recipe.patience) * (1 + bool(recipe.ema_halflife))
-    # Bytes: a row number of 8, two weights of 4, and their copies on the way to torch.
-    draws = 40 * recipe.plan.n_mixed * max(len(run.training) for run in task.runs)
+    # Bytes: a row number and two weights of 4 each, and a number of 8 that is drawn.
+    draws = 20 * recipe.plan.n_mixed * max(len(run.training) for run in task.runs)
     return bytes_of_weights(task) + 4 * copies * recipe.architecture.n_weights + draws
 
 

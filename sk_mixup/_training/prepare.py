@@ -187,11 +187,7 @@ def _draw_of(pairing: Pairing, training: RowSubset, layer: Standardize) -> Draw:
     """Let the pairing look at the training rows."""
 
     def standardized() -> Any:
-        numbers = training.row_numbers
-        in_table = (
-            np.arange(len(training)) if numbers is None else numbers.cpu().numpy()
-        )
-        return training.table.standardized(in_table, layer)
+        return training.table.standardized(training.numbers_in_table, layer)
 
     # Computed when asked for: most pairings look at no rows.
     return pairing.fit(TrainingRows(standardized, training.targets.groups()))

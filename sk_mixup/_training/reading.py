@@ -20,7 +20,8 @@ from sk_mixup._data.features import (
 )
 from sk_mixup._data.frames import CategoryRules, Schema
 from sk_mixup._data.memo import Memo
-from sk_mixup._data.sklearn_private import _check_sample_weight, _safe_indexing
+from sk_mixup._data.sklearn_private import _safe_indexing
+from sk_mixup._data.subsets import checked_weights
 from sk_mixup._data.tables import Table, WidenedTable, as_table, without_warning
 from sk_mixup._networks.widen import Widen
 
@@ -68,9 +69,7 @@ class Reader:
         self, X: Any, schema: Schema | None, device: torch.device, memo: Memo
     ) -> Table:
         """Return the table of rows of known columns."""
-        rows = memo.get(
-            ("rows", self), (X, schema), lambda: self.rows(X, schema, memo)
-        )
+        rows = memo.get(("rows", self), (X, schema), lambda: self.rows(X, schema, memo))
         return self._table(schema, rows, device, memo)
 
     def learn(
@@ -132,7 +131,9 @@ class Reader:
         warns: bool,
     ) -> tuple[Schema, NDArray[np.floating]]:
         columns = table_columns(X, self.taker)
-        schema = Schema.learn(columns, rules, _weights(sample_weight, X), self.taker)
+        schema = Schema.learn(
+            columns, rules, checked_weights(sample_weight, X), self.taker
+        )
         rows = schema.matrix(columns, self.dtype, self.taker, fits=True)
         if warns:
             some = table_columns(_safe_indexing(X, slice(ROWS_LOOKED_AT)), self.taker)
@@ -142,7 +143,7 @@ class Reader:
     def _learnt_of_numbers(
         self, rows: NDArray[np.floating], sample_weight: Any
     ) -> tuple[Schema, NDArray[np.floating]]:
-        schema = Schema.of_numbers(rows, _weights(sample_weight, rows))
+        schema = Schema.of_numbers(rows, checked_weights(sample_weight, rows))
         return schema, schema.filled(rows)
 
     def _table(
@@ -158,12 +159,3 @@ class Reader:
 def _widened(schema: Schema, rows: Any, device: torch.device) -> Table:
     widen = Widen(schema).to(device)
     return WidenedTable(without_warning(rows), device, widen, widen.width)
-
-
-def _weights(sample_weight: Any, X: Any) -> NDArray[np.float64] | None:
-    if sample_weight is None:
-        return None
-    weights: NDArray[np.float64] = _check_sample_weight(
-        sample_weight, X, dtype=np.float64, ensure_non_negative=True
-    )
-    return weights

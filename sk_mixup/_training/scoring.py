@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 from sklearn.metrics import check_scoring
 
 from sk_mixup._data.sklearn_private import (
-    _check_sample_weight,
     _safe_indexing,
     takes_sample_weight,
 )
-from sk_mixup._data.subsets import RowSubset
+from sk_mixup._data.subsets import RowSubset, checked_weights
 from sk_mixup._networks.losses import Loss
 from sk_mixup._networks.network import Network
 from sk_mixup._training.fit_data import FitData
@@ -147,12 +146,10 @@ def _member_score(
     X, y, weights = data.X, data.y, data.sample_weight
     if data.X_val is not None:
         X, y, weights = data.X_val, data.y_val, data.sample_weight_val
-    if weights is not None:
-        weights = _check_sample_weight(weights, X, dtype=np.float64)
+    weights = checked_weights(weights, X)
     if validation.row_numbers is not None:
-        numbers = validation.row_numbers.cpu().numpy()
         X, y, weights = (
-            None if each is None else _safe_indexing(each, numbers)
+            None if each is None else _safe_indexing(each, validation.numbers_in_table)
             for each in (X, y, weights)
         )
     return MemberScore(scoring, scorer, view, KnownRows(X), y, weights)

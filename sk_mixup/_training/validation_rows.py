@@ -47,13 +47,12 @@ class ValidationRows:
     def __len__(self) -> int:
         return max((len(portion) for portion in self.portions), default=0)
 
-    def batches(self, chunk: int | None = None) -> Iterable[Batch]:
-        """Return batches of encoded rows, by default of as many as the device likes.
+    def batches(self) -> Iterable[Batch]:
+        """Return batches of encoded rows, of as many as the device likes.
 
         Runs with fewer rows than the largest are padded with rows of no weight.
         """
-        kept_bytes, block_bytes, most_rows = self._sizes
-        chunk = most_rows if chunk is None else chunk
+        kept_bytes, block_bytes, chunk = self._sizes
         if len(self) <= chunk and self._n_bytes <= kept_bytes:
             if self._kept is None:
                 self._kept = list(self._gathered(chunk))

@@ -103,7 +103,7 @@ def _group_numbers(data: FitData, rows: RowSubset) -> Rows:
 
 
 def _checked_groups(data: FitData) -> NDArray[Any]:
-    groups, n_rows = np.asarray(data.groups), _length(data.X)
+    groups, n_rows = np.asarray(data.groups), data.n_rows
     if groups.shape != (n_rows,):
         raise ValueError(
             f"groups must have one value for each of the {n_rows} rows of X, got an "
@@ -112,15 +112,11 @@ def _checked_groups(data: FitData) -> NDArray[Any]:
     return groups
 
 
-def _length(X: Any) -> int:
-    return int(X.shape[0]) if hasattr(X, "shape") else len(X)
-
-
 def _kept(values: Any, rows: RowSubset) -> Any:
     """Return what belongs to the rows of positive weight."""
     if values is None or rows.row_numbers is None:
         return values
-    return _safe_indexing(values, rows.row_numbers.cpu().numpy())
+    return _safe_indexing(values, rows.numbers_in_table)
 
 
 def _by_splits(
@@ -153,9 +149,7 @@ def _splits(
     else:
         pairs = _pairs_of(validation, data, rows, entropy)
         place = np.arange(len(rows))
-    splits = [
-        _checked(pair, number, place, len(rows)) for number, pair in enumerate(pairs)
-    ]
+    splits = [_checked(pair, number, place) for number, pair in enumerate(pairs)]
     if not splits:
         raise ValueError(f"validation={validation!r} gave no split.")
     return splits
@@ -186,14 +180,13 @@ def _seeded(splitter: Any, entropy: int) -> Any:
 
 def _places(data: FitData, rows: RowSubset) -> Rows:
     """Return where each row of X is among those of positive weight, -1 for nowhere."""
-    places = np.full(_length(data.X), -1)
-    numbers = rows.row_numbers
-    kept = np.arange(len(rows)) if numbers is None else numbers.cpu().numpy()
+    places = np.full(data.n_rows, -1)
+    kept = rows.numbers_in_table
     places[kept] = np.arange(len(kept))
     return places
 
 
-def _checked(pair: Any, number: int, place: Rows, n_rows: int) -> Sides:
+def _checked(pair: Any, number: int, place: Rows) -> Sides:
     """Return a split's two sides, as numbers of rows of positive weight."""
     if not isinstance(pair, Iterable) or len(pair := tuple(pair)) != 2:
         raise ValueError(
