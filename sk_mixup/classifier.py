@@ -92,13 +92,14 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         or once per virtual example.
 
     warping : float, default=None
-        Width, from 0.01 on, of the kernel by which pairs far apart are mixed less
-        (arXiv 2311.01434): a weight ``lam`` becomes the ``lam``-quantile of ``Beta(k,
-        k)``, where ``k = exp(-(d / mean - 1) / (2 warping^2))``. The d are squared
-        distances of standardised inputs, their mean is that of the minibatch. Pairs at
-        the mean distance keep their weight, farther ones have weights nearer to 0 and
-        1, the more so the smaller ``warping``; 0.5 is the default of the authors' code.
-        None leaves all weights as they are drawn. Needs ``n_mixed=2``.
+        Kernel width, from 0.01 on, of mixing by distance: the farther apart two rows,
+        the less they are mixed (arXiv 2311.01434). A weight ``lam`` becomes the
+        ``lam``-quantile of ``Beta(k, k)``, where ``k = exp(-(d / mean - 1) / (2
+        warping^2))``. The d are squared distances of standardised inputs, their mean is
+        that of the minibatch. Pairs at the mean distance keep their weight, farther
+        ones have weights nearer to 0 and 1, the more so the smaller ``warping``; 0.5 is
+        the default of the authors' code. None leaves all weights as they are drawn.
+        Needs ``n_mixed=2``.
 
     mix_layer : {"input", "random", "raw"}, int or str, default="input"
         Layer at which rows are mixed. "input" or 0: the inputs, after they have been
@@ -109,12 +110,12 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         name of a submodule, whose output is mixed.
 
     mix_features : {"interpolate", "swap", "swap_categories"}, default="interpolate"
-        What a virtual row takes from its rows. "interpolate": of each column the sum by
-        their weights, of categories as well (0.3 red and 0.7 blue). "swap": each column
-        whole from one of them, with the probability of its weight (Feat-Mix, arXiv
-        2301.02819). "swap_categories": categories so, numbers as sums. Labels and
-        targets are mixed by the mean share over the columns. Needs ``mix_layer`` to be
-        "input" or "raw".
+        How columns are mixed. "interpolate": the weighted average of every column,
+        one-hot columns of categories included (0.3 red and 0.7 blue). "swap": each
+        column whole from one of the rows, with the probability of its weight (Feat-Mix,
+        arXiv 2301.02819). "swap_categories": categories are swapped, numbers averaged.
+        Labels and targets are mixed by the mean share over the columns. Needs
+        ``mix_layer`` to be "input" or "raw".
 
     mix_target : {"interpolate", "dominant", "remix"}, default="interpolate"
         Label of a virtual example: "interpolate" mixes the labels with the weights of
@@ -150,8 +151,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         Number of final epochs trained without mixing; a float is a fraction of
         ``max_epochs``. "auto" mixes for 500 steps, but for at least a fifth and at most
         half of the epochs: large tables, with many steps per epoch, gain little from
-        longer mixing. Final epochs without mixing lowered the mean log loss on the 22
-        tables from 0.398 to 0.392.
+        longer mixing.
 
     hidden_layer_sizes : int or sequence of int, default=(128, 128)
         Number of ReLU units in each hidden layer. The default is the paper's network
@@ -161,13 +161,12 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         Initial biases of the hidden layers. "data" sets each bias so that the unit's
         ReLU kink passes through a training row drawn at random: the kinks lie where the
         data are (after Steinwart, arXiv 1903.11482). "uniform" is the initialisation of
-        :class:`torch.nn.Linear`. The initial weights are the same for both. "data"
-        lowered the mean log loss on the 22 tables from 0.385 to 0.382. Not used with
-        ``module``.
+        :class:`torch.nn.Linear`. The initial weights are the same for both. Not used
+        with ``module``.
 
     dropout : float, default=0.2
-        Probability of dropping a hidden unit in a training step. 0.2 had the lowest
-        mean error on the 22 tables. Not used with ``module``.
+        Probability of dropping a hidden unit in a training step. Not used with
+        ``module``.
 
     module : callable, default=None
         Network to train instead of the perceptron: a torch module class, or a function
@@ -185,10 +184,9 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         columns of category dtype and of text; None: no column, and text is refused.
         Each level becomes a one-hot column, missing values count as a level. All other
         columns are numbers, booleans 0 and 1; missing numbers are replaced by the mean
-        of the training rows (weighted by ``sample_weight``), and mark a column of their
-        own. Columns that had missing values in ``fit`` have such a column. Dates,
-        durations and intervals are refused. Not used with ``module`` or sparse rows,
-        which hold numbers only.
+        of the training rows (weighted by ``sample_weight``). A column with missing
+        values in ``fit`` also gets an indicator column. Dates, durations and intervals
+        are refused. Not used with ``module`` or sparse rows, which hold numbers only.
 
     max_categories : int, default=255
         Number of levels that a category may have: a column with more is refused before
@@ -198,8 +196,8 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         Number of rows that a level needs for a column of its own, or their fraction, as
         in :class:`sklearn.preprocessing.OneHotEncoder`. Rarer levels share a column,
         which unseen levels use, too; without rare levels, unseen levels have 0 in all
-        columns. 2 because the column of a level in one row tells that row from all
-        others and nothing else. Rows of weight 0 do not count.
+        columns. By default levels that occur once share a column: one of their own
+        would only identify a row. Rows of weight 0 do not count.
 
     standardize : bool, default=True
         Centre and scale each feature inside the network, with the mean and the standard
@@ -210,21 +208,20 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
 
     encoding : {"standardized", "bins"}, Encoding or sequence of those, \
             default=("bins", "standardized")
-        What a network sees of the numeric features. "standardized": their standardised
-        values. "bins": beside them eight to sixteen piecewise-linear units for each
-        feature with more than two values, which rise from 0 to 1 between quantiles
-        (arXiv 2203.05556, section 3.2): steps are learnt easily. Or an object of
+        Encoding of the numeric features. "standardized": their standardised values.
+        "bins": beside them eight to sixteen piecewise-linear units for each feature
+        with more than two values, which rise from 0 to 1 between quantiles (arXiv
+        2203.05556, section 3.2): steps are learnt easily. Or an object of
         :mod:`sk_mixup.encodings`. With a sequence the networks take turns. Rows are
         encoded before they are mixed; "standardized" is the mixing of the paper. Sparse
         tables, those for a ``module`` and those with more than 300 such features have
         no bins.
 
     clip : float or None, default=3.0
-        Smooth bound on standardised features, in standard deviations: z becomes
-        ``z / sqrt(1 + (z / clip)^2)``, within (-clip, clip), which limits the effect of
+        Smooth bound on standardised features, in standard deviations: z becomes ``z /
+        sqrt(1 + (z / clip)^2)``, within (-clip, clip), which limits the effect of
         outliers (as in RealMLP, arXiv 2407.04491). Probabilities level off beyond the
-        bound. 3 instead of None (no bound) lowered the mean log loss on the 22 tables
-        from 0.404 to 0.392. Not used with ``standardize=False``.
+        bound; None is no bound. Not used with ``standardize=False``.
 
     optimizer : {"adam", "adamw", "nadam", "rmsprop", "sgd"} or \
             torch.optim.Optimizer class, default="adam"
@@ -244,8 +241,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         "constant" keeps the learning rate; "cosine" lowers it to 0 over ``max_epochs``,
         along half a cosine; "step" multiplies it by ``lr_gamma`` at each of
         ``lr_milestones``. With these two every call of ``fit`` starts again at ``lr``,
-        and ``partial_fit`` keeps to it. Early stopping cuts the decay short: "constant"
-        had a lower mean log loss than "cosine" on the 22 tables (0.386 against 0.392).
+        and ``partial_fit`` keeps to it. Early stopping cuts the decay short.
 
     lr_milestones : sequence of int or float, default=(0.5, 0.75)
         Where ``lr_schedule="step"`` lowers the learning rate: after so many epochs
@@ -261,9 +257,8 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         Half-life, in epochs, of the exponential moving average of the weights (the
         teacher of arXiv 1703.01780), or 7 % of the steps so far, if that is shorter.
         Validation and prediction use the average; training continues from the last
-        weights. 0 uses the last weights throughout. The average lowered the log loss on
-        15 of the 22 tables, the mean from 0.383 to 0.382. In ``partial_fit``
-        a call counts as an epoch.
+        weights. 0 uses the last weights throughout. In ``partial_fit`` a call counts as
+        an epoch.
 
     max_epochs : int or "auto", default="auto"
         Number of epochs; with ``early_stopping`` the maximum. "auto": 100, fewer for
@@ -274,16 +269,13 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         rows. With d = round(log2(n_samples / 10,000)), but at least 0, it is 64 times
         2^(d/2); "auto" of ``max_epochs`` is 100 divided by 2^(2d/3), but at least 10,
         and of ``n_iter_no_change`` a fifth of that (100,000 rows: 181, 25 and 5).
-        ``partial_fit`` goes by the rows of each call. 32 and 128 rows, at adapted
-        learning rates, were no better than 64 on the 22 tables.
+        ``partial_fit`` goes by the rows of each call.
 
     early_stopping : bool, default=True
         Stop training after ``n_iter_no_change`` epochs without a decrease of the
         validation loss, and restore the weights of the best epoch. The validation loss
         is the log loss on the validation rows of each network, averaged over the
-        networks: all stop together. ``scoring`` names another metric. Early stopping
-        lowered the log loss by 0.025 to 0.030 on three tables with noisy labels (adult,
-        credit_g, diabetes), and raised it by up to 0.028 (glass).
+        networks: all stop together. ``scoring`` names another metric.
 
     validation_fraction : float, default=0.1
         Fraction of the training rows that each network holds out for validation, if
@@ -297,14 +289,14 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         groups where ``fit`` is given ``groups``. A splitter of scikit-learn, such as
         :class:`~sklearn.model_selection.GroupShuffleSplit` or
         :class:`~sklearn.model_selection.TimeSeriesSplit`, or a list of pairs of row
-        numbers: the networks take turns with the splits, beginning with the last one,
-        which by time has the most training rows. A network whose split has fewer
-        training rows than the largest one takes some of them several times an epoch. A
-        splitter without a ``random_state`` draws from the estimator's. Not used with
-        ``X_val``.
+        numbers: the networks take turns with the splits, starting with the last split
+        (of a time series split, the one with the most training rows). A network whose
+        split has fewer training rows than the largest one takes some of them several
+        times an epoch. A splitter without a ``random_state`` draws from the
+        estimator's. Not used with ``X_val``.
 
     scoring : str, callable or None, default="loss"
-        What early stopping goes by, measured after each epoch on the validation rows of
+        Metric for early stopping, computed after each epoch on the validation rows of
         each network and averaged over the networks. "loss": the validation loss. The
         name of a scorer of scikit-learn, or a callable ``scorer(estimator, X, y)``: it
         is given an estimator that predicts by the one network, at temperature 1, and
@@ -316,7 +308,6 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         Patience: number of epochs without a decrease of the validation loss (an
         increase of the score) before training stops. Any change counts, however small.
         "auto": 20, fewer for tables of more than 14,000 rows (see ``batch_size``).
-        A patience of 40 epochs made no difference beyond chance on the 22 tables.
 
     time_limit : float, default=None
         Seconds that ``fit`` may take, preparation included: then the training ends,
@@ -330,23 +321,21 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
 
     n_estimators : int, default=8
         Number of networks in the ensemble, trained as one program; their probabilities
-        are averaged. Four networks instead of one lowered the mean error on the 22
-        tables from 15.4 to 14.8 %.
+        are averaged.
 
     member_weights : {"uniform", "validation"}, default="validation"
         Weights of the networks in the average. "uniform": all alike. "validation":
         proportional to ``exp(-0.05 * n * loss)``, where ``loss`` is a network's mean
-        loss on its n validation rows; all alike if no rows are held out, and after
-        ``partial_fit`` without ``X_val`` as before.
+        loss on its n validation rows; uniform if no rows are held out. ``partial_fit``
+        without ``X_val`` keeps the current weights.
 
     temperature : float or "auto", default="auto"
         Softmax temperature, from 1e-6 to 1e6: logits are divided by it at prediction.
         Mixup makes networks underconfident, overfitting makes them overconfident.
-        "auto" minimises the log loss on the validation rows (temperature scaling,
-        arXiv 1706.04599), and takes 0.9 of that for several networks, whose mean is
-        less sure than each of them; ``partial_fit`` without ``X_val`` keeps the current
-        temperature, initially 1. Calibration lowered the mean log loss on the 22 tables
-        from 0.397 to 0.392.
+        "auto" minimises the log loss on the validation rows (temperature scaling, arXiv
+        1706.04599), multiplied by 0.9 for an ensemble, because averaging lowers
+        confidence; ``partial_fit`` without ``X_val`` keeps the current temperature,
+        initially 1.
 
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, finite and non-negative, multiplied with
@@ -436,9 +425,8 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
     loss is a mean over the rows of a minibatch. Sample weights are divided by their
     mean over all rows (of the first call of ``partial_fit``).
 
-    The 22 tables are those of the study in ``docs/results/defaults.md`` of the
-    repository, on which the defaults were chosen (but for ``alpha``, ``encoding`` and
-    ``member_weights``); mean figures are over these tables.
+    The defaults were chosen by a study of one choice at a time over many tables, with
+    what each of them gains or loses: ``docs/results/defaults.md`` of the repository.
 
     References
     ----------

@@ -96,7 +96,7 @@ class Standardized(Encoding):
 
 @dataclass(frozen=True)
 class QuantileBins(Encoding):
-    """Bins between quantiles: as many rows in each as in the others, tails apart.
+    """Bins of equally many rows, with extra bins in long tails.
 
     A value of so many rows that it would fill several bins, such as the 0 of a column
     that is mostly 0, counts as one bin, and the other bins are those of the other
@@ -107,10 +107,11 @@ class QuantileBins(Encoding):
     n_bins : int, default=8
         Bins of each feature. More of them follow finer steps and take more time.
     tail_bins : int, default=4
-        How often the outermost bin at each end may be halved, by rows. It is as long
-        as it spans more than 1.5 interquartile ranges, the outermost 0.3 % of the rows
-        apart, and has 16 values inside: of a feature with a long tail, such as a
-        laboratory value, all unusual values lie in that one bin.
+        Maximum number of times that the outermost bin at each end is split at its
+        median. It is split while it spans more than 1.5 interquartile ranges (the
+        outermost 0.3 % of the rows excluded) and has at least 16 values inside: of a
+        feature with a long tail, such as a laboratory value, all unusual values would
+        lie in that one bin.
 
     Examples
     --------

@@ -193,7 +193,7 @@ class SameClass(Pairing):
 
 @dataclass(frozen=True)
 class Balanced(Pairing):
-    """Partners of all classes alike, however rare, from all training rows.
+    """Partners drawn with equal probability from every class, however rare.
 
     The class of a partner is drawn first, each with the same probability, then a row of
     it: rows as they come are mixed with rows of balanced classes (Balanced-MixUp, arXiv

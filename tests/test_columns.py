@@ -441,5 +441,5 @@ def test_missing_values_of_sparse_rows_are_named(make):
     model = make(**SMALL).fit(sparse.csr_matrix(X), y)
     X[3, 1] = np.nan
     for train in (model.fit, model.partial_fit, lambda X, y: model.predict(X)):
-        with pytest.raises(ValueError, match=r"column 1, but Mixup\w+ takes sparse"):
+        with pytest.raises(ValueError, match=r"column 1, but Mixup\w+ accepts sparse"):
             train(sparse.csr_matrix(X), y)

@@ -188,7 +188,8 @@ def check_finite(
     absent = columns_where(X, np.isnan)
     if has_gaps(values):
         if sparse.issparse(X):
-            reason = reason or f", but {taker} takes sparse rows without any only"
+            accepts = f"{taker} accepts sparse matrices without missing values only"
+            reason = reason or f", but {accepts}"
         raise ValueError(missing("X", _named(absent, names), taker, reason))
     infinite = columns_where(X, np.isinf)
     refuse_infinite(_named(infinite, names), values.dtype, taker)
