@@ -338,14 +338,14 @@ class BaseMixup(HasTrained, TakesValidationRows, metaclass=ABCMeta):
         check_losses(net, self)
         check_scores(self.scoring, net.latest("valid_score"), net.latest("ran"))
         net.module_.eval()
-        self._judge_members(net, task)
+        self._calibrate(net, task)
         self.net_ = net
         self._fitted = task.fitted
         self.n_iter_ = len(net.latest_epochs())
         if task.hooks is not None:
             task.hooks.tell_of_the_end()
 
-    def _judge_members(self, net: MixupNet, task: Task) -> None:
+    def _calibrate(self, net: MixupNet, task: Task) -> None:
         """Set by the validation rows what the average of the members goes by."""
         self._weigh_members(net, task)
 

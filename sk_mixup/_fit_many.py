@@ -172,7 +172,7 @@ class Fits:
         keep_errors: bool,
     ) -> None:
         self.requests, self.max_memory, self.progress = requests, max_memory, progress
-        self.kept: tuple[type[Exception], ...] = (Exception,) if keep_errors else ()
+        self.caught: tuple[type[Exception], ...] = (Exception,) if keep_errors else ()
         self.before = [Snapshot(request.estimator) for request in requests]
         self.starts: dict[int, Start] = {}
         self.errors: dict[int, Exception] = {}
@@ -184,7 +184,7 @@ class Fits:
             try:
                 start = self.starts[number] = request.estimator._start()
                 groups[start.dtype].append(number)
-            except self.kept as error:
+            except self.caught as error:
                 self._keep(number, error)
         return groups
 
@@ -195,13 +195,13 @@ class Fits:
         for number in numbers:
             try:
                 tasks[number] = self._prepare(number, memo)
-            except self.kept as error:
+            except self.caught as error:
                 self._keep(number, error)
         if not tasks:
             return
         try:
             self._train(tasks, self.progress)
-        except self.kept:
+        except self.caught:
             # Training itself failed, as with a module of the wrong width: whose fault
             # it was shows when each is trained alone, with its draws begun anew.
             for number in tasks:
@@ -232,7 +232,7 @@ class Fits:
             try:
                 with enough_memory(_name(estimator)):
                     estimator._adopt(net, task)
-            except self.kept as error:
+            except self.caught as error:
                 self._keep(number, error)
 
     def _keep(self, number: int, error: Exception) -> None:

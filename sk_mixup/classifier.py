@@ -22,6 +22,7 @@ from sk_mixup._data.labels import (
     class_targets,
     finite_log,
     indicator_targets,
+    labels_to_score,
     log_odds,
     warn_of_one_hot,
 )
@@ -729,6 +730,26 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
             return (proba > 0.5).astype(int)
         return self.classes_[proba.argmax(axis=1)]
 
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the accuracy of ``predict``.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            True labels, in any form that ``fit`` takes.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        score : float
+            Fraction of the rows, by weight, whose labels are all predicted.
+        """
+        accuracy: float = super().score(X, labels_to_score(y), sample_weight)
+        return accuracy
+
     def __sklearn_tags__(self) -> Any:
         """Return what scikit-learn may expect of the estimator."""
         tags = super().__sklearn_tags__()
@@ -772,7 +793,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
             )
         return Remix(float(self.kappa), float(self.tau))
 
-    def _judge_members(self, net: MixupNet, task: Task) -> None:
+    def _calibrate(self, net: MixupNet, task: Task) -> None:
         network, auto = net.module_, self.temperature == "auto"
         has_rows = task.runs[0].validation is not None
         if not auto:
@@ -781,7 +802,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
             network.temperature = fitted_temperature(network, net.criterion_, task.runs)
         else:  # a `partial_fit` without rows to be validated by
             network.temperature = getattr(self, "temperature_", 1.0)
-        super()._judge_members(net, task)
+        super()._calibrate(net, task)
         if auto and has_rows and network.runs > 1:
             network.temperature *= SHARPER
         self.temperature_ = network.temperature

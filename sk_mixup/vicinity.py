@@ -19,7 +19,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from sk_mixup._data.kernel import SimilarTargets
-from sk_mixup._data.neighbors import Draw, Rows, draw_from, nearest
+from sk_mixup._data.neighbors import Draw, RowNumbers, draw_from, nearest
 
 __all__ = [
     "Balanced",
@@ -140,8 +140,8 @@ class RandomPairs(Pairing):
 
 
 def _permute_within_batches(
-    order: Rows, batch_size: int, n_partners: int, generator: Generator
-) -> Rows:
+    order: RowNumbers, batch_size: int, n_partners: int, generator: Generator
+) -> RowNumbers:
     whole = len(order) - len(order) % batch_size
     # From the minibatch itself, as in the authors' code; the last may be smaller.
     batches = order[:whole].reshape(-1, batch_size)
@@ -179,8 +179,8 @@ class SameClass(Pairing):
         by_class = np.argsort(y, kind="stable")
 
         def draw(
-            order: Rows, batch_size: int, n_partners: int, generator: Generator
-        ) -> Rows:
+            order: RowNumbers, batch_size: int, n_partners: int, generator: Generator
+        ) -> RowNumbers:
             partners = np.empty((len(y), n_partners), dtype=np.int64)
             for column in range(n_partners):
                 # Random keys within the classes: one sort permutes all of them.
@@ -218,8 +218,8 @@ class Balanced(Pairing):
         _, starts, sizes = np.unique(y[by_class], return_index=True, return_counts=True)
 
         def draw(
-            order: Rows, batch_size: int, n_partners: int, generator: Generator
-        ) -> Rows:
+            order: RowNumbers, batch_size: int, n_partners: int, generator: Generator
+        ) -> RowNumbers:
             shape = len(order), n_partners
             chosen = generator.integers(len(sizes), size=shape)
             place = starts[chosen] + generator.integers(sizes[chosen])

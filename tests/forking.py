@@ -15,7 +15,7 @@ from torch import nn
 
 import sk_mixup
 from sk_mixup import MixupClassifier, fit_many
-from sk_mixup._networks.ensemble import SMALL_TABLE
+from sk_mixup._networks.ensemble import ONE_THREAD_ROWS
 from sk_mixup.inspection import loss_gradient
 from sk_mixup.model_selection import GridSearchCV
 
@@ -63,7 +63,7 @@ def works(make, X, y):
     }
     if make is MixupClassifier:
         small["gradient"] = lambda: loss_gradient(fitted, X, y)
-    many = np.tile(X, (1 + SMALL_TABLE // len(X), 1))
+    many = np.tile(X, (1 + ONE_THREAD_ROWS // len(X), 1))
     wide = {"hidden_layer_sizes": 512, "batch_size": 512}
     large = {
         "predict of many rows": lambda: fitted.predict(many),

@@ -3,17 +3,20 @@
 import datetime
 from decimal import Decimal
 
+import dask.dataframe
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from scipy import sparse
+from sklearn.model_selection import KFold
 from sklearn.preprocessing import OrdinalEncoder
 from torch import nn
 
 from sk_mixup import MixupClassifier, MixupRegressor, fit_many
 from sk_mixup.model_selection import GridSearchCV
-from tests.twins import SMALL, TWINS, outputs_of, predicted
+from tests.twins import SMALL, TWINS, assert_same_predictions, outputs_of, predicted
 
 
 def objects(*values):
@@ -27,8 +30,11 @@ NOT_NUMBERS = {
     "text": (WORDS, rf"text \(could not convert .* float: 'low'\).*: .*{ENCODERS}"),
     "text with gaps": ([*WORDS[:89], None], "text .*TableVectorizer"),
     "nullable text": (pd.array(WORDS, dtype="string"), "text .*TableVectorizer"),
-    "bytes": (objects(*[b"low"] * 90), "text .*TableVectorizer"),
-    "text and numbers": (objects(*range(89), "unknown"), "text .*: 'unknown'"),
+    "bytes": (objects(*[b"low"] * 90), r"bytes: .*str.decode\(\)"),
+    "text and numbers": (
+        objects(*range(89), "unknown"),
+        r"text, such as 'unknown', beside numbers: .*astype\(str\).*pd.to_numeric",
+    ),
     "digits": (
         ["1", "2", "30"] * 30,
         "written as text, such as '1'.*: .*pd.to_numeric",
@@ -168,6 +174,10 @@ def test_tables_of_every_kind_are_checked(rows, where):
         model.fit(rows, np.arange(20) % 2)
 
 
+def dask_frame(columns):
+    return dask.dataframe.from_pandas(pd.DataFrame(columns), npartitions=2)
+
+
 @pytest.mark.parametrize(
     ("table", "message"),
     [
@@ -176,13 +186,21 @@ def test_tables_of_every_kind_are_checked(rows, where):
             r"of the types int and str: .*astype\(",
         ),
         (pl.LazyFrame({"a": [1.0] * 20}), r"of a LazyFrame give X.collect\(\)"),
+        (
+            dask_frame({"a": [1.0] * 20}),
+            r"of Dask's DataFrame give X.compute\(\)",
+        ),
+        (
+            pa.RecordBatch.from_pydict({"a": [1.0] * 20}),
+            r"of a RecordBatch give X.to_pandas\(\)",
+        ),
         ({"a": [1.0] * 20}, "an array or a frame, got a dict"),
         (
             np.array([[1, {}]] * 20, dtype=object),
             "Column 1 of X holds objects, not numbers",
         ),
     ],
-    ids=["names", "lazy", "dict", "object"],
+    ids=["names", "lazy", "dask", "batch", "dict", "object"],
 )
 def test_what_is_no_table_is_refused(table, message):
     with pytest.raises(TypeError, match=message):
@@ -433,6 +451,40 @@ def test_rows_of_another_shape_are_refused_by_their_shape(make, cell):
         with pytest.raises(ValueError, match=words) as caught:
             make(**SMALL).fit(np.full(shape, cell, dtype=object), y)
         assert "reshape" in str(caught.value)
+
+
+@pytest.mark.parametrize("params", [{}, {"standardize": False}], ids=str)
+@pytest.mark.parametrize("dtype", [float, np.int64, bool])
+@pytest.mark.parametrize("make", TWINS)
+def test_a_frame_of_sparse_columns_is_a_sparse_matrix(make, dtype, params, data):
+    X, y = data
+    rows = sparse.csr_matrix((X > 0).astype(dtype))
+    frame = pd.DataFrame.sparse.from_spmatrix(rows)
+    assert isinstance(frame.dtypes[0], pd.SparseDtype)
+    model = make(**SMALL | params).fit(rows, y)
+    assert_same_predictions(make(**SMALL | params).fit(frame, y), model, rows)
+    assert_same_predictions(model, model, frame)
+    assert model.to_numeric(frame).dtype == np.float32
+    stopping = SMALL | {"early_stopping": True} | params
+    judged = [
+        make(**stopping).fit(rows, y, X_val=own, y_val=y).validation_scores_
+        for own in (rows, frame, frame.sparse.to_dense())
+    ]
+    np.testing.assert_allclose(judged[1:], judged[:1] * 2, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["coo", "csc", "bsr", "dia", "lil", "dok"])
+@pytest.mark.parametrize("make", TWINS)
+def test_sparse_rows_of_every_format_can_be_held_out(make, kind, data):
+    X, y = data
+    weights = np.r_[0, np.ones(89)]
+    for params in ({"scoring": None}, {"validation": KFold(3)}):
+        own = SMALL | {"early_stopping": True} | params
+        one, other = (
+            make(**own).fit(rows, y, weights)
+            for rows in (sparse.csr_matrix(X), sparse.csr_matrix(X).asformat(kind))
+        )
+        np.testing.assert_array_equal(one.validation_scores_, other.validation_scores_)
 
 
 @pytest.mark.parametrize("make", TWINS)

@@ -6,6 +6,7 @@ from copy import deepcopy
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 import torch
 from hypothesis import HealthCheck, assume, given, settings
@@ -481,6 +482,72 @@ def test_numbers_of_any_precision_name_one_level(levels):
     if levels.dtype.kind == "f":
         wide = X.astype("float64")
         np.testing.assert_array_equal(model.to_numeric(wide), model.to_numeric(X))
+
+
+@pytest.mark.parametrize("fitted", ["float64", "float32", "float16"])
+@pytest.mark.parametrize("given", ["float64", "float32", "float16"])
+def test_levels_are_compared_in_the_coarsest_precision(fitted, given):
+    y, levels = np.arange(40) % 2, np.array([1, 2]) / 3
+    X = levels[y][:, None]
+    model = MixupClassifier(categorical_features=[0], **SMALL)
+    model.fit(X.astype(fitted), y)
+    np.testing.assert_array_equal(model.to_numeric(X.astype(given))[:, 0], y)
+    assert model.to_numeric([[0.5]])[0, 0] == -1
+
+
+def test_levels_that_a_coarser_precision_cannot_tell_apart_are_unseen():
+    y, levels = np.arange(40) % 2, np.array([1, 1 + 1e-12]) / 3
+    X = levels[y][:, None]
+    model = MixupClassifier(categorical_features=[0], **SMALL).fit(X, y)
+    np.testing.assert_array_equal(model.to_numeric(X)[:, 0], y)
+    assert set(model.to_numeric(X.astype("float32"))[:, 0]) == {-1}
+
+
+FORMS = {
+    "pandas": lambda ids, kind: pd.DataFrame({"id": pd.array(ids, dtype=kind)}),
+    "polars": lambda ids, kind: pl.DataFrame(
+        {"id": pl.Series(ids, dtype=getattr(pl, kind))}
+    ),
+    "arrow": lambda ids, kind: pa.table({"id": pa.array(ids, kind.lower())}),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(("least", "kind"), [(2**53, "Int64"), (2**63, "UInt64")])
+def test_large_integers_beside_gaps_stay_what_they_are(form, least, kind):
+    y = np.arange(40) % 2
+    X = FORMS[form]([None, None, *(least + np.uint64(y[2:])).tolist()], kind)
+    model = MixupClassifier(categorical_features=["id"], **SMALL).fit(X, y)
+    found = model.to_numeric(X)[:, 0]
+    np.testing.assert_array_equal(found, [2, 2, *y[2:]])
+
+
+def test_dictionaries_of_arrow_are_categories_in_every_frame():
+    y = np.arange(40) % 2
+    table = pa.table({"code": pa.array(100 * y).dictionary_encode()})
+    forms = [table, table.to_pandas(), table.to_pandas(types_mapper=pd.ArrowDtype)]
+    models = [MixupClassifier(**SMALL).fit(form, y) for form in forms]
+    for model in models:
+        for form in forms:
+            np.testing.assert_array_equal(model.to_numeric(form)[:, 0], y)
+
+
+@pytest.mark.parametrize("make", TWINS)
+def test_a_mask_is_no_list_of_positions(make, data):
+    _, y = data
+    X = np.stack([np.arange(90) % 3, np.arange(90) // 30], 1).astype(float)
+    features = [[0, 1], [False, True], [True, False]]
+    models = [make(categorical_features=own, **SMALL) for own in features]
+    alone = [clone(model).fit(X, y) for model in models]
+    fit_many(models, [X] * 3, [y] * 3)
+    for one, other in zip(models, alone, strict=True):
+        assert_same_predictions(one, other, X, atol=1e-6)
+
+
+def test_names_may_be_strings_of_numpy():
+    X = pd.DataFrame({"size": np.arange(40) % 3})
+    model = MixupClassifier(categorical_features=list(np.array(["size"])), **SMALL)
+    assert set(model.fit(X, np.arange(40) % 2).to_numeric(X)[:, 0]) == {0, 1, 2}
 
 
 def test_gaps_are_filled_whatever_is_assumed():

@@ -19,8 +19,8 @@ from sk_mixup._data.subsets import RowSubset
 from sk_mixup._networks import torch_modes
 from sk_mixup._training import dropout_masks, epoch_draw, stacks
 from sk_mixup._training.net import MixupNet
+from sk_mixup._training.run_rows import EncodedRows
 from sk_mixup._training.settings import Settings
-from sk_mixup._training.training_rows import EncodedRows
 from tests.pretend_device import MixedDevicesError, PretendDevice, PretendTensor
 from tests.twins import TWINS, complete, label, perceptron
 

@@ -55,6 +55,23 @@ def test_classes_are_of_the_kind_of_the_labels(way, kind, blobs):
     np.testing.assert_array_equal(model.predict(X), alike.predict(X))
 
 
+@pytest.mark.parametrize("kind", ["objects", "series of objects", "objects of truths"])
+def test_objects_are_scored_as_what_they_are(kind, blobs):
+    X, codes = blobs
+    values, make, _ = KINDS[kind]
+    labels = [values[code] for code in codes]
+    y, plain = make(labels), np.array(labels)
+    model = MixupClassifier(**SMALL).fit(X, plain)
+    assert model.score(X, y) == model.score(X, plain)
+    scores = [
+        MixupClassifier(**SMALL | {"early_stopping": True, "scoring": "accuracy"})
+        .fit(X, own)
+        .validation_scores_
+        for own in (y, plain)
+    ]
+    np.testing.assert_array_equal(*scores)
+
+
 def test_labels_of_pandas_are_scored_as_others(blobs):
     X, y = blobs
     model = MixupClassifier(**SMALL).fit(X, pd.Series(y, dtype="Int64"))

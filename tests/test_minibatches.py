@@ -15,7 +15,7 @@ from sk_mixup._data.subsets import RowSubset
 from sk_mixup._data.tables import DenseTable, SparseTable
 from sk_mixup._data.targets import Classes, Indicators
 from sk_mixup._networks.input_layers import Standardize
-from sk_mixup._training import epoch_draw, training_rows, validation_rows
+from sk_mixup._training import epoch_draw, run_rows, validation_rows
 from sk_mixup._training.epoch_draw import EpochDraw
 from sk_mixup._training.minibatches import Minibatches, Plan, draw_rows
 from sk_mixup._training.mixing import Vicinity
@@ -420,7 +420,7 @@ def test_rows_that_are_kept_encoded_are_those_that_are_encoded_anew(
         return [own for run in (0, 1) for own in epochs(batches, run)]
 
     kept = some_epochs()
-    monkeypatch.setattr(training_rows, "CPU_KEPT_BYTES", 0)
+    monkeypatch.setattr(run_rows, "CPU_KEPT_BYTES", 0)
     torch.testing.assert_close(some_epochs(), kept)
 
 

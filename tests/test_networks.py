@@ -156,7 +156,9 @@ def test_units_begin_to_fire_at_the_rows_they_are_given(depth, binned, generator
     rows = torch.randn(units, mlp.sizes[0], generator=generator)
     bins = torch.randn(units, UNITS, generator=generator) if binned else None
     for some in (slice(0, 2), slice(2, units)):
-        mlp.bend_at(1, depth, some, rows[some], None if bins is None else bins[some])
+        mlp.place_kinks_at(
+            1, depth, some, rows[some], None if bins is None else bins[some]
+        )
     *linear, _ = [part for part in mlp.member(1) if isinstance(part, nn.Linear)]
     x = rows if bins is None else torch.cat([rows, bins], 1)
     for earlier in linear[:depth]:

@@ -159,3 +159,20 @@ def test_the_double_twin_is_kept_unless_it_is_large(line, monkeypatch):
     monkeypatch.setattr(module, "LARGEST_TWIN", 10)
     assert network.in_double() is not network.in_double()
     assert network.row_pass(exact=True) is None
+
+
+@pytest.mark.parametrize("params", [{}, {"standardize": False}], ids=str)
+@pytest.mark.parametrize("make", TWINS)
+def test_rows_beyond_the_range_of_products_are_predicted_exactly(make, params, data):
+    X, y = data
+    model = make(**SMALL | params | {"hidden_layer_sizes": (32, 32)}).fit(X, y)
+    far = np.array([[1e38] * 4, [-1e38] * 4, [1e38, -1e38, 1e38, -1e38], X[0]])
+    for rows in (far, sparse.csr_matrix(far)):
+        found = predicted(model, rows)
+        assert np.isfinite(found).all()
+        np.testing.assert_allclose(found[3], predicted(model, X[:1])[0], rtol=1e-5)
+        alone = np.concatenate([predicted(model, rows[[row]]) for row in range(4)])
+        np.testing.assert_allclose(alone, found, rtol=1e-5)
+    if make is MixupClassifier:
+        best = model.decision_function(far).argmax(axis=1)
+        np.testing.assert_array_equal(model.predict(far), model.classes_[best])

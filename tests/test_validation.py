@@ -579,3 +579,9 @@ def test_splitters_by_groups_ask_for_groups(make, splitter, data):
 def test_splits_that_cannot_be_made_name_the_parameter(make, data):
     with pytest.raises(ValueError, match=r"^validation=KFold.* cannot split the rows"):
         make(validation=KFold(91), **STOPPING).fit(*data)
+
+
+@twins
+def test_a_class_is_no_splitter(make, data):
+    with pytest.raises(TypeError, match=r"the class KFold: give KFold\(\.\.\.\)"):
+        make(validation=KFold, **STOPPING).fit(*data)

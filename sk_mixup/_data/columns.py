@@ -17,7 +17,7 @@ NUMERIC_KINDS = "biufc"  # of NumPy; complex numbers are refused by scikit-learn
 NUMBERS = {"integer", "floating", "mixed-integer-float", "boolean", "decimal"}
 KINDS = {  # pandas.api.types.infer_dtype -> ours
     "string": "text",
-    "bytes": "text",
+    "bytes": "bytes",
     "categorical": "categories",
     "date": "dates",
     "datetime": "dates",
@@ -33,6 +33,9 @@ REMEDIES = {
     "ColumnTransformer, or the whole table by skrub's TableVectorizer",
     "numbers as text": "turn quantities into numbers by pd.to_numeric, and encode "
     "codes by OneHotEncoder",
+    "text and numbers": "make a category text as a whole, by astype(str), or turn "
+    "quantities into numbers, by pd.to_numeric",
+    "bytes": "make them text first, by str.decode()",
     "categories": "encode them first, by OneHotEncoder or OrdinalEncoder in a "
     "ColumnTransformer, or turn them into numbers by astype(float) if they are "
     "quantities",
@@ -45,6 +48,8 @@ REMEDIES = {
 COULD_BE_LEVELS = ("text", "numbers as text", "categories")
 REMEDIES_OF_TARGETS = {
     **REMEDIES,
+    "numbers as text": "turn them into numbers by pd.to_numeric",
+    "text and numbers": "turn them into numbers by pd.to_numeric",
     "text": "MixupRegressor predicts numbers; use MixupClassifier for classes",
     "categories": "MixupRegressor predicts numbers; use MixupClassifier for classes, "
     "or turn quantities into numbers by astype(float)",
@@ -121,6 +126,16 @@ def check_container(table: Any, called: str) -> None:
             f"{called} must be an array or a frame: of a {type(table).__name__} give "
             f"{called}.collect()."
         )
+    if hasattr(table, "compute") and hasattr(table, "divisions"):
+        raise TypeError(
+            f"{called} must be an array or a frame: of Dask's {type(table).__name__} "
+            f"give {called}.compute()."
+        )
+    if hasattr(table, "to_pandas") and _frame(table) is None and not _is_series(table):
+        raise TypeError(
+            f"{called} must be an array or a frame: of a {type(table).__name__} give "
+            f"{called}.to_pandas()."
+        )
     if isinstance(table, pd.DataFrame) and called == "X":
         _check_names(table.columns)
         _check_fill(table)
@@ -141,12 +156,20 @@ def _check_names(names: pd.Index[Any]) -> None:
         )
 
 
+def is_sparse_frame(table: Any) -> bool:
+    """Tell whether all columns of a frame are sparse: it becomes a CSR matrix."""
+    return (
+        isinstance(table, pd.DataFrame)
+        and table.shape[1] > 0
+        and all(isinstance(dtype, pd.SparseDtype) for dtype in table.dtypes)
+    )
+
+
 def _check_fill(table: pd.DataFrame) -> None:
     """Check what scikit-learn asks of frames that are sparse as a whole."""
-    types = [each for each in table.dtypes if isinstance(each, pd.SparseDtype)]
-    if len(types) < table.shape[1]:
+    if not is_sparse_frame(table):
         return
-    for name, dtype in zip(table.columns, types, strict=True):
+    for name, dtype in table.dtypes.items():
         if dtype.fill_value != 0:
             raise ValueError(
                 f"Column {name!r} of X is sparse with the fill value "
@@ -175,12 +198,24 @@ def columns_of(table: Any) -> list[Column]:
     """Return all columns: text is of a type that says so, other values are as given."""
     if isinstance(table, pd.DataFrame):
         each = enumerate(table.columns)
-        return [Column(repr(name), table.iloc[:, number]) for number, name in each]
+        return [
+            Column(repr(name), _with_categories(table.iloc[:, number]))
+            for number, name in each
+        ]
     frame = _frame(table)
     if frame is not None:
         return [Column(repr(name), _as_series(frame[name])) for name in frame.columns]
     array = _array_of_objects(table) if _is_nested(table) else np.asarray(table)
     return [Column(str(number), column) for number, column in enumerate(array.T)]
+
+
+def _with_categories(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Return a dictionary of Arrow as what it is in pandas."""
+    return column.astype("category") if _is_dictionary(column.dtype) else column
+
+
+def _is_dictionary(dtype: Any) -> bool:
+    return isinstance(dtype, pd.ArrowDtype) and str(dtype).startswith("dictionary")
 
 
 def _frame(table: Any) -> nw.DataFrame[Any] | None:
@@ -195,6 +230,9 @@ def _is_nested(table: Any) -> bool:
 def _as_series(column: nw.Series[Any]) -> Any:
     """Return a column of another library than pandas as a series of pandas."""
     dtype = column.dtype
+    if dtype.is_integer() and column.null_count():  # which floats would round
+        whole: Any = "UInt64" if isinstance(dtype, nw.UInt64) else "Int64"
+        return pd.Series(column.to_list(), dtype=whole)
     if dtype.is_numeric() and not isinstance(dtype, nw.Decimal):
         return pd.Series(column.to_numpy())
     if isinstance(dtype, nw.Boolean):  # which says so, also of missing values alone
@@ -208,8 +246,8 @@ def _doubtful(table: Any) -> Iterator[Column]:
     """Return the columns whose type does not say that they are numbers."""
     if isinstance(table, pd.DataFrame):
         for number, (name, dtype) in enumerate(table.dtypes.items()):
-            if not pd.api.types.is_numeric_dtype(dtype):
-                yield Column(repr(name), table.iloc[:, number])
+            if not pd.api.types.is_numeric_dtype(dtype) or _is_dictionary(dtype):
+                yield Column(repr(name), _with_categories(table.iloc[:, number]))
     elif hasattr(table, "get_columns") and hasattr(table, "schema"):  # of polars
         for column in table.get_columns():
             if not _is_numeric_in_polars(column.dtype):
@@ -323,8 +361,11 @@ def _kind(values: Any, known: NDArray[np.object_]) -> str:
 def _fault_among_objects(known: NDArray[np.object_], n_values: int) -> Fault | None:
     numbers = Real | Decimal | np.bool_
     odd = [value for value in known if not isinstance(value, numbers)]
+    if odd and all(isinstance(value, str) for value in odd):
+        kind = "text" if len(odd) == len(known) else "text and numbers"
+        return Fault(kind, odd[0])
     if odd:
-        return Fault("text" if isinstance(odd[0], str | bytes) else "object", odd[0])
+        return Fault("object", odd[0])
     return Fault("missing", None) if len(known) < n_values else None
 
 
@@ -340,6 +381,8 @@ def _words(value: Any) -> str:
 def _described(kind: str, example: Any) -> str:
     if kind == "text":
         return f"text (could not convert string to float: {example!r})"
+    if kind == "text and numbers":
+        return f"text, such as {example!r}, beside numbers"
     if kind == "numbers as text":
         return f"numbers that are written as text, such as {example!r}"
     return kind

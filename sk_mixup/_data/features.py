@@ -19,6 +19,7 @@ from sk_mixup._data.columns import (
     check_container,
     check_quantities,
     columns_of,
+    is_sparse_frame,
     is_table,
     listed,
     missing,
@@ -117,7 +118,7 @@ def table_columns(X: Any, taker: str) -> list[Column]:
 
 def _as_array(X: Any, dtype: type[np.floating], taker: str, allow_nd: bool) -> Any:
     with np.errstate(over="ignore"):  # of what is infinite then
-        return check_array(
+        rows = check_array(
             X,
             accept_sparse="csr",
             dtype=dtype,
@@ -127,6 +128,8 @@ def _as_array(X: Any, dtype: type[np.floating], taker: str, allow_nd: bool) -> A
             estimator=taker,
             input_name="X",
         )
+        # Of a frame of sparse truth values it is not.
+        return rows.astype(dtype, copy=False)
 
 
 def _names(X: Any) -> list[Any] | None:
@@ -260,7 +263,7 @@ def warn_of_lost_digits(X: Any, dtype: type[np.floating]) -> None:
 
     Looks at the first rows, before they are rounded to the networks' precision.
     """
-    if sparse.issparse(X):
+    if sparse.issparse(X) or is_sparse_frame(X):
         return
     if not isinstance(X, np.ndarray | list) and not hasattr(X, "columns"):
         X = np.asarray(X)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral
@@ -38,6 +39,8 @@ class CategoryRules:
     ----------
     features : "from_dtype", None or tuple
         Category dtypes and text, none, or names, positions or a mask of columns.
+    is_mask : bool
+        Whether the features are a mask, whose truth values equal positions 0 and 1.
     most : int
         Levels that a column may have.
     min_frequency : int or float
@@ -45,8 +48,20 @@ class CategoryRules:
     """
 
     features: str | tuple[str | int | bool, ...] | None
+    is_mask: bool
     most: int
     min_frequency: float
+
+    @classmethod
+    def of(cls, features: Any, most: int, min_frequency: float) -> CategoryRules:
+        """Return the rules of columns as the user gives them."""
+        if features is None or isinstance(features, str):
+            return cls(features, False, most, min_frequency)
+        named = np.asarray(features, dtype=object).tolist()
+        # A NumPy string is written otherwise than the same one of a frame.
+        plain = tuple(str(own) if isinstance(own, str) else own for own in named)
+        is_mask = bool(plain) and all(isinstance(own, bool) for own in plain)
+        return cls(plain, is_mask, most, min_frequency)
 
     @property
     def names_columns(self) -> bool:
@@ -61,7 +76,7 @@ class CategoryRules:
 
     def _places(self, columns: Sequence[Column]) -> list[int]:
         features = self.features or ()
-        if features and all(isinstance(each, bool) for each in features):
+        if self.is_mask:
             if len(features) != len(columns):
                 raise ValueError(
                     f"categorical_features is a mask of {len(features)} columns, but X "
@@ -104,6 +119,7 @@ class Levels(NamedTuple):
     gap: int
     unseen: int
     of_text: bool
+    precision: str = "float64"
 
     @staticmethod
     def learn(column: Column, kept: Mask, rules: CategoryRules) -> Levels:
@@ -136,16 +152,20 @@ class Levels(NamedTuple):
             columns.get(-1, last),
             last,
             is_text(pd.Series(levels, dtype=object)),
+            _precision(levels),
         )
 
     def codes(self, column: Column) -> Codes:
         """Return the number of each row's one-hot column, -1 for none.
 
-        A level is known by its name: the text "1" is the number 1.
+        A level is known by its name: the text "1" is the number 1. Numbers of several
+        precisions are compared in the coarsest.
         """
         codes, levels = _factorized(column.values)
-        keys = [_key(level) for level in levels]
         of_text = is_text(pd.Series(levels, dtype=object))
+        keys = [_key(level) for level in levels]
+        if not (of_text or self.of_text):
+            keys = self._rounded(keys, _precision(levels))
         strange = [key for key in keys if key not in self.columns]
         if self.columns and strange and of_text != self.of_text:
             held = ("text", "numbers") if of_text else ("numbers", "text")
@@ -158,6 +178,21 @@ class Levels(NamedTuple):
             )
         numbers = [self.columns.get(key, self.unseen) for key in keys]
         return np.array([*numbers, self.gap], dtype=np.float64)[codes]
+
+    def _rounded(self, keys: Sequence[str], precision: str) -> list[str]:
+        """Return for each name that of the one known level that it is when rounded."""
+        coarsest = min(self.precision, precision, key=lambda own: np.finfo(own).bits)
+        if coarsest == "float64":
+            return list(keys)
+        by_number: dict[Any, list[str]] = defaultdict(list)
+        with np.errstate(over="ignore"):
+            for known in self.columns:
+                by_number[np.dtype(coarsest).type(known)].append(known)
+            alike = [by_number.get(np.dtype(coarsest).type(key), []) for key in keys]
+        return [
+            own[0] if key not in self.columns and len(own) == 1 else key
+            for key, own in zip(keys, alike, strict=True)
+        ]
 
 
 @dataclass(frozen=True)
@@ -354,6 +389,12 @@ def _key(level: Any) -> str:
     single = np.float32(number)
     # A number in single precision has one name, also where it was made a float64.
     return str(single) if float(single) == number else repr(number)
+
+
+def _precision(levels: Sequence[Any]) -> str:
+    """Return the type of levels that are floating-point numbers of NumPy."""
+    types = {level.dtype.name for level in levels if isinstance(level, np.floating)}
+    return min(types, key=lambda own: np.finfo(own).bits, default="float64")
 
 
 def _order(level: Any) -> Any:

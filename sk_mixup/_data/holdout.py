@@ -12,20 +12,18 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.utils import gen_batches
 
+from sk_mixup._data.neighbors import RowNumbers
 from sk_mixup._data.subsets import RowSubset
+from sk_mixup._data.tables import CHUNK_NUMBERS
 
-Rows = NDArray[np.int64]
 Mask = NDArray[np.bool_]
-
-#: Rows from a GPU or a subset are copies, of which one chunk is held at a time.
-CHUNK_NUMBERS = 1_000_000
 
 
 class Sides(NamedTuple):
     """Numbers of the rows that a member is trained on, and of its validation rows."""
 
-    training: Rows
-    validation: Rows
+    training: RowNumbers
+    validation: RowNumbers
 
     @staticmethod
     def of(mask: Mask) -> Sides:
@@ -53,7 +51,7 @@ class Sides(NamedTuple):
         return _subset(whole, training), _subset(whole, self.validation)
 
 
-def _subset(whole: RowSubset, rows: Rows) -> RowSubset:
+def _subset(whole: RowSubset, rows: RowNumbers) -> RowSubset:
     return whole.subset(torch.from_numpy(rows).to(whole.device))
 
 
@@ -62,8 +60,8 @@ def held_out(
     fraction: float,
     entropy: int,
     member: int,
-    strata: Rows | None,
-    copies: Rows | None = None,
+    strata: RowNumbers | None,
+    copies: RowNumbers | None = None,
 ) -> Mask:
     """Mark the rows that a member holds out, about as many for every member.
 
@@ -93,7 +91,11 @@ def held_out(
 
 
 def groups_held_out(
-    groups: Rows, fraction: float, entropy: int, member: int, strata: Rows | None
+    groups: RowNumbers,
+    fraction: float,
+    entropy: int,
+    member: int,
+    strata: RowNumbers | None,
 ) -> Mask:
     """Mark the rows of whole groups that a member holds out.
 
@@ -118,7 +120,7 @@ def groups_held_out(
     return mask if mask.any() else _taken(order, groups, None, size)
 
 
-def n_held_out(n_rows: int, fraction: float, strata: Rows | None) -> int:
+def n_held_out(n_rows: int, fraction: float, strata: RowNumbers | None) -> int:
     """Return how many rows a member holds out, if all rows differ."""
     spare = n_rows - 1
     if strata is not None:
@@ -127,7 +129,7 @@ def n_held_out(n_rows: int, fraction: float, strata: Rows | None) -> int:
     return min(max(1, int(n_rows * fraction + 1e-9)), spare)
 
 
-def _with_a_like(strata: Rows | None, n_rows: int) -> Mask:
+def _with_a_like(strata: RowNumbers | None, n_rows: int) -> Mask:
     """Mark rows that are not the only one of their stratum."""
     if strata is None:
         return np.ones(n_rows, dtype=bool)
@@ -136,8 +138,8 @@ def _with_a_like(strata: Rows | None, n_rows: int) -> Mask:
 
 
 def _in_turn(
-    free: Rows, size: int, strata: Rows | None, entropy: int, member: int
-) -> Rows:
+    free: RowNumbers, size: int, strata: RowNumbers | None, entropy: int, member: int
+) -> RowNumbers:
     """Return the free units in the order in which the member may hold them out.
 
     The first ``size`` are its turn, the others stand in where one cannot be held out.
@@ -159,14 +161,16 @@ def _in_turn(
     return np.concatenate([shuffle.permutation(part) for part in parts])
 
 
-def _leaves_all(strata: Rows, mask: Mask) -> bool:
+def _leaves_all(strata: RowNumbers, mask: Mask) -> bool:
     """Tell whether every stratum has a row that is not marked."""
     n_strata = strata.max() + 1
     before, left = (np.bincount(s, minlength=n_strata) for s in (strata, strata[~mask]))
     return bool((left > 0)[before > 0].all())
 
 
-def _taken(order: Rows, units: Rows, strata: Rows | None, size: int) -> Mask:
+def _taken(
+    order: RowNumbers, units: RowNumbers, strata: RowNumbers | None, size: int
+) -> Mask:
     """Mark units in their order until there are ``size`` rows.
 
     A unit without which a stratum would have no training row is passed over.
@@ -182,7 +186,9 @@ def _taken(order: Rows, units: Rows, strata: Rows | None, size: int) -> Mask:
     return _taken_one_by_one(order, units, strata, size)
 
 
-def _taken_one_by_one(order: Rows, units: Rows, strata: Rows, size: int) -> Mask:
+def _taken_one_by_one(
+    order: RowNumbers, units: RowNumbers, strata: RowNumbers, size: int
+) -> Mask:
     by_unit = np.split(np.argsort(units, kind="stable"), np.bincount(units).cumsum())
     mask = np.zeros(len(units), dtype=bool)
     left, missing = np.bincount(strata), size
@@ -199,7 +205,7 @@ def _taken_one_by_one(order: Rows, units: Rows, strata: Rows, size: int) -> Mask
     return mask
 
 
-def equal_rows(subset: RowSubset) -> Rows | None:
+def equal_rows(subset: RowSubset) -> RowNumbers | None:
     """Return numbers of the rows, equal ones alike, or None if all differ.
 
     Rows are compared as the network sees them: in its precision.

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from sk_mixup._data.neighbors import Rows
+from sk_mixup._data.neighbors import RowNumbers
 
 
 class SimilarTargets:
@@ -33,8 +33,8 @@ class SimilarTargets:
         self.cumulative = np.cumsum(self.bound * self.sizes, axis=1)
 
     def draw(
-        self, order: Rows, batch_size: int, n_partners: int, generator: Generator
-    ) -> Rows:
+        self, order: RowNumbers, batch_size: int, n_partners: int, generator: Generator
+    ) -> RowNumbers:
         own = np.repeat(order, n_partners)
         partners = own.copy()
         open_ = np.arange(len(own))
@@ -45,8 +45,8 @@ class SimilarTargets:
         return partners.reshape(len(order), n_partners)
 
     def _propose(
-        self, own: Rows, generator: Generator
-    ) -> tuple[Rows, NDArray[np.bool_]]:
+        self, own: RowNumbers, generator: Generator
+    ) -> tuple[RowNumbers, NDArray[np.bool_]]:
         own_bin = self.bin_of[own]
         goal = generator.random(len(own)) * self.cumulative[own_bin, -1]
         chosen_bin = _first_above(self.cumulative, own_bin, goal)
@@ -58,8 +58,8 @@ class SimilarTargets:
 
 
 def _first_above(
-    cumulative: NDArray[np.float64], row: Rows, goal: NDArray[np.float64]
-) -> Rows:
+    cumulative: NDArray[np.float64], row: RowNumbers, goal: NDArray[np.float64]
+) -> RowNumbers:
     """Return per goal the first column whose cumulative value in ``row`` exceeds it."""
     # np.searchsorted takes one sorted array, and here each goal has a row of its own.
     low = np.zeros(len(row), dtype=np.int64)

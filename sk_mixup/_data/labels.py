@@ -26,7 +26,7 @@ from sk_mixup._data.targets import Classes, Indicators, Weights
 SMALLEST = float(np.finfo(np.float32).tiny)
 
 
-class Given(NamedTuple):
+class CheckedLabels(NamedTuple):
     """Checked targets: indicators of several labels a row, or one label a row.
 
     Of the latter ``values`` are those that there are, sorted, and ``places`` where
@@ -41,17 +41,17 @@ class Given(NamedTuple):
         return self.places is None
 
 
-def check_labels(y: Any, estimator: BaseEstimator) -> Given:
+def check_labels(y: Any, estimator: BaseEstimator) -> CheckedLabels:
     """Check the targets of a classifier."""
     who = type(estimator).__name__
     if y is None:
         raise ValueError(f"{who} requires y to be passed, but the target y is None.")
     y = y if sparse.issparse(y) else in_numpy_kinds(y, "y", who)
     if y.ndim == 2 and y.shape[1] > 1:
-        return Given(_indicators(y, estimator), None)
+        return CheckedLabels(_indicators(y, estimator), None)
     y = _check_y(y, multi_output=False, estimator=estimator)
     check_classification_targets(y)
-    return Given(*np.unique(y, return_inverse=True))
+    return CheckedLabels(*np.unique(y, return_inverse=True))
 
 
 def _indicators(y: Any, estimator: BaseEstimator) -> NDArray[Any]:
@@ -116,6 +116,13 @@ def in_numpy_kinds(labels: Any, called: str, who: str) -> NDArray[Any]:
     return _of_objects(array, called) if array.dtype == object else array
 
 
+def labels_to_score(y: Any) -> Any:
+    """Return objects, of which scorers refuse numbers, as labels of NumPy's kinds."""
+    dtype = getattr(y, "dtype", None)
+    are_objects = isinstance(dtype, np.dtype) and dtype.kind == "O"
+    return in_numpy_kinds(y, "y", "scoring") if are_objects else y
+
+
 def _of_objects(labels: NDArray[np.object_], called: str) -> NDArray[Any]:
     flat = labels.reshape(-1)
     kind = pd.api.types.infer_dtype(flat)
@@ -156,7 +163,7 @@ class Labels:
     multilabel: bool
 
     @classmethod
-    def learn(cls, given: Given, announced: NDArray[Any] | None) -> Labels:
+    def learn(cls, given: CheckedLabels, announced: NDArray[Any] | None) -> Labels:
         """Take those that were given, or the classes that were announced."""
         if given.multilabel:
             numbers = np.arange(given.values.shape[1])
@@ -177,7 +184,7 @@ class Labels:
             )
         return cls(classes, multilabel=False)
 
-    def encode(self, given: Given) -> NDArray[Any]:
+    def encode(self, given: CheckedLabels) -> NDArray[Any]:
         """Return class numbers, or the indicators as they are."""
         values, places = given
         if places is None:
@@ -206,7 +213,7 @@ class Labels:
         # NumPy would compare 1 with "1" as text.
         return np.setdiff1d(values, self.classes) if text[0] == text[1] else values
 
-    def check_same(self, given: Given) -> None:
+    def check_same(self, given: CheckedLabels) -> None:
         """Check that a fit that goes on has the classes of the one before."""
         if not (given.multilabel or self.multilabel) and (
             len(given.values) < len(self.classes)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import gen_batches
 
-Rows = NDArray[np.int64]
-Draw = Callable[[Rows, int, int, Generator], Rows]
+RowNumbers = NDArray[np.int64]
+Draw = Callable[[RowNumbers, int, int, Generator], RowNumbers]
 
 #: 16 MB as scikit-learn returns them, before they are copied as int32.
 FOUND_NUMBERS = 2_000_000  # neighbours at a time
@@ -21,8 +21,8 @@ SEARCH_BLOCK = 256  # rows
 
 
 def nearest(
-    X: NDArray[np.floating], groups: list[Rows], n_neighbors: int
-) -> tuple[NDArray[np.int32], Rows]:
+    X: NDArray[np.floating], groups: list[RowNumbers], n_neighbors: int
+) -> tuple[NDArray[np.int32], RowNumbers]:
     """Return neighbours, (n_rows, n_neighbors), and how many of them count."""
     largest = max(len(members) for members in groups)
     width, n_rows = max(1, min(n_neighbors, largest - 1)), X.shape[0]
@@ -55,22 +55,22 @@ def _searched_at_a_time(k: int) -> int:
 
 def _nearest_others(
     search: NearestNeighbors, X: NDArray[np.floating], chunk: slice, k: int
-) -> Rows:
+) -> RowNumbers:
     """Return what ``search.kneighbors()`` finds for some of its rows, ``X[chunk]``."""
     found = search.kneighbors(X[chunk], k + 1, return_distance=False)
     itself = found == np.arange(chunk.start, chunk.stop)[:, None]
     itself[~itself.any(axis=1), 0] = True  # where more than k rows are equal to it
-    others: Rows = found[~itself].reshape(-1, k)
+    others: RowNumbers = found[~itself].reshape(-1, k)
     return others
 
 
-def draw_from(found: tuple[NDArray[np.int32], Rows]) -> Draw:
+def draw_from(found: tuple[NDArray[np.int32], RowNumbers]) -> Draw:
     """Return the function that draws partners from what was found."""
     neighbors, counts = found
 
     def draw(
-        order: Rows, batch_size: int, n_partners: int, generator: Generator
-    ) -> Rows:
+        order: RowNumbers, batch_size: int, n_partners: int, generator: Generator
+    ) -> RowNumbers:
         uniform = generator.random((len(order), n_partners))
         chosen = (uniform * counts[order, None]).astype(np.int64)
         return neighbors[order[:, None], chosen].astype(np.int64)

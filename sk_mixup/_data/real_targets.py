@@ -73,10 +73,12 @@ def scaled_targets(
     by 1 until others come.
     """
     # Rows without weight are not among them.
-    if not goes_on and not encoded.any(axis=0).all():
+    empty = np.flatnonzero(~encoded.any(axis=0))
+    if not goes_on and len(empty):
+        where = f" of column {empty[0]} of y" if encoded.shape[1] > 1 else ""
         raise ValueError(
-            "loss='poisson' requires non-negative y and sum(y) > 0, but all targets "
-            "are 0."
+            "loss='poisson' requires non-negative y and sum(y) > 0, but all targets"
+            f"{where} are 0."
         )
     moments = target_moments(encoded, weights, unit, robust=False)
     scale = Moments(moments.weight, np.zeros_like(moments.mean), moments.mean)

@@ -14,7 +14,7 @@ from sklearn.utils import gen_batches
 from sk_mixup._data.moments import Figures, Moments
 from sk_mixup._data.quantiles import column_quantiles
 from sk_mixup._data.subsets import RowSubset
-from sk_mixup._data.tables import SparseTable
+from sk_mixup._data.tables import CHUNK_NUMBERS, SparseTable
 
 #: Quantile and width of the fences, tried in turn until the two quantiles differ and
 #: little lies beyond: the first are Tukey's "far out" (three interquartile ranges
@@ -28,9 +28,6 @@ DEVIATIONS = 5.0  # of the fences of fewer rows: about as wide
 QUANTILE_ROWS = 4_000  # the standard error of a quartile is then 0.7 % of the rows
 QUANTILE_NUMBERS = 20_000_000  # of very wide rows fewer are looked at
 LARGEST_WEIGHT = 1e300  # which may be added to itself
-#: At a time. What takes more than that for a moment can stay with the process: the C
-#: library keeps freed blocks of up to 32 MB where longer-lived ones lie between them.
-CHUNK_NUMBERS = SORTED_NUMBERS = 1_000_000
 
 
 def feature_moments(subset: RowSubset, before: Moments | None = None) -> Moments:
@@ -104,7 +101,7 @@ def _fences(
         return _fences_by(before, rows.shape[1])
     low, high = _fences_by(None, rows.shape[1])
     varying = np.flatnonzero(_varies(rows, weights))
-    size = max(1, SORTED_NUMBERS // rows.shape[0])
+    size = max(1, CHUNK_NUMBERS // rows.shape[0])
     for columns in np.split(varying, range(size, len(varying), size)):
         values = rows[:, columns]
         values = values.toarray() if sparse.issparse(values) else values

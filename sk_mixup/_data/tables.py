@@ -13,9 +13,12 @@ from scipy import sparse
 from sklearn.utils import gen_batches
 from torch import Tensor
 
-from sk_mixup._data.neighbors import Rows
+from sk_mixup._data.neighbors import RowNumbers
 
-CHUNK_NUMBERS = 1_000_000  # scaled at a time, so that copies stay small
+#: Of a table, which are copied at a time. What takes more than that for a moment can
+#: stay with the process: the C library keeps freed blocks of up to 32 MB where
+#: longer-lived ones lie between them.
+CHUNK_NUMBERS = 1_000_000
 
 
 class Scaling(Protocol):
@@ -48,7 +51,7 @@ class Table(Protocol):
     def take_on_cpu(self, row_numbers: Tensor) -> Any:
         """Return rows as :meth:`take` does on the CPU, sparse as the table is."""
 
-    def standardized(self, row_numbers: Rows, by: Scaling) -> Any:
+    def standardized(self, row_numbers: RowNumbers, by: Scaling) -> Any:
         """Return the given rows scaled, as what scikit-learn's neighbours take."""
 
 
@@ -81,7 +84,7 @@ class DenseTable(NumericTable):
     def take(self, row_numbers: Tensor) -> Tensor:
         return self.values.index_select(0, row_numbers)
 
-    def standardized(self, row_numbers: Rows, by: Scaling) -> NDArray[np.float32]:
+    def standardized(self, row_numbers: RowNumbers, by: Scaling) -> NDArray[np.float32]:
         width = int(np.prod(self.shape[1:]))
         scaled = torch.empty((len(row_numbers), width), dtype=self.values.dtype)
         for chunk in gen_batches(len(row_numbers), max(1, CHUNK_NUMBERS // width)):
@@ -149,7 +152,7 @@ class SparseTable(NumericTable):
     def take_on_cpu(self, row_numbers: Tensor) -> sparse.csr_matrix:
         return self.X[row_numbers.numpy()]
 
-    def standardized(self, row_numbers: Rows, by: Scaling) -> sparse.csr_matrix:
+    def standardized(self, row_numbers: RowNumbers, by: Scaling) -> sparse.csr_matrix:
         # Not centred, which would make it dense and changes no distance, and so not
         # clipped either: outliers are farther from the others than in a dense table.
         scale = by.scale.flatten().cpu().numpy()

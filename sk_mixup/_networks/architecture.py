@@ -22,7 +22,7 @@ from sk_mixup._networks.torch_modes import lacks_memory
 BLOCK_NUMBERS = 1_000_000
 
 
-class Member(Protocol):
+class NewRun(Protocol):
     """What a network is initialised from."""
 
     @property
@@ -45,7 +45,7 @@ class Architecture(Protocol):
     def n_bin_weights(self) -> int:
         """Those of bins, which some networks do not have."""
 
-    def build(self, standardize: Standardize, runs: Sequence[Member]) -> Network:
+    def build(self, standardize: Standardize, runs: Sequence[NewRun]) -> Network:
         """Return untrained networks, each drawn from its run's own stream."""
 
 
@@ -70,17 +70,17 @@ class MLPArchitecture:
     def n_bin_weights(self) -> int:
         return self.n_units * self.sizes[1]
 
-    def build(self, standardize: Standardize, runs: Sequence[Member]) -> Network:
+    def build(self, standardize: Standardize, runs: Sequence[NewRun]) -> Network:
         body = StackedMLP(len(runs), self.sizes, standardize.binned, self.n_units)
         body.initialize([run.streams.initial for run in runs])
         # After Steinwart (arXiv 1903.11482): with units that begin anywhere the log
         # loss was 0.385, not 0.382 (docs/results/defaults.md, second round).
         if self.bias_init == "data":
-            self._bend_at_rows(body, standardize, runs)
+            self._place_kinks_at_rows(body, standardize, runs)
         return Network(standardize, body)
 
-    def _bend_at_rows(
-        self, body: StackedMLP, standardize: Standardize, runs: Sequence[Member]
+    def _place_kinks_at_rows(
+        self, body: StackedMLP, standardize: Standardize, runs: Sequence[NewRun]
     ) -> None:
         for number, run in enumerate(runs):
             if _are_alike(run.training):
@@ -93,7 +93,8 @@ class MLPArchitecture:
                     rows = run.training.inputs(drawn[some]).unsqueeze(0)
                     values, bins = own.encode(rows)
                     seen = None if bins is None else bins.squeeze(0).cpu()
-                    body.bend_at(number, depth, some, values.squeeze(0).cpu(), seen)
+                    at = values.squeeze(0).cpu()
+                    body.place_kinks_at(number, depth, some, at, seen)
 
 
 def _are_alike(rows: RowSubset) -> bool:
@@ -115,7 +116,7 @@ class ModuleArchitecture:
 
     n_weights = n_bin_weights = 0
 
-    def build(self, standardize: Standardize, runs: Sequence[Member]) -> Network:
+    def build(self, standardize: Standardize, runs: Sequence[NewRun]) -> Network:
         members = [self._member(run.streams) for run in runs]
         return Network(standardize, StackedCopies(members))
 

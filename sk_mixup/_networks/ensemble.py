@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -29,9 +29,9 @@ PREDICT_BYTES = 4_000_000  # of the largest layer's activations
 GPU_PREDICT_BYTES = 256_000_000
 #: Below, calls cost more than numbers: chunks of wide networks exceed the bytes.
 FEWEST_ROWS = 256  # of a chunk
-SMALL_TABLE = 20_000  # rows, up to which several threads only slow down
+ONE_THREAD_ROWS = 20_000  # rows, up to which several threads only slow down
 
-Scaling = tuple[NDArray[np.float64], NDArray[np.float64]]
+TargetScale = tuple[NDArray[np.float64], NDArray[np.float64]]
 #: From the members' predictions and weights to one row of numbers a row.
 Reduce = Callable[[Tensor, tuple[float, ...] | None], Tensor]
 
@@ -58,7 +58,7 @@ class Ensemble:
 
     network: Network
     link: nn.Module
-    scaling: Scaling | None = None
+    scaling: TargetScale | None = None
     shape: tuple[int, ...] | None = None
     exact: bool = False
 
@@ -84,11 +84,22 @@ class Ensemble:
 
     def _reduced(self, X: Any, reduce: Reduce) -> NDArray[np.floating]:
         """Return what is left of the members' predictions of each row."""
+        reduced = self._computed(X, reduce)
+        bounded = self.network.inputs.clip is not None or not self.network.is_perceptron
+        if bounded or self.exact or np.isfinite(reduced.sum()):
+            return reduced
+        # Of rows so large that products exceed the range of single precision.
+        beyond = ~np.isfinite(reduced).all(axis=1)
+        exact = replace(self, exact=True)
+        reduced[beyond] = exact._computed(X[beyond], reduce)
+        return reduced
+
+    def _computed(self, X: Any, reduce: Reduce) -> NDArray[np.floating]:
         network = self.network
         row_pass = network.row_pass(self.exact) if X.shape[0] == 1 else None
         if row_pass is not None:
             return self._of_row(row_pass, X, reduce)
-        threads = torch.get_num_threads() if X.shape[0] > SMALL_TABLE else 1
+        threads = torch.get_num_threads() if X.shape[0] > ONE_THREAD_ROWS else 1
         # The default dtype is that of all threads, some of which may train.
         dtype = None if network.is_perceptron else network.dtype
         with inference(dtype), torch_threads(threads):

@@ -123,7 +123,7 @@ class StackedMLP(ArrayModule):
                     bins[:] = drawn[n_in:-1]
                 bins = bins[:0]  # the first layer has them all
 
-    def bend_at(
+    def place_kinks_at(
         self, run: int, depth: int, units: slice, rows: Tensor, bins: Tensor | None
     ) -> None:
         """Let units of a hidden layer begin to fire at a row each.

@@ -11,7 +11,7 @@ from skorch.callbacks import Callback
 from torch import Tensor
 
 from sk_mixup._networks.network import Network
-from sk_mixup._training.judges import EndOfTraining
+from sk_mixup._training.progress import EndOfTraining
 from sk_mixup._training.session import TrainingSession
 
 
@@ -61,7 +61,7 @@ class BestEpoch(Callback):
         session = net.session_
         # An estimator's runs together: alone, by the few rows that each holds out, they
         # stop by chance (docs/results/defaults.md, first round).
-        scores = session.judge.means(net.valid_scores_[-1])
+        scores = session.means.of(net.valid_scores_[-1])
         self.n_epochs_ += 1
         # Strictly higher, or a score that stands still would never end the training.
         improved = session.running & (scores > self.best_scores_)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any, NamedTuple
 
 from sk_mixup._data.subsets import RowSubset
@@ -48,7 +49,7 @@ class FitData(NamedTuple):
         shape = getattr(self.X, "shape", None)
         if shape is None:
             return len(self.X) if isinstance(self.X, Sized) else 0
-        return int(shape[0]) if shape else 0
+        return int(shape[0]) if shape and isinstance(shape[0], Integral) else 0
 
     def check_validation(self) -> None:
         """Check that validation rows and their targets come together."""

@@ -70,7 +70,7 @@ class FitHooks:
             timed_out_=False,
             **{name: getattr(net, name) for name in shared},
         )
-        twin._judge_members(state, self._task)
+        twin._calibrate(state, self._task)
         twin.net_, twin._fitted = state, self._task.fitted
         twin.n_iter_ = len(net.latest_epochs())
         return dict(vars(twin))

@@ -10,13 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sk_mixup._data.neighbors import Rows
+from sk_mixup._data.neighbors import RowNumbers
 from sk_mixup._networks.batch import Layer
 from sk_mixup._networks.input_layers import Standardize
 from sk_mixup._training.mixing import Vicinity
 from sk_mixup._training.run import Run
+from sk_mixup._training.run_rows import RunRows, run_rows
 from sk_mixup._training.swapping import Swap
-from sk_mixup._training.training_rows import TrainingRows, training_rows
 
 #: The layer before the input layer: rows are mixed before they are encoded.
 RAW = "raw"
@@ -54,7 +54,7 @@ class Plan:
 
 def draw_rows(
     run: Run, vicinity: Vicinity, batch_size: int
-) -> tuple[Rows, NDArray[np.float32]]:
+) -> tuple[RowNumbers, NDArray[np.float32]]:
     """Draw the rows that a run visits in an epoch, and what is mixed into them.
 
     Row numbers are ``(n_rows, examples)``; the first column is the row itself. Weights
@@ -74,7 +74,7 @@ def draw_rows(
     return row_numbers, run.draw_weights(row_numbers, vicinity, batch_size)
 
 
-def _check_partners(partners: Rows, n_rows: int, vicinity: Vicinity) -> None:
+def _check_partners(partners: RowNumbers, n_rows: int, vicinity: Vicinity) -> None:
     expected = (n_rows, vicinity.n_examples - 1)
     if np.shape(partners) != expected:
         raise ValueError(
@@ -117,10 +117,10 @@ class Minibatches:
         self.alike = min(lengths) == self.largest
         self.leaders = _leaders(runs)
         self.step_rows = self._step_rows()
-        portions = [run.training for run in runs]
+        subsets = [run.training for run in runs]
         # Rows that are mixed before they are encoded cannot be kept encoded.
-        make = TrainingRows if plan.mix_layer == RAW else training_rows
-        self.rows = make(portions, inputs)
+        make = RunRows if plan.mix_layer == RAW else run_rows
+        self.rows = make(subsets, inputs)
         self.swaps: list[Swap] = []
         if any(run.vicinity.mix_features != "interpolate" for run in runs):
             self.swaps = [Swap(r, inputs.select([n])) for n, r in enumerate(runs)]

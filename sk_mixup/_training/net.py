@@ -25,12 +25,12 @@ from sk_mixup._training.callbacks import (
     same_callbacks,
 )
 from sk_mixup._training.epoch_draw import EpochDraw
+from sk_mixup._training.estimator_means import EstimatorMeans
 from sk_mixup._training.fit_hooks import FitHooks
-from sk_mixup._training.judges import EndOfTraining, Judge
 from sk_mixup._training.log import QuietLog
 from sk_mixup._training.minibatches import Minibatches
 from sk_mixup._training.predicting_net import PredictingNet
-from sk_mixup._training.progress import Progress
+from sk_mixup._training.progress import EndOfTraining, Progress
 from sk_mixup._training.schedules import Constant, Schedule, set_rate
 from sk_mixup._training.session import TrainingSession
 from sk_mixup._training.shrinking import Shrinking
@@ -122,7 +122,7 @@ class MixupNet(PredictingNet):
     def train(
         self,
         minibatches: Minibatches,
-        judge: Judge,
+        means: EstimatorMeans,
         progress: Progress,
         limit: TimeLimit,
         one_epoch: bool = False,
@@ -136,7 +136,7 @@ class MixupNet(PredictingNet):
         user's through, and ends early only where a callback asks for it. (While a
         callback of the user's runs, the two cannot be told apart.)
         """
-        self.session_ = self._new_session(minibatches, judge, progress, limit)
+        self.session_ = self._new_session(minibatches, means, progress, limit)
         self.session_.hooks = hooks
         if one_epoch and self.average_ is not None:
             self.session_.average.resume(self.average_)
@@ -169,7 +169,7 @@ class MixupNet(PredictingNet):
     def _new_session(
         self,
         minibatches: Minibatches,
-        judge: Judge,
+        means: EstimatorMeans,
         progress: Progress,
         limit: TimeLimit,
     ) -> TrainingSession:
@@ -178,7 +178,7 @@ class MixupNet(PredictingNet):
         )
         return TrainingSession(
             minibatches,
-            judge,
+            means,
             progress,
             step=self._step_of(minibatches),
             average=average,
@@ -300,7 +300,7 @@ class MixupNet(PredictingNet):
         # As long as one run is finite, its estimator may need the epochs to come; with
         # one that is not, an estimator of several stacks has failed.
         finite = np.isfinite(self.train_losses_[-1])
-        if not (finite.any() if session.judge.sees_all else finite.all()):
+        if not (finite.any() if session.means.sees_all else finite.all()):
             raise EndOfTraining
 
     def _wait_for_gpu(self, tensor: Tensor) -> None:

@@ -12,6 +12,11 @@ from tqdm.auto import tqdm
 from sk_mixup._training.duration import Forecast
 
 
+# The one way out of skorch's loop over epochs.
+class EndOfTraining(Exception):  # noqa: N818 - a signal, not an error
+    """No more epochs are to be trained."""
+
+
 class Progress:
     """How far a training is, shown as a bar if asked for, and whether it must stop."""
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skorch.history import History
 
-Figures = NDArray[Any]
+PerRun = NDArray[Any]
 
 #: What shows a divergence: an error is finite even where the outputs are NaN.
 LOSSES = ("train_loss", "valid_loss")
@@ -39,14 +39,14 @@ class Records:
     """
 
     def __init__(self) -> None:
-        self.figures: dict[str, list[Figures]] = {key: [] for key in NOTHING}
+        self.figures: dict[str, list[PerRun]] = {key: [] for key in NOTHING}
         self.begin()
 
     def begin(self) -> None:
         """Note that a training begins here."""
         self.begun = {key: len(epochs) for key, epochs in self.figures.items()}
 
-    def latest(self, key: str) -> list[Figures]:
+    def latest(self, key: str) -> list[PerRun]:
         """Return the figures of the last training."""
         return self.figures[key][self.begun[key] :]
 

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from sk_mixup._data.neighbors import Draw, Rows
+from sk_mixup._data.neighbors import Draw, RowNumbers
 from sk_mixup._data.streams import Streams
 from sk_mixup._data.subsets import RowSubset
 from sk_mixup._networks.losses import Loss
@@ -39,7 +39,7 @@ class Run:
     distances: Distances | None = None
 
     def draw_weights(
-        self, row_numbers: Rows, vicinity: Vicinity, batch_size: int
+        self, row_numbers: RowNumbers, vicinity: Vicinity, batch_size: int
     ) -> NDArray[np.float32]:
         """Draw the weights in the inputs of rows, ``(n_draws, examples)``.
 
@@ -55,7 +55,7 @@ class Run:
         return warped(each, apart, batch_size, width)
 
     def target_weights(
-        self, row_numbers: Rows, weights: NDArray[np.float32], batch_size: int
+        self, row_numbers: RowNumbers, weights: NDArray[np.float32], batch_size: int
     ) -> NDArray[np.float32]:
         """Return the weights in the targets of rows that are mixed by ``weights``.
 

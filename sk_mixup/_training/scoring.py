@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import check_scoring
+from sklearn.utils import indexable
 
+from sk_mixup._data.labels import labels_to_score
 from sk_mixup._data.sklearn_private import (
     _safe_indexing,
     takes_sample_weight,
@@ -147,6 +149,8 @@ def _member_score(
     if data.X_val is not None:
         X, y, weights = data.X_val, data.y_val, data.sample_weight_val
     weights = checked_weights(weights, X)
+    X, y = indexable(X, y)
+    y = labels_to_score(y)
     if validation.row_numbers is not None:
         X, y, weights = (
             None if each is None else _safe_indexing(each, validation.numbers_in_table)

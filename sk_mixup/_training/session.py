@@ -14,10 +14,10 @@ from sk_mixup._networks.batch import Step
 from sk_mixup._networks.input_layers import Standardize
 from sk_mixup._networks.losses import Loss
 from sk_mixup._networks.network import Network
+from sk_mixup._training.estimator_means import EstimatorMeans
 from sk_mixup._training.fit_hooks import FitHooks
-from sk_mixup._training.judges import EndOfTraining, Judge
 from sk_mixup._training.minibatches import Minibatches
-from sk_mixup._training.progress import Progress
+from sk_mixup._training.progress import EndOfTraining, Progress
 from sk_mixup._training.run import Run
 from sk_mixup._training.shrinking import Shrinking
 from sk_mixup._training.time_limit import TimeLimit
@@ -69,7 +69,7 @@ class TrainingSession:
     """
 
     minibatches: Minibatches
-    judge: Judge
+    means: EstimatorMeans
     progress: Progress
     step: Step
     average: WeightAverage

@@ -9,7 +9,6 @@ from numbers import Integral
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import torch
 
 from sk_mixup._data.frames import CategoryRules
@@ -31,7 +30,7 @@ LEAST_GPU_WORK = 35_000_000
 #: What "auto" stands for on a table of so many rows. With every doubling of the rows
 #: minibatches grow by 2^(1/2), epochs get fewer by 2^(2/3), down to ten. Doublings are
 #: whole, so that folds of a table, which differ by a row, are trained as one stack.
-SMALL_TABLE = 10_000
+MANY_ROWS = 10_000
 SMALL_BATCH, MOST_EPOCHS, FEWEST_EPOCHS = 64, 100, 10
 #: Epochs for each of patience.
 EPOCHS_OF_PATIENCE = 5
@@ -62,7 +61,7 @@ class Settings(SimpleNamespace):
 
     def for_rows(self, n_rows: int) -> Settings:
         """Return the settings with numbers for "auto", for a table of so many rows."""
-        doublings = max(0, round(math.log2(max(1, n_rows) / SMALL_TABLE)))
+        doublings = max(0, round(math.log2(max(1, n_rows) / MANY_ROWS)))
         epochs = round(max(FEWEST_EPOCHS, MOST_EPOCHS / 2 ** (2 / 3 * doublings)))
         numbers = {
             "batch_size": round(SMALL_BATCH * 2 ** (doublings / 2)),
@@ -164,10 +163,9 @@ class Settings(SimpleNamespace):
     @property
     def categories(self) -> CategoryRules:
         """Which columns are categories, and which of their levels are rare."""
-        features = self.categorical_features
-        if features is not None and not isinstance(features, str):
-            features = tuple(np.asarray(features, dtype=object).tolist())
-        return CategoryRules(features, self.max_categories, self.min_frequency)
+        return CategoryRules.of(
+            self.categorical_features, self.max_categories, self.min_frequency
+        )
 
     @property
     def lasting(self) -> dict[str, Any]:

@@ -16,11 +16,11 @@ from sk_mixup._networks.torch_threads import (
     torch_threads,
     without_denormals,
 )
-from sk_mixup._training.judges import (
-    Judge,
+from sk_mixup._training.estimator_means import (
+    EstimatorMeans,
+    MeansAcrossStacks,
+    MeansInStack,
     Meeting,
-    PartOfEstimator,
-    WholeEstimators,
 )
 from sk_mixup._training.memory import (
     MAX_MEMORY,
@@ -64,7 +64,7 @@ class Stack(NamedTuple):
 
     parts: tuple[tuple[int, range], ...]
     threads: int
-    judge: Judge | None = None
+    means: EstimatorMeans | None = None
 
 
 def train(
@@ -145,7 +145,7 @@ def _judged_together(task: Task, n_parts: int) -> list[Stack]:
     meeting, n_runs = Meeting(n_parts), len(task.runs)
     bounds = [n_runs * part // n_parts for part in range(n_parts + 1)]
     return [
-        Stack(((0, range(*own)),), 1, PartOfEstimator(meeting, number))
+        Stack(((0, range(*own)),), 1, MeansAcrossStacks(meeting, number))
         for number, own in enumerate(pairwise(bounds))
     ]
 
@@ -264,8 +264,8 @@ def _train_stacks(
         except BaseException:
             progress.stop.set()
             for stack in stacks:
-                if stack.judge is not None:  # nobody waits for one that never began
-                    stack.judge.close()
+                if stack.means is not None:  # nobody waits for one that never began
+                    stack.means.close()
             pool.shutdown(cancel_futures=True)
             progress.stop.clear()  # others may be trained next
             raise
@@ -273,8 +273,8 @@ def _train_stacks(
 
 def _train_task(task: Task, stack: Stack, threads: int, progress: Progress) -> MixupNet:
     limit = TimeLimit(task.seconds_left)
-    judge = stack.judge or WholeEstimators(task.estimator_numbers)
-    with closing(judge), torch_threads(threads), without_denormals():
+    means = stack.means or MeansInStack(task.estimator_numbers)
+    with closing(means), torch_threads(threads), without_denormals():
         net = task.net
         if net is None:
             network = task.recipe.architecture.build(task.inputs, task.runs)
@@ -289,7 +289,7 @@ def _train_task(task: Task, stack: Stack, threads: int, progress: Progress) -> M
             net.accompany(task.recipe.patience, task.bar_steps)
         minibatches = Minibatches(task.runs, task.recipe.plan, net.module_.inputs)
         one_epoch = task.recipe.one_epoch
-        return net.train(minibatches, judge, progress, limit, one_epoch, task.hooks)
+        return net.train(minibatches, means, progress, limit, one_epoch, task.hooks)
 
 
 def _new_net(task: Task, network: Network) -> MixupNet:

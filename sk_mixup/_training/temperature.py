@@ -36,7 +36,7 @@ def fitted_temperature(network: Network, loss: Loss, runs: list[Run]) -> float:
     most = min(MOST_ROWS, MOST_NUMBERS // runs[0].training.targets.width)
     thinned = [_thinned(run, max(1, most // len(runs))) for run in runs]
     rows = ValidationRows(thinned, network.inputs)
-    n_rows = sum(len(portion) for portion in rows.portions)
+    n_rows = sum(len(subset) for subset in rows.subsets)
     with torch.inference_mode():
         judged = [
             (
@@ -73,9 +73,9 @@ def fitted_temperature(network: Network, loss: Loss, runs: list[Run]) -> float:
 
 def _thinned(run: Run, size: int) -> Run:
     """Return the run with at most so many rows left out, evenly spread."""
-    portion = run.validation
-    if portion is None or len(portion) <= size:
+    subset = run.validation
+    if subset is None or len(subset) <= size:
         return run
     # Evenly spread: rows may be sorted, by class or by time.
-    numbers = torch.linspace(0, len(portion) - 1, size, device=portion.device)
-    return replace(run, validation=portion.subset(numbers.long()))
+    numbers = torch.linspace(0, len(subset) - 1, size, device=subset.device)
+    return replace(run, validation=subset.subset(numbers.long()))

@@ -37,15 +37,15 @@ class ValidationRows:
     """
 
     def __init__(self, runs: Sequence[Run], inputs: Standardize) -> None:
-        self.portions = [run.validation for run in runs if run.validation is not None]
+        self.subsets = [run.validation for run in runs if run.validation is not None]
         # Rows of the user's own are those of all runs, and gathered once.
-        alike = all(portion is self.portions[0] for portion in self.portions)
-        self._gathered_from = self.portions[:1] if alike else self.portions
+        alike = all(subset is self.subsets[0] for subset in self.subsets)
+        self._gathered_from = self.subsets[:1] if alike else self.subsets
         self.inputs = inputs
         self._kept: list[Batch] | None = None
 
     def __len__(self) -> int:
-        return max((len(portion) for portion in self.portions), default=0)
+        return max((len(subset) for subset in self.subsets), default=0)
 
     def batches(self) -> Iterable[Batch]:
         """Return batches of encoded rows, of as many as the device likes.
@@ -63,35 +63,35 @@ class ValidationRows:
     @property
     def _sizes(self) -> tuple[int, int, int]:
         """Bytes that are kept, bytes of a block, and rows of a chunk."""
-        if not self.portions or self.portions[0].device.type == "cpu":
+        if not self.subsets or self.subsets[0].device.type == "cpu":
             return KEPT_BYTES, BLOCK_BYTES, CHUNK_ROWS
-        rows = max(CHUNK_ROWS, GPU_CHUNK_ROWS // len(self.portions))
+        rows = max(CHUNK_ROWS, GPU_CHUNK_ROWS // len(self.subsets))
         return GPU_KEPT_BYTES, GPU_BLOCK_BYTES, rows
 
     @property
     def _n_bytes(self) -> int:
-        if not self.portions:
+        if not self.subsets:
             return 0
-        inputs, targets = self.inputs, self.portions[0].targets
+        inputs, targets = self.inputs, self.subsets[0].targets
         width = inputs.width + inputs.n_units + targets.width
-        return 4 * width * len(self) * len(self.portions)
+        return 4 * width * len(self) * len(self.subsets)
 
     def _gathered(self, chunk: int) -> Iterator[Batch]:
-        size = len(self.portions), -1, -1
+        size = len(self.subsets), -1, -1
         for chunk_rows in gen_batches(len(self), chunk):
-            parts = [self._part(portion, chunk_rows) for portion in self._gathered_from]
+            parts = [self._part(subset, chunk_rows) for subset in self._gathered_from]
             raw, targets, weight = map(torch.stack, zip(*parts, strict=True))
             values, units = self.inputs.encode(raw)
             yield Batch(values, targets.expand(size), weight.expand(size), units=units)
 
-    def _part(self, portion: RowSubset, rows: slice) -> tuple[Tensor, Tensor, Tensor]:
-        numbers = torch.arange(rows.start, rows.stop, device=portion.device)
-        present = numbers < len(portion)
-        numbers = numbers.clamp_(max=len(portion) - 1)
+    def _part(self, subset: RowSubset, rows: slice) -> tuple[Tensor, Tensor, Tensor]:
+        numbers = torch.arange(rows.start, rows.stop, device=subset.device)
+        present = numbers < len(subset)
+        numbers = numbers.clamp_(max=len(subset) - 1)
         # Weights are fractions of all rows: losses of chunks add up to a mean.
-        total = portion.weight(torch.arange(len(portion), device=portion.device)).sum()
-        weight = portion.weight(numbers) * present / total
-        return portion.inputs(numbers), portion.targets.take(numbers), weight[:, None]
+        total = subset.weight(torch.arange(len(subset), device=subset.device)).sum()
+        weight = subset.weight(numbers) * present / total
+        return subset.inputs(numbers), subset.targets.take(numbers), weight[:, None]
 
 
 def error_of(outputs: Tensor, batch: Batch) -> Tensor:

@@ -11,9 +11,9 @@ import joblib
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.utils import indexable
 
 from sk_mixup._data.holdout import (
-    Rows,
     Sides,
     equal_rows,
     groups_held_out,
@@ -21,6 +21,7 @@ from sk_mixup._data.holdout import (
     n_held_out,
 )
 from sk_mixup._data.memo import Memo
+from sk_mixup._data.neighbors import RowNumbers
 from sk_mixup._data.sklearn_private import _safe_indexing
 from sk_mixup._data.streams import Streams
 from sk_mixup._data.subsets import RowSubset
@@ -86,7 +87,7 @@ def _by_fraction(
     return sides, len(rows) - n_held_out(len(rows), fraction, strata)
 
 
-def _group_numbers(data: FitData, rows: RowSubset) -> Rows:
+def _group_numbers(data: FitData, rows: RowSubset) -> RowNumbers:
     """Return the number of each row's group."""
     numbers, distinct = pd.factorize(_kept(_checked_groups(data), rows))
     if (numbers < 0).any():
@@ -116,7 +117,7 @@ def _kept(values: Any, rows: RowSubset) -> Any:
     """Return what belongs to the rows of positive weight."""
     if values is None or rows.row_numbers is None:
         return values
-    return _safe_indexing(values, rows.numbers_in_table)
+    return _safe_indexing(*indexable(values), rows.numbers_in_table)
 
 
 def _by_splits(
@@ -144,6 +145,11 @@ def _same(sides: Sides) -> Sides:
 def _splits(
     validation: Any, data: FitData, rows: RowSubset, entropy: int
 ) -> list[Sides]:
+    if isinstance(validation, type):
+        raise TypeError(
+            f"validation must be a splitter, got the class {validation.__name__}: give "
+            f"{validation.__name__}(...)."
+        )
     if not hasattr(validation, "split"):
         pairs, place = validation, _places(data, rows)
     else:
@@ -178,7 +184,7 @@ def _seeded(splitter: Any, entropy: int) -> Any:
     return splitter
 
 
-def _places(data: FitData, rows: RowSubset) -> Rows:
+def _places(data: FitData, rows: RowSubset) -> RowNumbers:
     """Return where each row of X is among those of positive weight, -1 for nowhere."""
     places = np.full(data.n_rows, -1)
     kept = rows.numbers_in_table
@@ -186,7 +192,7 @@ def _places(data: FitData, rows: RowSubset) -> Rows:
     return places
 
 
-def _checked(pair: Any, number: int, place: Rows) -> Sides:
+def _checked(pair: Any, number: int, place: RowNumbers) -> Sides:
     """Return a split's two sides, as numbers of rows of positive weight."""
     if not isinstance(pair, Iterable) or len(pair := tuple(pair)) != 2:
         raise ValueError(
@@ -209,7 +215,7 @@ def _checked(pair: Any, number: int, place: Rows) -> Sides:
     return Sides(training, validation)
 
 
-def _row_numbers(side: Any, place: Rows, number: int) -> Rows:
+def _row_numbers(side: Any, place: RowNumbers, number: int) -> RowNumbers:
     rows = np.asarray(side)
     if rows.dtype == bool and rows.shape == place.shape:
         rows = np.flatnonzero(rows)

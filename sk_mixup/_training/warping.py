@@ -11,7 +11,7 @@ from scipy import sparse
 from scipy.special import betaincinv
 from sklearn.utils import gen_batches
 
-from sk_mixup._data.neighbors import Rows
+from sk_mixup._data.neighbors import RowNumbers
 from sk_mixup._data.subsets import RowSubset
 from sk_mixup._data.tables import CHUNK_NUMBERS
 from sk_mixup._networks.input_layers import Standardize
@@ -91,7 +91,7 @@ class Distances:
         targets = self._training.targets.groups()
         return targets if targets.ndim > 1 else None
 
-    def __call__(self, rows: Rows, others: Rows) -> NDArray[np.float64]:
+    def __call__(self, rows: RowNumbers, others: RowNumbers) -> NDArray[np.float64]:
         """Return the distance of each row to the other one beside it."""
         # NOTE[DIFF]: arXiv 2311.01434 measures classifiers' rows where the network has
         # them before its last layer; here they are standardised inputs, as of
@@ -107,7 +107,7 @@ class Distances:
         ]
         return np.concatenate(parts)
 
-    def _of_inputs(self, rows: Rows, others: Rows) -> NDArray[np.float64]:
+    def _of_inputs(self, rows: RowNumbers, others: RowNumbers) -> NDArray[np.float64]:
         one, other = (
             self._training.flat_rows(torch.from_numpy(own)) for own in (rows, others)
         )

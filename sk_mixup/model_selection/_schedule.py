@@ -14,14 +14,14 @@ import numpy as np
 from sk_mixup._fit_many import FitRequest, fit_requests
 from sk_mixup._training.fit_data import FitData
 from sk_mixup._training.progress import Progress
-from sk_mixup.model_selection._tasks import Task
+from sk_mixup.model_selection._suspended import SuspendedCall
 
 # As many networks as a GPU trains side by side. Each task is a thread: more of them
 # would meet the limits of containers.
 MOST_SUSPENDED = 256
 
 
-class Schedule:
+class CallSchedule:
     """Run tasks in turn, and train the networks that they are suspended for together.
 
     Parameters
@@ -37,14 +37,14 @@ class Schedule:
 
     def __init__(self, max_memory: int, progress: Progress, trained: list[int]) -> None:
         self.max_memory, self.progress, self.trained = max_memory, progress, trained
-        self.fresh: deque[Task] = deque()  # not started yet
-        self.ready: deque[Task] = deque()  # can go on
-        self.fitting: list[Task] = []
-        self.waiting: set[Task] = set()  # for children
-        self.running: list[Task] = []  # none or one
+        self.fresh: deque[SuspendedCall] = deque()  # not started yet
+        self.ready: deque[SuspendedCall] = deque()  # can go on
+        self.fitting: list[SuspendedCall] = []
+        self.waiting: set[SuspendedCall] = set()  # for children
+        self.running: list[SuspendedCall] = []  # none or one
         self.n_bytes: dict[int, int] = {}  # of the rows of those that fit
 
-    def run(self, tasks: Sequence[Task]) -> None:
+    def run(self, tasks: Sequence[SuspendedCall]) -> None:
         """Run the tasks until all have ended, or one has raised an error."""
         self.fresh.extend(tasks)
         try:
@@ -70,7 +70,7 @@ class Schedule:
         used = sum(self.n_bytes.values())
         return used > self.max_memory or len(self.fitting) >= MOST_SUSPENDED
 
-    def _advance(self, task: Task) -> None:
+    def _advance(self, task: SuspendedCall) -> None:
         self.running = [task]
         task.advance()
         self.running = []
@@ -86,7 +86,7 @@ class Schedule:
         else:
             self._end(task)
 
-    def _end(self, task: Task) -> None:
+    def _end(self, task: SuspendedCall) -> None:
         parent = task.parent
         # An interrupt ends everything; other errors are for the parent to score.
         if parent is None or not isinstance(task.error, Exception | None):
@@ -115,7 +115,7 @@ class Schedule:
         self.trained.append(len(tasks))
 
 
-def _request(task: Task) -> FitRequest:
+def _request(task: SuspendedCall) -> FitRequest:
     assert task.request is not None
     return task.request
 

@@ -23,8 +23,12 @@ from sk_mixup._networks.torch_threads import torch_threads
 from sk_mixup._training.memory import MAX_MEMORY
 from sk_mixup._training.progress import Progress
 from sk_mixup.model_selection._groups import Call
-from sk_mixup.model_selection._schedule import Schedule
-from sk_mixup.model_selection._tasks import Task, current_task, fits_suspend_tasks
+from sk_mixup.model_selection._schedule import CallSchedule
+from sk_mixup.model_selection._suspended import (
+    SuspendedCall,
+    current_call,
+    fits_suspend_tasks,
+)
 from sk_mixup.model_selection._workers import CannotBeSent, Results, Workers
 
 MEMORY_CONSTRAINTS = {"max_memory": [Interval(Real, 1, None, closed="left")]}
@@ -197,7 +201,7 @@ class TogetherBackend(ParallelBackendBase):
         if not futures:  # they have run
             return
         calls = [future.take_call() for future in futures]
-        if self.workers is None or len(calls) == 1 or current_task() is not None:
+        if self.workers is None or len(calls) == 1 or current_call() is not None:
             results = self._run_here(calls)
         else:
             results = self._send_away(self.workers, calls)
@@ -217,14 +221,14 @@ class TogetherBackend(ParallelBackendBase):
             return self._run_here(calls)
 
     def _run_here(self, calls: list[Call]) -> Results:
-        tasks = [Task(call) for call in calls]
+        tasks = [SuspendedCall(call) for call in calls]
         calls.clear()  # a task lets go of its call, with rows and networks, at its end
-        waiting = current_task()
+        waiting = current_call()
         if waiting is not None:
             waiting.wait_for(tasks)
         else:
             with torch_threads(self.threads), Progress(self.verbose > 0) as progress:
-                Schedule(self.max_memory, progress, self.trained).run(tasks)
+                CallSchedule(self.max_memory, progress, self.trained).run(tasks)
         return [task.get() for task in tasks]
 
 

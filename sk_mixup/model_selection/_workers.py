@@ -19,8 +19,8 @@ from tqdm.auto import tqdm
 from sk_mixup._networks.torch_threads import one_thread
 from sk_mixup._training.progress import Progress
 from sk_mixup.model_selection._groups import Call, plan_groups
-from sk_mixup.model_selection._schedule import Schedule, n_bytes
-from sk_mixup.model_selection._tasks import Task
+from sk_mixup.model_selection._schedule import CallSchedule, n_bytes
+from sk_mixup.model_selection._suspended import SuspendedCall
 
 Results = list[list[Any]]
 
@@ -106,9 +106,11 @@ def run_parcel(
 ) -> tuple[int, Results, list[int]]:
     """Run the calls of a group; return its number, results and sizes of trainings."""
     trained: list[int] = []
-    tasks = list(map(Task, unpack(parcel, dict(zip(keys, tables, strict=True)))))
+    tasks = list(
+        map(SuspendedCall, unpack(parcel, dict(zip(keys, tables, strict=True))))
+    )
     with one_thread():
-        Schedule(max_memory, Progress(), trained).run(tasks)
+        CallSchedule(max_memory, Progress(), trained).run(tasks)
     return number, [task.get() for task in tasks], trained
 
 

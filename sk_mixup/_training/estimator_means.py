@@ -1,4 +1,4 @@
-"""How good the estimators are that the runs of a stack belong to."""
+"""Mean scores of the estimators that the runs of a stack belong to."""
 
 from __future__ import annotations
 
@@ -9,12 +9,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from sk_mixup._training.progress import EndOfTraining
+
 Scores = NDArray[np.floating]
-
-
-# The one way out of skorch's loop over epochs.
-class EndOfTraining(Exception):  # noqa: N818 - a signal, not an error
-    """No more epochs are to be trained."""
 
 
 def _mean(scores: Scores) -> float:
@@ -23,21 +20,21 @@ def _mean(scores: Scores) -> float:
     return float(np.sort(scores).mean(dtype=np.float64))
 
 
-class Judge(Protocol):
-    """Says of every epoch how good the estimators are that the runs belong to."""
+class EstimatorMeans(Protocol):
+    """The mean scores of the estimators that the runs of a stack belong to."""
 
     #: Whether all runs of the estimators are in the stack.
     sees_all: bool
 
-    def means(self, scores: Scores) -> NDArray[np.float64]:
+    def of(self, scores: Scores) -> NDArray[np.float64]:
         """Return for each run the mean score of all runs of its estimator."""
 
     def close(self) -> None:
         """Note that the stack is not trained any more."""
 
 
-class WholeEstimators:
-    """The judge of a stack that holds all runs of its estimators.
+class MeansInStack:
+    """Of a stack that holds all runs of its estimators.
 
     Parameters
     ----------
@@ -50,7 +47,7 @@ class WholeEstimators:
     def __init__(self, owners: NDArray[np.int64]) -> None:
         self.owners = owners
 
-    def means(self, scores: Scores) -> NDArray[np.float64]:
+    def of(self, scores: Scores) -> NDArray[np.float64]:
         means = np.empty(len(scores))
         for owner in range(self.owners.max() + 1):
             own = self.owners == owner
@@ -103,8 +100,8 @@ class Meeting:
             self._changed.notify_all()
 
 
-class PartOfEstimator:
-    """The judge of a stack that holds some of the runs of one estimator.
+class MeansAcrossStacks:
+    """Of a stack that holds some of the runs of one estimator.
 
     Parameters
     ----------
@@ -120,7 +117,7 @@ class PartOfEstimator:
         self.meeting, self.stack = meeting, stack
         self._n_epochs = 0
 
-    def means(self, scores: Scores) -> NDArray[np.float64]:
+    def of(self, scores: Scores) -> NDArray[np.float64]:
         self._n_epochs += 1
         mean = self.meeting.mean(self._n_epochs, self.stack, scores)
         return np.full(len(scores), mean)

@@ -20,22 +20,22 @@ CPU_KEPT_BYTES, GPU_KEPT_BYTES = 64_000_000, 4_000_000_000
 CHUNK_BYTES = 4_000_000
 
 
-class TrainingRows:
+class RunRows:
     """The training rows of several runs, gathered and encoded when they are taken.
 
     Parameters
     ----------
-    portions : sequence of RowSubset
+    subsets : sequence of RowSubset
         The training rows of each run.
     inputs : Standardize
         The input layer of all runs.
     """
 
-    def __init__(self, portions: Sequence[RowSubset], inputs: Standardize) -> None:
-        self.portions, self.layer = portions, inputs
+    def __init__(self, subsets: Sequence[RowSubset], inputs: Standardize) -> None:
+        self.subsets, self.layer = subsets, inputs
         self.device = inputs.shift.device
         self.binned = torch.tensor(inputs.binned, dtype=torch.long, device=self.device)
-        self.weighted = any(own.weights is not None for own in portions)
+        self.weighted = any(own.weights is not None for own in subsets)
 
     # Numbers are within each run's own rows, ``(..., runs, rows)``.
 
@@ -45,21 +45,21 @@ class TrainingRows:
 
     def raw(self, numbers: Tensor) -> Tensor:
         """Return rows that are not encoded yet, ``(runs, rows, *features)``."""
-        pairs = zip(self.portions, numbers, strict=True)
+        pairs = zip(self.subsets, numbers, strict=True)
         return torch.stack([own.inputs(n) for own, n in pairs])
 
     def targets(self, numbers: Tensor) -> Tensor:
         """Return the rows' targets, ``(runs, rows, outputs)``."""
-        pairs = zip(self.portions, numbers, strict=True)
+        pairs = zip(self.subsets, numbers, strict=True)
         return torch.stack([own.targets.take(n) for own, n in pairs])
 
     def weight(self, numbers: Tensor) -> Tensor:
         """Return the rows' weights, in the shape of ``numbers``."""
-        pairs = zip(self.portions, numbers.unbind(-2), strict=True)
+        pairs = zip(self.subsets, numbers.unbind(-2), strict=True)
         return torch.stack([own.weight(n) for own, n in pairs], -2)
 
 
-class EncodedRows(TrainingRows):
+class EncodedRows(RunRows):
     """The training rows of several runs, encoded once and end to end.
 
     Runs with the same rows and the same input layer, as candidates of a search have
@@ -68,19 +68,19 @@ class EncodedRows(TrainingRows):
 
     def __init__(
         self,
-        portions: Sequence[RowSubset],
+        subsets: Sequence[RowSubset],
         inputs: Standardize,
         layers: Sequence[Standardize],
         firsts: Sequence[int],
     ) -> None:
-        super().__init__(portions, inputs)
-        parts = {run: _encoded(portions[run], layers[run]) for run in sorted({*firsts})}
+        super().__init__(subsets, inputs)
+        parts = {run: _encoded(subsets[run], layers[run]) for run in sorted({*firsts})}
         self.starts = self._starts(firsts, {n: own.values for n, own in parts.items()})
         self.values = torch.cat([part.values for part in parts.values()])
         units = {n: own.units for n, own in parts.items() if own.units is not None}
         self.units = torch.cat(list(units.values())) if units else None
         self.bin_starts = self._starts([firsts[run] for run in inputs.binned], units)
-        own = [portions[run] for run in parts]
+        own = [subsets[run] for run in parts]
         self.all_targets = own[0].targets.joined([each.targets for each in own])
         if self.weighted:
             every = (torch.arange(len(each), device=each.device) for each in own)
@@ -113,15 +113,15 @@ class EncodedRows(TrainingRows):
 
 
 def _first_alike(
-    portions: Sequence[RowSubset], layers: Sequence[Standardize]
+    subsets: Sequence[RowSubset], layers: Sequence[Standardize]
 ) -> list[int]:
     """Return for each run the first with the same rows and the same input layer."""
     firsts: list[int] = []
-    for run, (portion, layer) in enumerate(zip(portions, layers, strict=True)):
+    for run, (subset, layer) in enumerate(zip(subsets, layers, strict=True)):
         same = (
             first
             for first in dict.fromkeys(firsts)
-            if portions[first] is portion and _are_equal(layers[first], layer)
+            if subsets[first] is subset and _are_equal(layers[first], layer)
         )
         firsts.append(next(same, run))
     return firsts
@@ -134,28 +134,28 @@ def _are_equal(one: Standardize, other: Standardize) -> bool:
     )
 
 
-def training_rows(portions: Sequence[RowSubset], inputs: Standardize) -> TrainingRows:
+def run_rows(subsets: Sequence[RowSubset], inputs: Standardize) -> RunRows:
     """Return the training rows of runs, encoded beforehand if they fit."""
-    layers = [inputs.select([run]) for run in range(len(portions))]
-    firsts = _first_alike(portions, layers)
-    n_bytes = sum(_n_bytes(portions[run], layers[run]) for run in {*firsts})
+    layers = [inputs.select([run]) for run in range(len(subsets))]
+    firsts = _first_alike(subsets, layers)
+    n_bytes = sum(_n_bytes(subsets[run], layers[run]) for run in {*firsts})
     on_cpu = inputs.shift.device.type == "cpu"
     if n_bytes > (CPU_KEPT_BYTES if on_cpu else GPU_KEPT_BYTES):
-        return TrainingRows(portions, inputs)
-    return EncodedRows(portions, inputs, layers, firsts)
+        return RunRows(subsets, inputs)
+    return EncodedRows(subsets, inputs, layers, firsts)
 
 
-def _n_bytes(portion: RowSubset, layer: Standardize) -> int:
-    return 4 * len(portion) * (layer.width + layer.n_units + portion.targets.width)
+def _n_bytes(subset: RowSubset, layer: Standardize) -> int:
+    return 4 * len(subset) * (layer.width + layer.n_units + subset.targets.width)
 
 
-def _encoded(portion: RowSubset, layer: Standardize) -> Encoded:
+def _encoded(subset: RowSubset, layer: Standardize) -> Encoded:
     """Return all rows of a run, without the axis of runs."""
     size = max(1, CHUNK_BYTES // (4 * (layer.width + layer.n_units)))
     parts = []
-    for chunk in gen_batches(len(portion), size):
-        numbers = torch.arange(chunk.start, chunk.stop, device=portion.device)
-        parts.append(layer.encode(portion.inputs(numbers).unsqueeze(0)))
+    for chunk in gen_batches(len(subset), size):
+        numbers = torch.arange(chunk.start, chunk.stop, device=subset.device)
+        parts.append(layer.encode(subset.inputs(numbers).unsqueeze(0)))
     values = torch.cat([part.values[0] for part in parts])
     units = [part.units[0] for part in parts if part.units is not None]
     return Encoded(values, torch.cat(units) if units else None)

@@ -10,12 +10,12 @@ from sklearn.base import clone
 
 from sk_mixup import MixupClassifier, MixupRegressor
 from sk_mixup._training import stacks
-from sk_mixup._training.judges import (
-    EndOfTraining,
+from sk_mixup._training.estimator_means import (
+    MeansAcrossStacks,
+    MeansInStack,
     Meeting,
-    PartOfEstimator,
-    WholeEstimators,
 )
+from sk_mixup._training.progress import EndOfTraining
 from tests.test_fit_many import assert_same_fit
 from tests.twins import TWINS
 
@@ -31,8 +31,8 @@ LASTING = {  # until it stops by its validation rows
 
 
 def test_a_run_is_judged_by_the_mean_of_its_estimator():
-    judge = WholeEstimators(np.array([0, 0, 1, 2, 2, 2]))
-    means = judge.means(np.array([1.0, 3, 7, 0, 3, 6]))
+    owners = MeansInStack(np.array([0, 0, 1, 2, 2, 2]))
+    means = owners.of(np.array([1.0, 3, 7, 0, 3, 6]))
     np.testing.assert_array_equal(means, [2, 2, 7, 3, 3, 3])
 
 
@@ -43,16 +43,16 @@ def test_stacks_that_share_an_estimator_are_judged_as_one(rng):
     meeting, parts = Meeting(3), np.array_split(np.arange(8), 3)
 
     def train(number):
-        judge = PartOfEstimator(meeting, number)
-        means = [judge.means(epoch[parts[number]]) for epoch in scores]
-        judge.close()
+        across = MeansAcrossStacks(meeting, number)
+        means = [across.of(epoch[parts[number]]) for epoch in scores]
+        across.close()
         return np.array(means)
 
     with ThreadPoolExecutor(3) as pool:
         columns = pool.map(train, range(3), timeout=60)
         together = np.concatenate([*columns], axis=1)
-    alone = WholeEstimators(np.zeros(8, dtype=np.int64))
-    np.testing.assert_array_equal(together, [*map(alone.means, scores)])
+    alone = MeansInStack(np.zeros(8, dtype=np.int64))
+    np.testing.assert_array_equal(together, [*map(alone.of, scores)])
     np.testing.assert_array_equal(together[1::2], together[::2])
     np.testing.assert_allclose(together[:, 0], scores.mean(1), rtol=1e-14)
 
@@ -60,8 +60,8 @@ def test_stacks_that_share_an_estimator_are_judged_as_one(rng):
 def test_nobody_waits_for_a_stack_that_has_left():
     meeting = Meeting(2)
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(PartOfEstimator(meeting, 0).means, np.ones(1))
-        PartOfEstimator(meeting, 1).close()
+        waiting = pool.submit(MeansAcrossStacks(meeting, 0).of, np.ones(1))
+        MeansAcrossStacks(meeting, 1).close()
         with pytest.raises(EndOfTraining):
             waiting.result(timeout=60)
 
@@ -72,10 +72,10 @@ def test_leaving_takes_nothing_from_those_who_have_met():
         meeting, start = Meeting(2), Barrier(2)
 
         def train(number, meeting=meeting, start=start):
-            judge = PartOfEstimator(meeting, number)
+            means = MeansAcrossStacks(meeting, number)
             start.wait()
-            mean = judge.means(np.array([float(number)]))
-            judge.close()
+            mean = means.of(np.array([float(number)]))
+            means.close()
             return mean
 
         with ThreadPoolExecutor(2) as pool:

@@ -29,7 +29,7 @@ _n_uses = 0
 _here = threading.local()
 
 
-def current_task() -> Task | None:
+def current_call() -> SuspendedCall | None:
     """Return the task that this thread is of, if any."""
     return getattr(_here, "task", None)
 
@@ -38,7 +38,7 @@ class Abandoned(BaseException):
     """Ends a task whose result is not wanted any more."""
 
 
-class Task:
+class SuspendedCall:
     """A call that runs, on a thread of its own, only while ``advance`` waits for it.
 
     Parameters
@@ -52,9 +52,9 @@ class Task:
         The fit that it is suspended in.
     fit_error : Exception or None
         Why that fit has failed.
-    children : sequence of Task
+    children : sequence of SuspendedCall
         The tasks that it is suspended to wait for.
-    parent : Task or None
+    parent : SuspendedCall or None
         The task that waits for this one.
     credit : float
         Seconds that others have worked for it: its shares of the trainings, and the
@@ -79,8 +79,8 @@ class Task:
         self._suspended = 0.0
         self.request: FitRequest | None = None
         self.fit_error: Exception | None = None
-        self.children: Sequence[Task] = ()
-        self.parent: Task | None = None
+        self.children: Sequence[SuspendedCall] = ()
+        self.parent: SuspendedCall | None = None
         self.credit = self.cost = 0.0
         self.error: BaseException | None = None
         self.ended = False
@@ -139,7 +139,7 @@ class Task:
         if self.fit_error is not None:
             raise self.fit_error
 
-    def wait_for(self, children: Sequence[Task]) -> None:
+    def wait_for(self, children: Sequence[SuspendedCall]) -> None:
         """Wait until all of the tasks have ended."""
         for child in children:
             child.parent = self
@@ -167,7 +167,7 @@ class Task:
 def _fit_with_others(
     self: Any, X: Any, y: Any, sample_weight: Any = None, **params: Any
 ) -> Any:
-    task = current_task()
+    task = current_call()
     if task is None:
         return _fit(self, X, y, sample_weight, **params)
     self._validate_params()  # a bad candidate may end a search before it trains
