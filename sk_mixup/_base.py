@@ -12,16 +12,16 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from sk_mixup._data.memo import Memo
-from sk_mixup._data.sklearn_private import (
+from sk_mixup._data.subsets import weighted_rows
+from sk_mixup._networks.ensemble import Ensemble
+from sk_mixup._networks.torch_modes import memory_errors, own_modes
+from sk_mixup._networks.torch_threads import one_thread
+from sk_mixup._sklearn import (
     HasMethods,
     Interval,
     RealNotInt,
     StrOptions,
 )
-from sk_mixup._data.subsets import weighted_rows
-from sk_mixup._networks.ensemble import Ensemble
-from sk_mixup._networks.torch_modes import memory_errors, own_modes
-from sk_mixup._networks.torch_threads import one_thread
 from sk_mixup._training.divergence import check_losses
 from sk_mixup._training.fit_data import (
     FitData,

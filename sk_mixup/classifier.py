@@ -26,12 +26,12 @@ from sk_mixup._data.labels import (
     log_odds,
     warn_of_one_hot,
 )
-from sk_mixup._data.sklearn_private import Interval, StrOptions
 from sk_mixup._networks.losses import (
     BinaryCrossEntropy,
     SigmoidWithComplement,
     SoftCrossEntropy,
 )
+from sk_mixup._sklearn import Interval, StrOptions
 from sk_mixup._training.fit_data import FitData
 from sk_mixup._training.net import MixupNet
 from sk_mixup._training.parameter_checks import LARGEST_NUMBER

@@ -21,7 +21,6 @@ from sk_mixup._data.real_targets import (
     scaled_targets,
     standardized_targets,
 )
-from sk_mixup._data.sklearn_private import Interval, StrOptions
 from sk_mixup._networks.losses import (
     AbsoluteError,
     GammaDeviance,
@@ -32,6 +31,7 @@ from sk_mixup._networks.losses import (
     PoissonDeviance,
     SquaredError,
 )
+from sk_mixup._sklearn import Interval, StrOptions
 from sk_mixup._training.fit_data import FitData
 from sk_mixup._training.parameter_checks import LARGEST_NUMBER
 from sk_mixup._training.target_spec import TargetSpec

@@ -17,7 +17,7 @@ from sk_mixup._training.memory import (
     bytes_of_weights,
     runs_together,
 )
-from sk_mixup._training.stacks import plan_stacks
+from sk_mixup._training.stack_plan import plan_stacks
 from tests.twins import SMALL, TWINS, all_rows, assert_same_predictions, predicted
 
 twins = pytest.mark.parametrize("make", TWINS)

@@ -19,6 +19,7 @@ from sk_mixup._networks.losses import (
     SquaredError,
 )
 from sk_mixup._networks.network import Network
+from sk_mixup._networks.prediction_forms import in_double
 from sk_mixup._networks.stacked_layers import StackedLinear
 from sk_mixup._networks.stacked_mlp import StackedMLP
 from sk_mixup._networks.stacked_modules import StackedCopies, seeded
@@ -487,7 +488,7 @@ def test_a_network_in_double_precision_keeps_its_hooks(network, generator):
         part.register_forward_hook(lambda part, *_: calls.append(type(part)))
     outputs = network(x)
     seen, calls[:] = [*calls], []
-    double = network.in_double()
+    double = in_double(network)
     torch.testing.assert_close(
         double(x.double()), outputs.double(), rtol=1e-5, atol=1e-5
     )

@@ -9,8 +9,8 @@ import torch
 from scipy import sparse
 
 from sk_mixup import MixupClassifier, MixupRegressor
-from sk_mixup._networks import network as module
-from sk_mixup._networks.network import _kept_of
+from sk_mixup._networks import prediction_forms
+from sk_mixup._networks.prediction_forms import _made, in_double, row_pass_of
 from tests.twins import SMALL, TWINS, all_rows, assert_same_predictions, predicted
 
 KINDS = [
@@ -25,7 +25,7 @@ KINDS = [
 
 def passes(model):
     """Return the row passes that were made for a model's network."""
-    kept = _kept_of.get(model.net_.module_, {})
+    kept = _made.get(model.net_.module_, {})
     return [kept[name][1] for name in ("plain", "exact") if name in kept]
 
 
@@ -39,9 +39,9 @@ def test_it_computes_what_the_modules_compute(make, params, exact, data):
     network.temperature = 1.0
     dtype = np.float64 if exact else np.float32
     rows = X.astype(dtype)
-    twin = network.in_double() if exact else network
+    twin = in_double(network) if exact else network
     expected = twin(torch.from_numpy(rows)[None]).detach().numpy()
-    outputs = network.row_pass(exact)(rows)
+    outputs = row_pass_of(network, exact)(rows)
     assert outputs.dtype == dtype
     np.testing.assert_allclose(outputs, expected, rtol=0, atol=1e-12 if exact else 1e-4)
 
@@ -155,10 +155,10 @@ def test_what_is_kept_is_neither_pickled_nor_copied(make, data):
 def test_the_double_twin_is_kept_unless_it_is_large(line, monkeypatch):
     X, y = line
     network = MixupRegressor(**SMALL).fit(X, y).net_.module_
-    assert network.in_double() is network.in_double()
-    monkeypatch.setattr(module, "LARGEST_TWIN", 10)
-    assert network.in_double() is not network.in_double()
-    assert network.row_pass(exact=True) is None
+    assert in_double(network) is in_double(network)
+    monkeypatch.setattr(prediction_forms, "LARGEST_TWIN", 10)
+    assert in_double(network) is not in_double(network)
+    assert row_pass_of(network, exact=True) is None
 
 
 @pytest.mark.parametrize("params", [{}, {"standardize": False}], ids=str)

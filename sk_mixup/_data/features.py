@@ -25,7 +25,7 @@ from sk_mixup._data.columns import (
     missing,
     says_numbers,
 )
-from sk_mixup._data.sklearn_private import _safe_indexing
+from sk_mixup._sklearn import _safe_indexing
 
 ROWS_LOOKED_AT, NUMBERS_LOOKED_AT = 10_000, 1_000_000
 STEPS_NEEDED = 100  # numbers of the precision that a feature's deviation spans

@@ -18,9 +18,9 @@ from sklearn.utils import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
 from sk_mixup._data.features import check_structure
-from sk_mixup._data.sklearn_private import _check_y
 from sk_mixup._data.tables import numpy_dtype
 from sk_mixup._data.targets import Classes, Indicators, Weights
+from sk_mixup._sklearn import _check_y
 
 #: In place of a probability that has rounded to 0, whose logarithm is -inf.
 SMALLEST = float(np.finfo(np.float32).tiny)

@@ -11,9 +11,9 @@ from scipy import sparse
 
 from sk_mixup._data.columns import check_quantities, missing
 from sk_mixup._data.moments import Moments
-from sk_mixup._data.sklearn_private import _check_y
 from sk_mixup._data.statistics import target_moments
 from sk_mixup._data.targets import RealTargets, ScaledTargets, Weights
+from sk_mixup._sklearn import _check_y
 
 
 def checked_targets(y: Any, estimator: Any) -> NDArray[Any]:

@@ -13,9 +13,9 @@ from scipy import sparse
 from torch import Tensor
 
 from sk_mixup._data.labels import balancing
-from sk_mixup._data.sklearn_private import _check_sample_weight
 from sk_mixup._data.tables import Table, numpy_dtype
 from sk_mixup._data.targets import EncodedTargets, Targets, Weights
+from sk_mixup._sklearn import _check_sample_weight
 
 
 @dataclass(frozen=True)

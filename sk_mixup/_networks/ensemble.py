@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from sk_mixup._data.tables import numpy_dtype, without_warning
 from sk_mixup._networks.input_layers import Standardize
 from sk_mixup._networks.network import Network
+from sk_mixup._networks.prediction_forms import in_double, row_pass_of
 from sk_mixup._networks.row_pass import RowPass
 from sk_mixup._networks.torch_modes import inference, own_modes, plain_modes
 from sk_mixup._networks.torch_threads import torch_threads
@@ -96,14 +97,14 @@ class Ensemble:
 
     def _computed(self, X: Any, reduce: Reduce) -> NDArray[np.floating]:
         network = self.network
-        row_pass = network.row_pass(self.exact) if X.shape[0] == 1 else None
+        row_pass = row_pass_of(network, self.exact) if X.shape[0] == 1 else None
         if row_pass is not None:
             return self._of_row(row_pass, X, reduce)
         threads = torch.get_num_threads() if X.shape[0] > ONE_THREAD_ROWS else 1
         # The default dtype is that of all threads, some of which may train.
         dtype = None if network.is_perceptron else network.dtype
         with inference(dtype), torch_threads(threads):
-            network = network.in_double() if self.exact else network
+            network = in_double(network) if self.exact else network
             return self._in_chunks(network.eval(), X, reduce)
 
     def _of_row(
@@ -112,7 +113,7 @@ class Ensemble:
         network = self.network
         row = X.toarray() if sparse.issparse(X) else X
         if network.widen is not None:
-            network = network.in_double() if self.exact else network
+            network = in_double(network) if self.exact else network
             row = network.widened(torch.from_numpy(without_warning(row))).numpy()
         outputs = torch.from_numpy(row_pass(row))
         members = self.link(outputs / network.temperature)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Any, TypeVar, cast
-from weakref import WeakKeyDictionary
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -14,18 +12,13 @@ from torch import Tensor, nn
 from sk_mixup._data.moments import Moments
 from sk_mixup._networks.batch import Encoded
 from sk_mixup._networks.input_layers import Standardize
-from sk_mixup._networks.row_pass import RowPass
 from sk_mixup._networks.stacked_mlp import StackedMLP
 from sk_mixup._networks.stacked_modules import StackedCopies
 from sk_mixup._networks.storage import ArrayModule
-from sk_mixup._networks.torch_modes import plain_modes
 from sk_mixup._networks.widen import Widen
 
 Body = StackedMLP | StackedCopies
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
-
-#: Of larger networks the twin in double precision is made anew in each call.
-LARGEST_TWIN = 10_000_000  # weights, which take 80 MB
 
 
 class Network(ArrayModule):
@@ -106,42 +99,6 @@ class Network(ArrayModule):
         outputs = self.body(*rows)
         return outputs if self.temperature == 1 else outputs / self.temperature
 
-    def in_double(self) -> Network:
-        """Return the network in double precision, to predict with.
-
-        A user's module, whose tensors may be of any precision, stays as it is.
-        """
-        if not self.is_perceptron:
-            return self
-        if cast(StackedMLP, self.body).theta.numel() > LARGEST_TWIN:
-            return _in_double(self)
-        twin: Network = self._kept("double", _in_double)
-        return twin
-
-    def row_pass(self, exact: bool) -> RowPass | None:
-        """Return what computes a row's outputs fast, where it can be had.
-
-        It is in double precision if ``exact``, and None if anything looks at what the
-        modules do. It neither widens rows nor divides by the temperature.
-        """
-        if not isinstance(self.body, StackedMLP) or self.device.type != "cpu":
-            return None
-        if exact and self.body.theta.numel() > LARGEST_TWIN:
-            return None
-        make = partial(_row_pass_of, exact=exact)
-        row_pass: RowPass = self._kept("exact" if exact else "plain", make)
-        return None if any(row_pass.hooks) else row_pass
-
-    def _kept(self, name: str, make: Callable[[Network], Any]) -> Any:
-        """Return what was made of the network's present numbers, or make it."""
-        kept = _kept_of.setdefault(self, {})
-        theta, inputs = cast(Tensor, self.body.theta), self.inputs
-        state = theta.data_ptr(), theta._version, inputs, self.temperature
-        if name not in kept or kept[name][0] != state:
-            with plain_modes():  # no tensor of inference mode
-                kept[name] = state, make(self)
-        return kept[name][1]
-
     def follow_inputs(
         self,
         before: Sequence[Moments | None],
@@ -175,42 +132,3 @@ class Network(ArrayModule):
         bodies: list[Any] = [n.body for n in networks]
         body = bodies[0].concatenate(bodies)
         return Network(inputs, body, networks[0].widen)
-
-
-#: By network: what was made of it, with the state that it had, by name. Not among its
-#: attributes, which are pickled and copied.
-_kept_of: WeakKeyDictionary[Network, dict[str, tuple[Any, Any]]] = WeakKeyDictionary()
-
-
-def _row_pass_of(network: Network, exact: bool) -> RowPass:
-    twin = network.in_double() if exact else network
-    body = cast(StackedMLP, twin.body)
-    return RowPass(twin.inputs, body, network.modules())
-
-
-def _in_double(module: ModuleT) -> ModuleT:
-    """Return a module with tensors in double precision that shares all else.
-
-    It is on the CPU where the device may lack that precision, as Apple's do.
-    """
-    # Not a deep copy, which would copy what hooks keep.
-    twin = object.__new__(type(module))
-    vars(twin).update(
-        vars(module),
-        _parameters={
-            k: nn.Parameter(_where_double_is(v).double())
-            for k, v in module.named_parameters(recurse=False)
-        },
-        _buffers={
-            # Column numbers of bins stay whole.
-            k: own.double() if own.is_floating_point() else own
-            for k, v in module.named_buffers(recurse=False)
-            for own in [_where_double_is(v)]
-        },
-        _modules={k: _in_double(v) for k, v in module.named_children()},
-    )
-    return twin
-
-
-def _where_double_is(tensor: Tensor) -> Tensor:
-    return tensor if tensor.device.type in ("cpu", "cuda") else tensor.cpu()

@@ -8,7 +8,7 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
-from sk_mixup._data.sklearn_private import has_callbacks
+from sk_mixup._sklearn import has_callbacks
 from sk_mixup._training.fit_data import FitData
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sk_mixup._data.sklearn_private import CallbackSupportMixin
+from sk_mixup._sklearn import CallbackSupportMixin
 from sk_mixup._training.net import MixupNet
 
 

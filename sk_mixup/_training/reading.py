@@ -20,10 +20,10 @@ from sk_mixup._data.features import (
 )
 from sk_mixup._data.frames import CategoryRules, Schema
 from sk_mixup._data.memo import Memo
-from sk_mixup._data.sklearn_private import _safe_indexing
 from sk_mixup._data.subsets import checked_weights
 from sk_mixup._data.tables import Table, WidenedTable, as_table, without_warning
 from sk_mixup._networks.widen import Widen
+from sk_mixup._sklearn import _safe_indexing
 
 
 @dataclass(frozen=True)

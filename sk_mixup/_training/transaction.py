@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
-from sk_mixup._data.sklearn_private import end_callbacks
 from sk_mixup._networks.torch_modes import memory_errors
+from sk_mixup._sklearn import end_callbacks
 
 NEEDS_LESS = (
     "a smaller batch_size, fewer or narrower networks (n_estimators, "

@@ -22,9 +22,9 @@ from sk_mixup._data.holdout import (
 )
 from sk_mixup._data.memo import Memo
 from sk_mixup._data.neighbors import RowNumbers
-from sk_mixup._data.sklearn_private import _safe_indexing
 from sk_mixup._data.streams import Streams
 from sk_mixup._data.subsets import RowSubset
+from sk_mixup._sklearn import _safe_indexing
 from sk_mixup._training.fit_data import FitData, FitRows
 from sk_mixup._training.settings import Settings
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sk_mixup._data.sklearn_private import check_matplotlib_support
+from sk_mixup._sklearn import check_matplotlib_support
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

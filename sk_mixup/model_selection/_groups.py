@@ -14,7 +14,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from sk_mixup._base import BaseMixup
-from sk_mixup._training.stacks import CPU_STACK
+from sk_mixup._training.stack_plan import CPU_STACK
 
 Call = Callable[[], list[Any]]
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from joblib import effective_n_jobs, parallel_config
 
-from sk_mixup._data.sklearn_private import (
+from sk_mixup._networks.torch_threads import torch_threads
+from sk_mixup._sklearn import (
     FallbackToBackend,
     Interval,
     ParallelBackendBase,
@@ -19,7 +20,6 @@ from sk_mixup._data.sklearn_private import (
     get_active_backend,
     validate_parameter_constraints,
 )
-from sk_mixup._networks.torch_threads import torch_threads
 from sk_mixup._training.memory import MAX_MEMORY
 from sk_mixup._training.progress import Progress
 from sk_mixup.model_selection._groups import Call
