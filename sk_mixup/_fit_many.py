@@ -8,15 +8,15 @@ from typing import Any, NamedTuple
 
 import torch
 
-from sk_mixup._base import BaseMixup
 from sk_mixup._data.memo import Memo
+from sk_mixup._estimator.base import BaseMixup
+from sk_mixup._estimator.transaction import Snapshot, all_or_nothing, enough_memory
 from sk_mixup._networks.torch_modes import own_modes
 from sk_mixup._training.fit_data import FitData
 from sk_mixup._training.memory import MAX_MEMORY
 from sk_mixup._training.progress import Progress
 from sk_mixup._training.stacks import train
 from sk_mixup._training.task import Start, Task
-from sk_mixup._training.transaction import Snapshot, all_or_nothing, enough_memory
 
 
 class FitRequest(NamedTuple):

@@ -14,7 +14,6 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
 from torch import nn
 
-from sk_mixup._base import BaseMixup
 from sk_mixup._data.labels import (
     Labels,
     announced_classes,
@@ -26,6 +25,8 @@ from sk_mixup._data.labels import (
     log_odds,
     warn_of_one_hot,
 )
+from sk_mixup._estimator.base import BaseMixup
+from sk_mixup._estimator.constraints import LARGEST_NUMBER
 from sk_mixup._networks.losses import (
     BinaryCrossEntropy,
     SigmoidWithComplement,
@@ -34,7 +35,6 @@ from sk_mixup._networks.losses import (
 from sk_mixup._sklearn import Interval, StrOptions
 from sk_mixup._training.fit_data import FitData
 from sk_mixup._training.net import MixupNet
-from sk_mixup._training.parameter_checks import LARGEST_NUMBER
 from sk_mixup._training.remix import Remix
 from sk_mixup._training.target_spec import TargetSpec
 from sk_mixup._training.task import Start, Task

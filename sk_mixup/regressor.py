@@ -14,13 +14,14 @@ from sklearn.base import RegressorMixin
 from sklearn.metrics import d2_pinball_score
 from torch import nn
 
-from sk_mixup._base import BaseMixup
 from sk_mixup._data.real_targets import (
     check_positive,
     checked_targets,
     scaled_targets,
     standardized_targets,
 )
+from sk_mixup._estimator.base import BaseMixup
+from sk_mixup._estimator.constraints import LARGEST_NUMBER
 from sk_mixup._networks.losses import (
     AbsoluteError,
     GammaDeviance,
@@ -33,7 +34,6 @@ from sk_mixup._networks.losses import (
 )
 from sk_mixup._sklearn import Interval, StrOptions
 from sk_mixup._training.fit_data import FitData
-from sk_mixup._training.parameter_checks import LARGEST_NUMBER
 from sk_mixup._training.target_spec import TargetSpec
 from sk_mixup._training.task import Start
 from sk_mixup.encodings import Encoding

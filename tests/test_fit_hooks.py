@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback
 
 from sk_mixup import MixupClassifier, fit_many
-from sk_mixup._training.transaction import all_or_nothing
+from sk_mixup._estimator.transaction import all_or_nothing
 from sk_mixup.model_selection import GridSearchCV
 from tests.twins import CONSTANT, TWINS, assert_same_predictions, predicted
 

@@ -13,8 +13,8 @@ from skorch.callbacks import (
 )
 
 from sk_mixup import MixupClassifier, MixupRegressor, fit_many
+from sk_mixup._estimator.net_param_checks import REFUSED_NET_PARAMS
 from sk_mixup._training.mixing import Vicinity
-from sk_mixup._training.parameter_checks import REFUSED_NET_PARAMS
 from sk_mixup.vicinity import Neighbors, SameClassNeighbors, Similar
 from tests.twins import CONSTANT, SMALL, TWINS
 

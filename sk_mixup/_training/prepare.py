@@ -62,7 +62,7 @@ def prepare_task(
         )
     ]
     # Any run stands for all: every member has as many training rows.
-    _warn_of_width(settings, spec, start, rows, len(runs[0].training), memo)
+    _warn_of_width(settings, spec, rows, len(runs[0].training), memo)
     reservoir = _reservoir(settings, start, rows, streams[0].entropy)
     standardize = Standardize.concatenate(layers)
     if start.net is None:
@@ -325,15 +325,13 @@ def _is_watched(settings: Settings) -> bool:
 def _warn_of_width(
     settings: Settings,
     spec: TargetSpec,
-    start: Start,
     rows: RowSubset,
     n_rows: int,
     memo: Memo,
 ) -> None:
     """Warn once of a table whose many columns make the fit take minutes."""
     n_columns = int(np.prod(rows.table.shape[1:]))
-    n_epochs = 1 if start.one_epoch else int(settings.max_epochs)
-    visits = int(settings.n_estimators) * n_epochs
+    visits = int(settings.n_estimators) * int(settings.max_epochs)
     if settings.module is not None or not takes_long(n_rows, n_columns, visits):
         return
     units = [*settings.hidden_sizes, spec.n_outputs][0]

@@ -15,7 +15,7 @@ from sk_mixup._training.optimizers import (
     try_optimizer,
 )
 from sk_mixup._training.run import Run
-from sk_mixup._training.schedules import Constant, schedule_of
+from sk_mixup._training.schedules import schedule_of
 from sk_mixup._training.settings import Settings
 from sk_mixup._training.target_spec import TargetSpec
 from sk_mixup._training.task import Recipe
@@ -37,11 +37,10 @@ def recipe_of(
     # Arguments of the user's may fail in the first step only, after a long preparation.
     if settings.optimizer_params or not isinstance(settings.optimizer, str):
         try_optimizer(optimizer, arguments, settings.lr, device)
-    patience = settings.n_iter_no_change if settings.early_stopping else None
-    plan = _plan(settings, run, one_epoch)
-    schedule = Constant() if one_epoch else schedule_of(settings, plan.max_epochs)
+    # An epoch by itself may be validated, or not.
+    validates = settings.early_stopping and run.validation is not None
     return Recipe(
-        plan=plan,
+        plan=_plan(settings, run),
         architecture=_architecture(settings, spec, inputs),
         steps=-(-len(run.training) // settings.batch_size),
         loss=spec.loss,
@@ -50,27 +49,24 @@ def recipe_of(
         # Sorted: the same arguments in another order are the same recipe.
         optimizer_params=tuple(sorted(arguments.items())),
         lr=settings.lr,
-        lr_schedule=schedule,
+        lr_schedule=schedule_of(settings),
         ema_halflife=settings.ema_halflife,
         device=device,
-        # A single epoch is not stopped by those before it, but may be validated.
-        patience=None if one_epoch and run.validation is None else patience,
-        time_limit=None if one_epoch else settings.time_limit,
+        patience=settings.n_iter_no_change if validates else None,
+        time_limit=settings.time_limit,
         one_epoch=one_epoch,
         standardize=settings.standardize,
         clip=settings.clip if settings.standardize else None,
     )
 
 
-def _plan(settings: Settings, run: Run, one_epoch: bool) -> Plan:
+def _plan(settings: Settings, run: Run) -> Plan:
     layer = settings.mixing_layer
-    warmup = settings.epochs(settings.warmup_epochs)
-    clean = settings.clean_epochs_of(len(run.training))
     return Plan(
         batch_size=settings.batch_size,
-        max_epochs=1 if one_epoch else settings.max_epochs,
-        warmup_epochs=0 if one_epoch else warmup,
-        clean_epochs=0 if one_epoch else clean,
+        max_epochs=settings.max_epochs,
+        warmup_epochs=settings.epochs(settings.warmup_epochs),
+        clean_epochs=settings.clean_epochs_of(len(run.training)),
         n_mixed=settings.n_mixed,
         mix_layer=layer,
         # A user's module drops units by layers of its own.

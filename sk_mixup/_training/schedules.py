@@ -55,26 +55,28 @@ class Steps:
         return self.gamma ** bisect_right(self.milestones, fraction)
 
 
-def _steps(settings: Settings, max_epochs: int) -> Steps:
+def _steps(settings: Settings) -> Steps:
     # A quotient of whole numbers is rounded alike: an epoch begins at its milestone.
     fractions = (
-        int(number) / max_epochs if isinstance(number, Integral) else float(number)
+        int(number) / settings.max_epochs
+        if isinstance(number, Integral)
+        else float(number)
         for number in settings.lr_milestones
     )
     return Steps(tuple(sorted(fractions)), float(settings.lr_gamma))
 
 
-#: By the names that ``lr_schedule`` takes: from the settings and the number of epochs.
-LR_SCHEDULES: dict[str, Callable[[Settings, int], Schedule]] = {
-    "constant": lambda settings, max_epochs: Constant(),
-    "cosine": lambda settings, max_epochs: Cosine(),
+#: By the names that ``lr_schedule`` takes.
+LR_SCHEDULES: dict[str, Callable[[Settings], Schedule]] = {
+    "constant": lambda settings: Constant(),
+    "cosine": lambda settings: Cosine(),
     "step": _steps,
 }
 
 
-def schedule_of(settings: Settings, max_epochs: int) -> Schedule:
-    """Return the schedule of a training of so many epochs."""
-    return LR_SCHEDULES[settings.lr_schedule](settings, max_epochs)
+def schedule_of(settings: Settings) -> Schedule:
+    """Return the schedule of the learning rate."""
+    return LR_SCHEDULES[settings.lr_schedule](settings)
 
 
 def set_rate(

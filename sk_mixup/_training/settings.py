@@ -70,7 +70,20 @@ class Settings(SimpleNamespace):
         }
         params = vars(self)
         autos = {name: n for name, n in numbers.items() if params[name] == "auto"}
-        return Settings(**(params | autos))
+        return self._with(**autos)
+
+    def for_one_epoch(self) -> Settings:
+        """Return the settings of an epoch by itself, which is one of those that mix."""
+        return self._with(
+            max_epochs=1,
+            warmup_epochs=0,
+            clean_epochs=0,
+            lr_schedule="constant",
+            time_limit=None,
+        )
+
+    def _with(self, **changes: Any) -> Settings:
+        return Settings(**(vars(self) | changes))
 
     @property
     def hidden_sizes(self) -> tuple[Any, ...]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from sk_mixup._base import BaseMixup
+from sk_mixup._estimator.base import BaseMixup
 from sk_mixup._training.stack_plan import CPU_STACK
 
 Call = Callable[[], list[Any]]

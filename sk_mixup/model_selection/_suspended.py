@@ -19,7 +19,7 @@ from typing import Any
 
 from sklearn import config_context, get_config
 
-from sk_mixup._base import BaseMixup
+from sk_mixup._estimator.base import BaseMixup
 from sk_mixup._fit_many import FitRequest
 from sk_mixup._training.fit_data import FitData
 

@@ -16,8 +16,8 @@ from sk_mixup._data.features import all_finite
 from sk_mixup._data.frames import Schema
 from sk_mixup._data.memo import Memo
 from sk_mixup._data.tables import Table, numpy_dtype
+from sk_mixup._estimator.reading import Reader
 from sk_mixup._training.net import MixupNet
-from sk_mixup._training.reading import Reader
 from sk_mixup._training.settings import Settings
 from sk_mixup._training.task import Fitted, Start
 

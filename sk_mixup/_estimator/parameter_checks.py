@@ -10,25 +10,19 @@ import numpy as np
 from torch import nn
 
 from sk_mixup._data.features import holds_codes
-from sk_mixup._sklearn import Interval
-from sk_mixup._training.net_param_checks import check_callbacks, check_net_params
-from sk_mixup._training.schedules import check_milestones
-from sk_mixup._training.scorer_checks import check_scoring_name
-from sk_mixup._training.settings import ENCODINGS, Settings
-from sk_mixup._training.target_checks import (
+from sk_mixup._estimator.constraints import LARGEST_SIZE
+from sk_mixup._estimator.net_param_checks import check_callbacks, check_net_params
+from sk_mixup._estimator.target_checks import (
     check_class_weight,
     check_pairs,
     check_quantiles,
 )
+from sk_mixup._sklearn import Interval
+from sk_mixup._training.schedules import check_milestones
+from sk_mixup._training.scorer_checks import check_scoring_name
+from sk_mixup._training.settings import ENCODINGS, Settings
 from sk_mixup.encodings import Encoding
 from sk_mixup.vicinity import Pairing
-
-#: Larger sizes overflow somewhere in NumPy or torch, far from the parameter to blame.
-LARGEST_SIZE = 2**31 - 1
-MOST_MIXED = 1000  # of which the mean is left: an example's weights are all near 0.001
-#: As many of the default size take 30 GB with their optimiser: more is a slip.
-MOST_NETWORKS = 100_000
-LARGEST_NUMBER = 1e30  # whose products are still numbers in single precision
 
 
 def check_parameters(settings: Settings, constraints: dict[str, list[Any]]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
 from dataclasses import replace
-from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 from numpy.typing import NDArray
@@ -13,15 +12,18 @@ from torch import nn
 
 from sk_mixup._data.memo import Memo
 from sk_mixup._data.subsets import weighted_rows
+from sk_mixup._estimator.constraints import CONSTRAINTS, PAPER_RECIPE
+from sk_mixup._estimator.parameter_checks import (
+    check_codes,
+    check_epochs,
+    check_parameters,
+)
+from sk_mixup._estimator.trained import HasTrained
+from sk_mixup._estimator.transaction import all_or_nothing, enough_memory
+from sk_mixup._estimator.validation_rows import TakesValidationRows
 from sk_mixup._networks.ensemble import Ensemble
 from sk_mixup._networks.torch_modes import memory_errors, own_modes
 from sk_mixup._networks.torch_threads import one_thread
-from sk_mixup._sklearn import (
-    HasMethods,
-    Interval,
-    RealNotInt,
-    StrOptions,
-)
 from sk_mixup._training.divergence import check_losses
 from sk_mixup._training.fit_data import (
     FitData,
@@ -29,36 +31,19 @@ from sk_mixup._training.fit_data import (
     check_length,
 )
 from sk_mixup._training.fit_hooks import followed
-from sk_mixup._training.fitted import HasTrained
 from sk_mixup._training.member_weights import weights_by_loss
 from sk_mixup._training.net import MixupNet
-from sk_mixup._training.optimizers import OPTIMIZERS
-from sk_mixup._training.parameter_checks import (
-    LARGEST_NUMBER,
-    LARGEST_SIZE,
-    MOST_MIXED,
-    MOST_NETWORKS,
-    check_codes,
-    check_epochs,
-    check_parameters,
-)
 from sk_mixup._training.prepare import prepare_task
-from sk_mixup._training.schedules import LR_SCHEDULES
 from sk_mixup._training.scorer_checks import check_scores
 from sk_mixup._training.scoring import scored_on
 from sk_mixup._training.settings import Settings
 from sk_mixup._training.stacks import train
-from sk_mixup._training.takes_validation import TakesValidationRows
 from sk_mixup._training.target_spec import TargetSpec
 from sk_mixup._training.task import Start, Task
 from sk_mixup._training.time_limit import TimeLimit
-from sk_mixup._training.transaction import all_or_nothing, enough_memory
-from sk_mixup.encodings import Encoding
 from sk_mixup.vicinity import Pairing
 
 FEWER_ROWS = "give fewer rows at once"
-LARGEST_LEVELS = 2**24  # whose numbers are whole in single precision
-_SIZE = Interval(Integral, 1, LARGEST_SIZE, closed="both")
 
 
 class BaseMixup(HasTrained, TakesValidationRows, metaclass=ABCMeta):
@@ -68,99 +53,8 @@ class BaseMixup(HasTrained, TakesValidationRows, metaclass=ABCMeta):
     the form of the predictions are theirs.
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "alpha": [Interval(Real, 0, None, closed="both"), "array-like"],
-        "encoding": [str, Encoding, "array-like"],
-        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
-        "n_mixed": [Interval(Integral, 2, MOST_MIXED, closed="both")],
-        "pairing": [object],  # checked with the names that there are
-        "weights_per": [StrOptions({"batch", "example"})],
-        "warping": [Interval(Real, 0.01, LARGEST_NUMBER, closed="both"), None],
-        "mix_layer": [Interval(Integral, 0, None, closed="left"), str],
-        "mix_features": [StrOptions({"interpolate", "swap", "swap_categories"})],
-        "noise_std": [Interval(Real, 0, LARGEST_NUMBER, closed="both")],
-        "warmup_epochs": [
-            Interval(Integral, 0, None, closed="left"),
-            Interval(RealNotInt, 0, 1, closed="both"),
-        ],
-        "clean_epochs": [
-            Interval(Integral, 0, None, closed="left"),
-            Interval(RealNotInt, 0, 1, closed="both"),
-            StrOptions({"auto"}),
-        ],
-        "hidden_layer_sizes": [
-            "array-like",
-            Interval(Integral, 1, None, closed="left"),
-        ],
-        "bias_init": [StrOptions({"data", "uniform"})],
-        "dropout": [Interval(Real, 0, 1, closed="left")],
-        "module": [callable, None],
-        "module_params": [dict, None],
-        "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
-        "max_categories": [Interval(Integral, 1, LARGEST_LEVELS, closed="both")],
-        "min_frequency": [
-            Interval(Integral, 1, None, closed="left"),
-            Interval(RealNotInt, 0, 1, closed="neither"),
-        ],
-        "standardize": ["boolean"],
-        "clip": [
-            Interval(Real, 1 / LARGEST_NUMBER, LARGEST_NUMBER, closed="both"),
-            None,
-        ],
-        "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
-        "optimizer_params": [dict, None],
-        "lr": [Interval(Real, 0, LARGEST_NUMBER, closed="right")],
-        "weight_decay": [Interval(Real, 0, LARGEST_NUMBER, closed="both")],
-        "lr_schedule": [StrOptions(set(LR_SCHEDULES))],
-        "lr_milestones": ["array-like"],
-        "lr_gamma": [Interval(Real, 0, 1, closed="right")],
-        "ema_halflife": [Interval(Real, 0, None, closed="left")],
-        "max_epochs": [_SIZE, StrOptions({"auto"})],
-        "batch_size": [_SIZE, StrOptions({"auto"})],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "validation": [HasMethods(["split"]), list, tuple, None],
-        "time_limit": [Interval(Real, 0, None, closed="neither"), None],
-        "scoring": [str, callable, None],
-        "n_iter_no_change": [_SIZE, StrOptions({"auto"})],
-        "n_estimators": [Interval(Integral, 1, MOST_NETWORKS, closed="both")],
-        "member_weights": [StrOptions({"validation", "uniform"})],
-        "device": [str],
-        "callbacks": [list, tuple, None],
-        "net_params": [dict, None],
-        "warm_start": ["boolean"],
-        "verbose": ["verbose"],
-        "random_state": ["random_state"],
-    }
-    # What section 3.6 of the paper does not name is left out: no clipping, no averages,
-    # no rows held out.
-    _paper_recipe: ClassVar[dict[str, Any]] = {
-        "batch_size": 16,
-        "bias_init": "uniform",
-        "clean_epochs": 0,
-        "clip": None,
-        "dropout": 0.0,
-        "early_stopping": False,
-        "ema_halflife": 0.0,
-        "hidden_layer_sizes": (128, 128),
-        "lr": 1e-3,
-        "lr_schedule": "constant",
-        "max_epochs": 10,
-        "member_weights": "uniform",
-        "encoding": "standardized",
-        "mix_features": "interpolate",
-        "mix_layer": "input",
-        "n_estimators": 1,
-        "n_mixed": 2,
-        "noise_std": 0.0,
-        "optimizer": "adam",
-        "pairing": "random",
-        "standardize": False,
-        "warmup_epochs": 0,
-        "warping": None,
-        "weight_decay": 0.0,
-        "weights_per": "batch",
-    }
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = CONSTRAINTS
+    _paper_recipe: ClassVar[dict[str, Any]] = PAPER_RECIPE
     _pairings: ClassVar[dict[str, type[Pairing]]]
     _predicts_numbers: ClassVar[bool]
     # The shape of a row's predictions; None for one number an output.
@@ -329,6 +223,8 @@ class BaseMixup(HasTrained, TakesValidationRows, metaclass=ABCMeta):
         # Rows without weight are none of the training.
         sized = self._settings.for_rows(len(rows))
         check_epochs(sized)
+        if start.one_epoch:
+            sized = sized.for_one_epoch()
         task = prepare_task(given, spec, sized, start, memo)
         return replace(followed(self, data, task), seconds_left=limit.left)
 

@@ -1,0 +1,1 @@
+"""The scikit-learn side of both estimators: checks, fit, predict, export."""
