@@ -38,6 +38,8 @@ MIXING: Final[dict[str, dict[str, Any]]] = {
     "alphas 0, 0.2, 0.4 and 1 in turn": {"alpha": (0.0, 0.2, 0.4, 1.0)},
     "mixed before encoding": {"mix_layer": "raw"},
     "a random layer": {"mix_layer": "random"},
+    "a random layer, alpha 0.4": {"mix_layer": "random", "alpha": 0.4},
+    "a random layer, alpha 1": {"mix_layer": "random", "alpha": 1.0},
     "a weight for each example": {"weights_per": "example"},
 }
 
