@@ -9,7 +9,7 @@ import torch
 from sklearn.base import clone
 
 from sk_mixup import MixupClassifier, MixupRegressor
-from sk_mixup._training import stacks
+from sk_mixup._training import stack_plan, stacks
 from sk_mixup._training.estimator_means import (
     MeansAcrossStacks,
     MeansInStack,
@@ -91,8 +91,8 @@ def parted(monkeypatch):
         counts.append(len(tasks))
         return original(tasks, *args)
 
-    monkeypatch.setattr(stacks, "WORK_PER_MEETING", 1)
-    monkeypatch.setattr(stacks, "WORK_PER_THREAD", 1)
+    monkeypatch.setattr(stack_plan, "WORK_PER_MEETING", 1)
+    monkeypatch.setattr(stack_plan, "WORK_PER_THREAD", 1)
     monkeypatch.setattr(stacks, "_train_stacks", counted)
     before = torch.get_num_threads()
     torch.set_num_threads(3)

@@ -23,8 +23,8 @@ from sk_mixup import (
     fit_many,
 )
 from sk_mixup._data.features import numeric_rows
+from sk_mixup._estimator import reading
 from sk_mixup._networks.torch_threads import rounds_denormals, torch_threads
-from sk_mixup._training import reading
 from sk_mixup._training.fit_data import FitData
 from sk_mixup._training.memory import MAX_MEMORY
 from sk_mixup._training.progress import Progress

@@ -323,4 +323,4 @@ def private_names(path):
     "path", sorted(ROOT.rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT))
 )
 def test_private_names_are_imported_in_one_place(path):
-    assert path.name == "sklearn_private.py" or not list(private_names(path))
+    assert path.name == "_sklearn.py" or not list(private_names(path))
