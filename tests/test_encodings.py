@@ -52,6 +52,34 @@ def test_units_of_all_bins_sum_to_the_place_among_the_edges(rng):
         np.testing.assert_allclose(total[inside, column], place)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_gradient_at_an_edge_is_that_of_one_side(dtype, rng):
+    edges = np.sort(rng.normal(size=6).astype(np.float32))
+    bins = Bins.between(torch.tensor([0]), torch.from_numpy(edges)[None].to(dtype))
+    heights = torch.from_numpy(rng.normal(size=5)).to(dtype)
+    x = torch.from_numpy(edges).to(dtype)[None, :, None].requires_grad_()
+    (bins(x) @ heights).sum().backward()
+    slopes = heights.numpy() / np.diff(edges)
+    np.testing.assert_allclose(x.grad.flatten(), [*slopes, slopes[-1]], rtol=1e-4)
+    with torch.no_grad():
+        np.testing.assert_allclose(bins(x), bins(x.clone().requires_grad_()))
+
+
+@pytest.mark.parametrize("make", TWINS)
+def test_gradients_at_training_rows_are_those_beside_them(make, rng):
+    X = rng.integers(0, 6, size=(200, 3)).astype(float)
+    y = (X[:, 0] > X[:, 1]).astype(int)
+    params = SMALL | {"encoding": "bins", "clip": None, "hidden_layer_sizes": ()}
+    module = make(1, **params).fit(X, y).to_torch()
+    # Of a model of one layer, what enters the link is linear within each bin.
+    outputs = torch.nn.Sequential(*list(module.members[0])[:2])
+    rows = torch.from_numpy(X).float().requires_grad_()
+    outputs(rows)[:, -1].sum().backward()
+    beside = (rows.detach() + 1e-3).requires_grad_()
+    outputs(beside)[:, -1].sum().backward()
+    np.testing.assert_allclose(rows.grad, beside.grad, rtol=1e-3, atol=1e-5)
+
+
 def test_runs_can_be_selected_and_joined():
     parts = [Bins.between(torch.tensor([0, 1]), EDGES + n).moved(n) for n in (0, 1)]
     joined = Bins.concatenate(parts)

@@ -12,6 +12,8 @@ from sk_mixup._networks.storage import ArrayModule
 #: The outermost units go on beyond the edges, by so many widths of their bins: a trend
 #: continues, and a wild value has a bounded effect.
 BEYOND = 10.0
+#: Of a place in a bin: where a unit counts as 1, so that the next one has begun.
+ROUNDING = 1e-6
 #: Smallest deviation by which a unit is divided: units of rare values stay within 10.
 LEAST_DEVIATION = 0.1
 
@@ -118,7 +120,15 @@ class Bins(ArrayModule):
 
     def forward(self, x: Tensor) -> Tensor:
         values = x.index_select(-1, self.columns).unsqueeze(-1)
-        units = ((values - self.low) * self.slope).clamp_(self.least, self.most)
+        units = (values - self.low) * self.slope
+        if units.requires_grad:
+            # An edge is in the bin that it begins: clamping would add up the slopes of
+            # both, and the values of a column of few values are edges.
+            within = (units >= self.least) & (units < self.most - ROUNDING)
+            clamped = units.detach().clamp(self.least, self.most)
+            units = torch.where(within, units, clamped)
+        else:
+            units.clamp_(self.least, self.most)
         return units.sub_(self.mean).mul_(self.scale).flatten(-2)
 
     def _with(self, runs: tuple[int, ...], take: Callable[[Tensor], Tensor]) -> Bins:
