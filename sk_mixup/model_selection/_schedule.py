@@ -100,24 +100,19 @@ class CallSchedule:
     def _train(self) -> None:
         """Train what the tasks fit, but each estimator once only."""
         # An estimator that two tasks fit could keep one fit only: the other waits.
-        first = {id(_request(task).estimator): task for task in reversed(self.fitting)}
-        tasks = list(reversed(first.values()))
+        fits = ((id(task.requested().estimator), task) for task in self.fitting[::-1])
+        tasks = list(dict(fits).values())[::-1]
         self.fitting = [task for task in self.fitting if task not in tasks]
         self.n_bytes.clear()
         self.ready.extend(tasks)
         start = time.perf_counter()
-        requests = share_equal_data([_request(task) for task in tasks])
+        requests = share_equal_data([task.requested() for task in tasks])
         errors = fit_requests(requests, self.max_memory, True, self.progress)
         for number, error in errors.items():
             tasks[number].fit_error = error
         for task in tasks:
             task.credit += (time.perf_counter() - start) / len(tasks)
         self.trained.append(len(tasks))
-
-
-def _request(task: SuspendedCall) -> FitRequest:
-    assert task.request is not None
-    return task.request
 
 
 def share_equal_data(requests: Sequence[FitRequest]) -> list[FitRequest]:

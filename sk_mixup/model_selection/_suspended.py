@@ -78,6 +78,7 @@ class SuspendedCall:
         self._abandoned = False
         self._suspended = 0.0
         self.request: FitRequest | None = None
+        self._params: dict[str, Any] = {}
         self.fit_error: Exception | None = None
         self.children: Sequence[SuspendedCall] = ()
         self.parent: SuspendedCall | None = None
@@ -135,9 +136,17 @@ class SuspendedCall:
     def wait_for_fit(self, request: FitRequest) -> None:
         """Wait until the request has been fitted; raise its error, if any."""
         self.request, self.fit_error = request, None
+        self._params = request.estimator.get_params(deep=False)
         self._suspend()
+        put_back(request.estimator, self._params)
         if self.fit_error is not None:
             raise self.fit_error
+
+    def requested(self) -> FitRequest:
+        """Return the fit that it is suspended in, as it was asked for."""
+        assert self.request is not None
+        put_back(self.request.estimator, self._params)
+        return self.request
 
     def wait_for(self, children: Sequence[SuspendedCall]) -> None:
         """Wait until all of the tasks have ended."""
@@ -161,6 +170,11 @@ class SuspendedCall:
         self._suspended += time.perf_counter() - start
         if self._abandoned:
             raise Abandoned
+
+
+def put_back(estimator: Any, params: dict[str, Any]) -> None:
+    """Set parameters that another call has changed meanwhile."""
+    vars(estimator).update(params)
 
 
 @wraps(_fit)

@@ -85,6 +85,9 @@ def together(
 
     Notes
     -----
+    A call's arrays must not change in place after it has passed them to ``fit``, since
+    training comes later. Parameters of estimators may.
+
     At most 256 estimators are trained at one time. Inside another ``together`` the
     settings of the outer one hold. Estimators that ask joblib for threads, such as
     random forests, are fitted with their own ``n_jobs``. A bagging ensemble fits two
@@ -163,6 +166,10 @@ class TogetherBackend(ParallelBackendBase):
         super().__init__(nesting_level=nesting_level)
         self.max_memory, self.verbose, self.trained = max_memory, verbose, trained
         self.submitted: list[Future] = []
+
+    def __repr__(self) -> str:
+        # What joblib calls it as it refuses to return a generator.
+        return "sk_mixup's together(), whose results come at once (return_as='list'),"
 
     def configure(self, n_jobs: int = 1, parallel: Any = None, **hints: Any) -> int:
         """Leave calls that ask for threads, which fit no networks, to joblib."""

@@ -13,9 +13,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import cloudpickle
+import torch
 from joblib import Parallel, delayed
 from tqdm.auto import tqdm
 
+from sk_mixup._networks.torch_modes import default_dtype, precision
 from sk_mixup._networks.torch_threads import one_thread
 from sk_mixup._training.progress import Progress
 from sk_mixup.model_selection._groups import Call, plan_groups
@@ -66,7 +68,12 @@ class Workers:
         sent = self._sent(tables)
         jobs = [
             delayed(run_parcel)(
-                number, parcel, self.max_memory, keys, *map(sent.get, keys)
+                number,
+                parcel,
+                self.max_memory,
+                precision(),
+                keys,
+                *map(sent.get, keys),
             )
             for number, (parcel, keys) in enumerate(parcels)
         ]
@@ -102,14 +109,19 @@ class Workers:
 
 
 def run_parcel(
-    number: int, parcel: bytes, max_memory: int, keys: Sequence[int], *tables: Any
+    number: int,
+    parcel: bytes,
+    max_memory: int,
+    dtype: torch.dtype,
+    keys: Sequence[int],
+    *tables: Any,
 ) -> tuple[int, Results, list[int]]:
     """Run the calls of a group; return its number, results and sizes of trainings."""
     trained: list[int] = []
     tasks = list(
         map(SuspendedCall, unpack(parcel, dict(zip(keys, tables, strict=True))))
     )
-    with one_thread():
+    with one_thread(), default_dtype(dtype):
         CallSchedule(max_memory, Progress(), trained).run(tasks)
     return number, [task.get() for task in tasks], trained
 

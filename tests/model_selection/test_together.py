@@ -216,6 +216,31 @@ def test_memory_bounds_the_rows_of_those_that_wait(max_memory, sizes, blobs):
     assert trained == sizes
 
 
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_parameters_are_those_of_each_call(n_jobs, blobs):
+    X, y = blobs
+
+    def call(model, alpha):
+        model.set_params(alpha=alpha)
+        model.fit(X, y)
+        return model.alpha, model.predict_proba(X)
+
+    shared, alphas = MixupClassifier(**SMALL), (0, 0.4, 5)
+    with together():
+        found = Parallel(n_jobs)(delayed(call)(shared, alpha) for alpha in alphas)
+    for alpha, (kept, proba) in zip(alphas, found, strict=True):
+        assert kept == alpha
+        np.testing.assert_allclose(proba, call(shared, alpha)[1], atol=1e-6)
+
+
+def test_generators_are_refused_with_the_remedy(blobs):
+    with (
+        together(),
+        pytest.raises(ValueError, match=r"come at once \(return_as='list'"),
+    ):
+        Parallel(2, return_as="generator")
+
+
 def test_memory_bounds_nested_tasks_too(blobs):
     inner = ms.GridSearchCV(network(), ALPHAS, cv=2)
     with together(max_memory=1) as trained:

@@ -22,9 +22,10 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.exceptions import FitFailedWarning
 from sklearn.pipeline import make_pipeline
 
+from sk_mixup import MixupClassifier
 from sk_mixup._data.memo import Memo
 from sk_mixup._training.fit_data import FitData
-from sk_mixup.model_selection import GridSearchCV, together
+from sk_mixup.model_selection import GridSearchCV, cross_validate, together
 from sk_mixup.model_selection._groups import FREE, plan_groups
 from sk_mixup.model_selection._workers import (
     LARGE_BYTES,
@@ -405,3 +406,15 @@ def test_networks_of_one_program_may_differ_in_free_parameters(make, name, data)
         for params in ({}, {name: OTHERS[name]})
     )
     assert one == other
+
+
+def test_workers_have_the_precision_of_this_process(double, blobs):
+    X, y = blobs
+    found = [
+        cross_validate(
+            MixupClassifier(**SMALL), X, y, cv=2, n_jobs=n_jobs, return_estimator=True
+        )["estimator"][0].predict_proba(X)
+        for n_jobs in (1, 2)
+    ]
+    assert {own.dtype for own in found} == {np.dtype(np.float64)}
+    np.testing.assert_allclose(*found, atol=1e-12)
