@@ -29,7 +29,7 @@ def own_modes(dtype: torch.dtype | None = None) -> Iterator[None]:
     As :func:`plain_modes`, and numbers are of ``dtype``, by default those of
     :func:`precision`.
     """
-    with plain_modes(), default_dtype(dtype or precision()):
+    with plain_modes(), _default_dtype(dtype or precision()):
         yield
 
 
@@ -76,7 +76,7 @@ def _makes_on_cpu() -> bool:
 
 
 @contextmanager
-def default_dtype(dtype: torch.dtype) -> Iterator[None]:
+def _default_dtype(dtype: torch.dtype) -> Iterator[None]:
     """Set the default dtype, which all threads share, for a while."""
     with _dtype_lock:
         _dtypes_found.append(torch.get_default_dtype())

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import io
 import pickle
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import cloudpickle
@@ -17,7 +18,7 @@ import torch
 from joblib import Parallel, delayed
 from tqdm.auto import tqdm
 
-from sk_mixup._networks.torch_modes import default_dtype, precision
+from sk_mixup._networks.torch_modes import precision
 from sk_mixup._networks.torch_threads import one_thread
 from sk_mixup._training.progress import Progress
 from sk_mixup.model_selection._groups import Call, plan_groups
@@ -121,9 +122,20 @@ def run_parcel(
     tasks = list(
         map(SuspendedCall, unpack(parcel, dict(zip(keys, tables, strict=True))))
     )
-    with one_thread(), default_dtype(dtype):
+    with one_thread(), _users_precision(dtype):
         CallSchedule(max_memory, Progress(), trained).run(tasks)
     return number, [task.get() for task in tasks], trained
+
+
+@contextmanager
+def _users_precision(dtype: torch.dtype) -> Iterator[None]:
+    """Let new networks have the precision that they have where the calls come from."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 def pack(calls: Sequence[Call], tables: dict[int, Any]) -> tuple[bytes, list[int]]:
