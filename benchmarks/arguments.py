@@ -34,11 +34,15 @@ def make_parser(known: Mapping[str, Experiment]) -> argparse.ArgumentParser:
         _add_experiment(commands, name, experiment)
     _add_all(commands)
     listing = commands.add_parser("list", help="what there is, or what would run")
-    listing.add_argument("experiment", nargs="?", choices=list(known))
+    listing.add_argument(
+        "experiment", nargs="?", choices=list(known), metavar="EXPERIMENT"
+    )
     _add_questions(listing)
     _add_places(listing)
     status = commands.add_parser("status", help="what is done, failed and open")
-    status.add_argument("experiment", nargs="?", choices=list(known))
+    status.add_argument(
+        "experiment", nargs="?", choices=list(known), metavar="EXPERIMENT"
+    )
     _add_places(status)
     report = commands.add_parser("report", help="one page on all that is in the store")
     _add_places(report)
@@ -212,7 +216,9 @@ def _add_timing(parser: argparse.ArgumentParser) -> None:
         "--cases",
         nargs="+",
         choices=list(GROUPS),
-        help="what is measured (all but large, which takes an hour)",
+        metavar="CASE",
+        help=f"what is measured, of {', '.join(GROUPS)} (all but large, which takes an "
+        "hour)",
     )
     group.add_argument(
         "--repeats", type=_at_least(1), default=5, metavar="N", help="turns of each (5)"

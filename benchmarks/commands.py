@@ -56,6 +56,7 @@ def run_experiment(
     The command line is for the report. It returns whether every job is done.
     """
     store, jobs = place.store, experiment.jobs(options)
+    make_folder(place.out)  # or hours of work would end in a refusal
     _say_all(store.faults(jobs), place.errors)
     note: Record = {"options": asdict(options), "command": command}
     note |= {"device": runtime.device} | machine(on_gpu=runtime.on_gpu)

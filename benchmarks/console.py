@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import re
 import sys
@@ -39,8 +40,10 @@ def make_console(*, stderr: bool = False) -> Console:
     """Make a console that prints texts as they are."""
     stream = sys.stderr if stderr else sys.stdout
     if isinstance(stream, io.TextIOWrapper):
-        # A path may hold bytes that are no text: they are printed as they are.
-        stream.reconfigure(errors="surrogateescape")
+        # A path may hold bytes that are no text: they are printed as they are. What an
+        # encoding lacks becomes a question mark.
+        is_utf = codecs.lookup(stream.encoding).name == "utf-8"
+        stream.reconfigure(errors="surrogateescape" if is_utf else "replace")
     return Console(stderr=stderr, markup=False, emoji=False, highlight=False)
 
 

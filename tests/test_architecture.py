@@ -129,3 +129,23 @@ def test_a_plain_perceptron_module_learns_as_the_stacked_one(make, data):
 
     theirs = make(1, module=same_start, **CONSTANT).fit(X, y)
     assert_same_predictions(ours, theirs, X, atol=1e-5)
+
+
+class InDouble(nn.Module):
+    """A module that computes in double precision whatever it is given."""
+
+    def __init__(self, n_outputs):
+        super().__init__()
+        self.linear = nn.Linear(4, n_outputs).double()
+
+    def forward(self, x):
+        return self.linear(x.double())
+
+
+def test_modules_of_another_precision_can_be_exported(make, data):
+    X, y = data
+    params = {"module": InDouble, "module_params": {"n_outputs": outputs_of(make)}}
+    model = make(**CONSTANT | params | {"n_estimators": 2}).fit(X, y)
+    exported = model.to_torch()(torch.from_numpy(X).float())
+    predict = model.predict_proba if is_classifier(model) else model.predict
+    np.testing.assert_allclose(exported, predict(X), rtol=1e-4, atol=1e-5)

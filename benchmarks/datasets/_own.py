@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import difflib
 import hashlib
 import json
 import re
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -176,6 +178,8 @@ def read_file(path: Path) -> pd.DataFrame:
         raise Problem("it is no file", f"check the path {path}")
     try:
         frame = reader(path)
+    except Problem:
+        raise
     except OSError as error:
         raise Problem(f"it cannot be read ({reason(error)})", "see to that") from error
     except ImportError as error:
@@ -191,18 +195,37 @@ def read_file(path: Path) -> pd.DataFrame:
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
-    """Read text that is separated by what its first line has most of."""
-    with path.open(encoding="utf-8-sig") as file:
+    """Read text that is separated by what cuts its first line into most names."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
         header = file.readline()
-    separator = max(",;\t|", key=header.count)
-    return pd.read_csv(
-        path,
-        sep=separator,
-        encoding="utf-8-sig",
-        na_values=["?"],
-        skipinitialspace=True,
-        low_memory=False,
+    with warnings.catch_warnings():
+        # Cells beyond the header's would be lost; empty ones, as of a separator at the
+        # end of each row, are none.
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        try:
+            return pd.read_csv(
+                path,
+                sep=max(",;\t|", key=lambda own: _n_names(header, own)),
+                encoding="utf-8-sig",
+                na_values=["?"],
+                skipinitialspace=True,
+                low_memory=False,
+                index_col=False,
+            )
+        except pd.errors.ParserWarning as warning:
+            what = "its rows have more cells than its first line has names"
+            raise Problem(what, "name each column in the first line") from warning
+
+
+def _n_names(header: str, separator: str) -> int:
+    """Return into how many names a separator cuts the header, 0 if it does not."""
+    reader = csv.reader(
+        [header], delimiter=separator, skipinitialspace=True, strict=True
     )
+    try:
+        return len(next(reader, []))
+    except csv.Error:  # a quoted name does not end before a separator
+        return 0
 
 
 def _read_arff(path: Path) -> pd.DataFrame:
@@ -276,7 +299,7 @@ def _labels(y: pd.Series[Any]) -> NDArray[Any]:
     types = pd.api.types
     if types.is_bool_dtype(y):
         return y.to_numpy(dtype=bool)
-    if types.is_numeric_dtype(y) and (y == y.round()).all():
+    if types.is_numeric_dtype(y) and (y == y.round()).all() and y.abs().max() < 2**53:
         return y.to_numpy(dtype="int64")
     return np.array(list(map(str, y)))
 

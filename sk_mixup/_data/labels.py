@@ -203,8 +203,8 @@ class Labels:
         if len(unknown):
             raise ValueError(
                 f"y has labels {unknown} that are not among the classes "
-                f"{self.classes} of the first call: name all classes there, as in "
-                "partial_fit(X, y, classes=...)."
+                f"{self.classes}: leave out their rows, or train on rows of all of "
+                "them (partial_fit: name all in the first call, as classes=...)."
             )
         return np.searchsorted(self.classes, values)[places]
 

@@ -276,7 +276,8 @@ class Predictor(nn.Module):
             x = self.widen(x)
         # Clones, since a user's module may work in place.
         outputs = torch.stack([member(x.clone()) for member in self.members], -1)
-        outputs = outputs @ self.weights
+        # A user's module may compute in another precision.
+        outputs = outputs.to(self.weights.dtype) @ self.weights
         if self.shape is None:
             return outputs
         return outputs.unflatten(-1, self.shape) if self.shape else outputs.squeeze(-1)

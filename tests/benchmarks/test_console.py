@@ -117,3 +117,15 @@ def test_a_bar_counts_all_jobs_on_a_terminal(jobs):
     text = out.file.getvalue()
     assert "8/8" in text
     assert "remaining" in text
+
+
+@pytest.mark.parametrize("encoding", ["cp1251", "gbk", "ascii", "utf-8"])
+def test_what_an_encoding_lacks_is_a_question_mark(encoding, monkeypatch):
+    raw = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(raw, encoding=encoding))
+    console = make_console()
+    say(console, "R² 0.5 ± 0.1")
+    console.file.flush()
+    text = raw.getvalue().decode(encoding)
+    assert text.startswith("R")
+    assert "0.5" in text

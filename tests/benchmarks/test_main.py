@@ -358,3 +358,21 @@ def test_the_module_runs_as_a_program(tmp_path):
     done = subprocess.run(program, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "iris" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["", "list", "status", "speed", "all", "compare"])
+def test_help_fits_80_columns(command, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        main([*command.split(), "--help"])
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
+
+
+def test_an_unusable_folder_is_refused_before_anything_is_trained(run, tmp_path):
+    path = tmp_path / "file"
+    path.write_text("")
+    words = ["demo", "--datasets", "iris", *TINY, "--out", str(path / "below")]
+    status, out, err = run(*words)
+    assert status == 1
+    assert "cannot be written" in err
+    assert "finished" not in out

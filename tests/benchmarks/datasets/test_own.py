@@ -91,6 +91,32 @@ def test_the_header_tells_the_separator(separator, tmp_path):
     assert list(OwnTable(path, "kind").load().X) == [*frame().drop(columns="kind")]
 
 
+def test_separators_within_quotes_separate_nothing(tmp_path):
+    path = tmp_path / "table.csv"
+    rows = [f"{n % 3};{n / 7};{n}" for n in range(N)]
+    path.write_text("\n".join(['"a,1";"b,2";"y,z"', *rows]))
+    data = OwnTable(path, "y,z").load()
+    assert list(data.X) == ["a,1", "b,2"]
+
+
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_a_separator_may_end_each_row(separator, tmp_path):
+    path = tmp_path / "table.csv"
+    rows = [separator.join([f"{n}.5", f"{n % 3}", f"{n % 2}", ""]) for n in range(N)]
+    path.write_text("\n".join([separator.join("aby"), *rows]))
+    data = OwnTable(path, "y").load()
+    np.testing.assert_array_equal(data.X["a"], np.arange(N) + 0.5)
+    np.testing.assert_array_equal(data.y, np.arange(N) % 2)
+    path.write_text(path.read_text().replace(f"{separator}\n", f"{separator}9\n"))
+    assert "more cells than its first line has names" in sentence(path, target="y")
+
+
+def test_large_whole_numbers_can_be_classes(tmp_path):
+    table = frame().assign(kind=np.array([1e20, 2e20])[np.arange(N) % 2])
+    data = OwnTable(as_csv(tmp_path, table), "kind", "classification").load()
+    assert len(np.unique(data.y)) == 2
+
+
 def test_a_question_mark_is_a_gap(tmp_path):
     path = as_csv(tmp_path, frame(), na_rep="?")
     data = OwnTable(path, "kind").load()
