@@ -70,9 +70,9 @@ def search_space(estimator: Any = None) -> dict[str, Any]:
     the repository. ``max_epochs``, ``batch_size`` and ``n_estimators`` are left out:
     early stopping finds the number of epochs, and more networks are better, but slower.
     In a joint training, candidates that differ in ``lr``, ``weight_decay``,
-    ``dropout``, ``clean_epochs``, ``mix_layer`` or ``hidden_layer_sizes`` are trained in
-    groups of their own. The lowest score of many candidates is low by chance too: score the best
-    one on rows outside the search.
+    ``dropout``, ``clean_epochs``, ``mix_layer`` or ``hidden_layer_sizes`` are trained
+    in groups of their own. The lowest score of many candidates is low by chance too:
+    score the best one on rows outside the search.
 
     Examples
     --------
