@@ -16,7 +16,6 @@ SPACE: Final[dict[str, Any]] = {
     # several.
     "alpha": [0, 0.1, 0.2, 0.4, 1.0, (0, 0.2, 0.4, 1.0)],
     "weights_per": ["batch", "example"],
-    # A random layer was the best place in the mean, and takes more time.
     "mix_layer": ["input", "random"],
     "encoding": [
         "standardized",
@@ -65,9 +64,9 @@ def search_space(estimator: Any = None) -> dict[str, Any]:
     Notes
     -----
     The values lie around the defaults, and come from the studies in
-    ``docs/results/defaults.md`` (``dropout``, the learning rate and the epochs without
-    mixing, on 22 tables) and ``docs/results/README.md`` (``alpha`` and the encoding) of
-    the repository. ``max_epochs``, ``batch_size`` and ``n_estimators`` are left out:
+    ``docs/results/defaults.md`` (``dropout``, the learning rate, ``mix_layer`` and the
+    epochs without mixing) and ``docs/results/README.md`` (``alpha`` and the encoding)
+    of the repository. ``max_epochs``, ``batch_size`` and ``n_estimators`` are left out:
     early stopping finds the number of epochs, and more networks are better, but slower.
     In a joint training, candidates that differ in ``lr``, ``weight_decay``,
     ``dropout``, ``clean_epochs``, ``mix_layer`` or ``hidden_layer_sizes`` are trained

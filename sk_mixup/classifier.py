@@ -426,8 +426,8 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
     loss is a mean over the rows of a minibatch. Sample weights are divided by their
     mean over all rows (of the first call of ``partial_fit``).
 
-    The defaults were chosen by a study of one choice at a time over many tables, with
-    what each of them gains or loses: ``docs/results/defaults.md`` of the repository.
+    The defaults were chosen by a study of one choice at a time over many tables:
+    ``docs/results/defaults.md`` of the repository reports what each gains or loses.
 
     References
     ----------

@@ -407,9 +407,9 @@ class MixupRegressor(RegressorMixin, BaseMixup):
     loss is a mean over the rows of a minibatch. Sample weights are divided by their
     mean over all rows (of the first call of ``partial_fit``).
 
-    The defaults were chosen by a study of one choice at a time over many tables, with
-    what each of them gains or loses: ``docs/results/defaults.md`` of the repository.
-    They are the classifier's, but for ``dropout``, ``clip`` and ``member_weights``.
+    The defaults are the classifier's, but for ``dropout``, ``clip`` and
+    ``member_weights``: ``docs/results/defaults.md`` of the repository reports what each
+    choice gains or loses.
 
     References
     ----------

@@ -53,16 +53,23 @@ def test_units_of_all_bins_sum_to_the_place_among_the_edges(rng):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_the_gradient_at_an_edge_is_that_of_one_side(dtype, rng):
-    edges = np.sort(rng.normal(size=6).astype(np.float32))
-    bins = Bins.between(torch.tensor([0]), torch.from_numpy(edges)[None].to(dtype))
+def test_the_gradient_at_and_beside_an_edge_is_that_of_one_side(dtype, rng):
+    edges = torch.from_numpy(np.sort(rng.normal(size=6))).float()
+    bins = Bins.between(torch.tensor([0]), edges[None]).to(dtype)
     heights = torch.from_numpy(rng.normal(size=5)).to(dtype)
-    x = torch.from_numpy(edges).to(dtype)[None, :, None].requires_grad_()
-    (bins(x) @ heights).sum().backward()
-    slopes = heights.numpy() / np.diff(edges)
-    np.testing.assert_allclose(x.grad.flatten(), [*slopes, slopes[-1]], rtol=1e-4)
-    with torch.no_grad():
-        np.testing.assert_allclose(bins(x), bins(x.clone().requires_grad_()))
+    slopes = heights / edges.diff()
+    at = edges.to(dtype)
+    below = torch.nextafter(at, torch.tensor(-np.inf, dtype=dtype))
+    for places, expected in [
+        (at, torch.cat([slopes, slopes[-1:]])),
+        (below, torch.cat([slopes[:1], slopes])),
+        (at - 30 * edges.diff().max(), torch.zeros(6)),
+    ]:
+        x = places[None, :, None].clone().requires_grad_()
+        units = bins(x)
+        (units @ heights).sum().backward()
+        np.testing.assert_allclose(x.grad.flatten(), expected, rtol=1e-3)
+        np.testing.assert_allclose(units.detach(), bins(x.detach()), atol=1e-6)
 
 
 @pytest.mark.parametrize("make", TWINS)

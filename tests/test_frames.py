@@ -524,12 +524,14 @@ def test_large_integers_beside_gaps_stay_what_they_are(form, least, kind):
 
 def test_dictionaries_of_arrow_are_categories_in_every_frame():
     y = np.arange(40) % 2
-    table = pa.table({"code": pa.array(100 * y).dictionary_encode()})
+    codes = pa.array([None, None, *(100 * y[2:]).tolist()])
+    table = pa.table({"code": codes.dictionary_encode()})
     forms = [table, table.to_pandas(), table.to_pandas(types_mapper=pd.ArrowDtype)]
     models = [MixupClassifier(**SMALL).fit(form, y) for form in forms]
     for model in models:
         for form in forms:
-            np.testing.assert_array_equal(model.to_numeric(form)[:, 0], y)
+            found = model.to_numeric(form)[:, 0]
+            np.testing.assert_array_equal(found, [2, 2, *y[2:]])
 
 
 @pytest.mark.parametrize("make", TWINS)
@@ -537,11 +539,15 @@ def test_a_mask_is_no_list_of_positions(make, data):
     _, y = data
     X = np.stack([np.arange(90) % 3, np.arange(90) // 30], 1).astype(float)
     features = [[0, 1], [False, True], [True, False]]
+    features += [list(np.array(own)) for own in features]
     models = [make(categorical_features=own, **SMALL) for own in features]
     alone = [clone(model).fit(X, y) for model in models]
-    fit_many(models, [X] * 3, [y] * 3)
+    fit_many(models, [X] * 6, [y] * 6)
     for one, other in zip(models, alone, strict=True):
         assert_same_predictions(one, other, X, atol=1e-6)
+    assert_same_predictions(alone[1], alone[4], X)
+    with pytest.raises(ValueError, match="categorical_features cannot change"):
+        models[0].set_params(categorical_features=features[1]).partial_fit(X, y)
 
 
 def test_names_may_be_strings_of_numpy():

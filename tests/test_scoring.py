@@ -1,5 +1,7 @@
 """The metric that decides on the best epoch."""
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -295,3 +297,13 @@ def test_multilabel_targets_are_scored(blobs):
     model.fit(X[:60], labels[:60], X_val=X[60:], y_val=labels[60:])
     score = get_scorer("f1_macro")(model, X[60:], labels[60:])
     np.testing.assert_allclose(model.validation_scores_.max(), score)
+
+
+def test_real_targets_that_are_objects_are_scored_as_numbers(line):
+    X, y = line
+    params = STOPPING | {"scoring": "r2"}
+    objects = np.array([Decimal(str(each)) for each in y], dtype=object)
+    one, other = (MixupRegressor(**params).fit(X, own) for own in (y, objects))
+    np.testing.assert_allclose(
+        one.validation_scores_, other.validation_scores_, rtol=1e-4
+    )

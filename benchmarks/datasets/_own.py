@@ -196,8 +196,6 @@ def read_file(path: Path) -> pd.DataFrame:
 
 def _read_csv(path: Path) -> pd.DataFrame:
     """Read text that is separated by what cuts its first line into most names."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        header = file.readline()
     with warnings.catch_warnings():
         # Cells beyond the header's would be lost; empty ones, as of a separator at the
         # end of each row, are none.
@@ -205,7 +203,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
         try:
             return pd.read_csv(
                 path,
-                sep=max(",;\t|", key=lambda own: _n_names(header, own)),
+                sep=_separator(path),
                 encoding="utf-8-sig",
                 na_values=["?"],
                 skipinitialspace=True,
@@ -217,15 +215,24 @@ def _read_csv(path: Path) -> pd.DataFrame:
             raise Problem(what, "name each column in the first line") from warning
 
 
-def _n_names(header: str, separator: str) -> int:
-    """Return into how many names a separator cuts the header, 0 if it does not."""
-    reader = csv.reader(
-        [header], delimiter=separator, skipinitialspace=True, strict=True
-    )
-    try:
-        return len(next(reader, []))
-    except csv.Error:  # a quoted name does not end before a separator
-        return 0
+def _separator(path: Path) -> str:
+    def n_names(separator: str) -> int:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            try:
+                # Strictly: a quoted name ends before a separator, or it is another one.
+                rows = csv.reader(
+                    file, delimiter=separator, skipinitialspace=True, strict=True
+                )
+                return len(next(rows, []))
+            except csv.Error:
+                return 0
+
+    separators = ",;\t|"
+    found = max(separators, key=n_names)
+    if n_names(found) > 1:
+        return found
+    with path.open(encoding="utf-8-sig") as file:
+        return max(separators, key=file.readline().count)
 
 
 def _read_arff(path: Path) -> pd.DataFrame:
@@ -299,6 +306,9 @@ def _labels(y: pd.Series[Any]) -> NDArray[Any]:
     types = pd.api.types
     if types.is_bool_dtype(y):
         return y.to_numpy(dtype=bool)
+    if types.is_integer_dtype(y):
+        return y.to_numpy()
+    # Larger floats are no int64.
     if types.is_numeric_dtype(y) and (y == y.round()).all() and y.abs().max() < 2**53:
         return y.to_numpy(dtype="int64")
     return np.array(list(map(str, y)))

@@ -24,6 +24,7 @@ _GROUPS: Final[Mapping[str, tuple[Source, ...]]] = {
     "openml": _openml_sets.PAPER + _openml_sets.FURTHER,
     "suite": _openml_sets.PAPER + _openml_sets.FURTHER + _openml_sets.MIXED,
     "regression": _openml_sets.REGRESSION + _local.REGRESSION,
+    "real_targets": _openml_sets.REGRESSION,
     "toy": _local.TOY,
     "images": _IMAGES,
     "spectrograms": (_local.CHIRPS,),
@@ -58,7 +59,8 @@ def group(name: str) -> list[str]:
     Groups are "demo" (scikit-learn's, and two moons), "uci" (the paper's six), "openml"
     (those and sixteen more), "suite" (those and twelve with categories, most with
     gaps), "regression" (fourteen of OpenML's, then scikit-learn's and generated ones),
-    "toy" (two features, for pictures), "images" and "spectrograms".
+    "real_targets" (the former of these), "toy" (two features, for pictures), "images"
+    and "spectrograms".
     """
     if name not in _GROUPS:
         raise ValueError(_unknown("group of data sets", name, _GROUPS))

@@ -43,5 +43,5 @@ EXPERIMENT = STUDY.alone(
     "members_regression",
     "The third round of that study, for real targets",
     task="regression",
-    sets="regression",
+    sets="real_targets",
 )

@@ -35,7 +35,7 @@ REMEDIES = {
     "codes by OneHotEncoder",
     "text and numbers": "make a category text as a whole, by astype(str), or turn "
     "quantities into numbers, by pd.to_numeric",
-    "bytes": "make them text first, by str.decode()",
+    "bytes": "make them text first, by str.decode('utf-8')",
     "categories": "encode them first, by OneHotEncoder or OrdinalEncoder in a "
     "ColumnTransformer, or turn them into numbers by astype(float) if they are "
     "quantities",
@@ -131,7 +131,8 @@ def check_container(table: Any, called: str) -> None:
             f"{called} must be an array or a frame: of Dask's {type(table).__name__} "
             f"give {called}.compute()."
         )
-    if hasattr(table, "to_pandas") and _frame(table) is None and not _is_series(table):
+    columns = hasattr(table, "to_pandas") and hasattr(table, "schema")
+    if columns and _frame(table) is None:
         raise TypeError(
             f"{called} must be an array or a frame: of a {type(table).__name__} give "
             f"{called}.to_pandas()."
@@ -211,7 +212,10 @@ def columns_of(table: Any) -> list[Column]:
 
 def _with_categories(column: pd.Series[Any]) -> pd.Series[Any]:
     """Return a dictionary of Arrow as what it is in pandas."""
-    return column.astype("category") if _is_dictionary(column.dtype) else column
+    if not _is_dictionary(column.dtype):
+        return column
+    objects = column.array.to_numpy(dtype=object, na_value=None)
+    return pd.Series(pd.Categorical(objects), index=column.index)
 
 
 def _is_dictionary(dtype: Any) -> bool:

@@ -191,7 +191,7 @@ def check_finite(
     absent = columns_where(X, np.isnan)
     if has_gaps(values):
         if sparse.issparse(X):
-            accepts = f"{taker} accepts sparse matrices without missing values only"
+            accepts = f"{taker} only accepts sparse matrices without missing values"
             reason = reason or f", but {accepts}"
         raise ValueError(missing("X", _named(absent, names), taker, reason))
     infinite = columns_where(X, np.isinf)

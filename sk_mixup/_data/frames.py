@@ -58,10 +58,23 @@ class CategoryRules:
         if features is None or isinstance(features, str):
             return cls(features, False, most, min_frequency)
         named = np.asarray(features, dtype=object).tolist()
-        # A NumPy string is written otherwise than the same one of a frame.
-        plain = tuple(str(own) if isinstance(own, str) else own for own in named)
+        # NumPy's strings are written otherwise than those of a frame, and its truth
+        # values are none of Python's.
+        plain = tuple(
+            str(own)
+            if isinstance(own, str)
+            else bool(own)
+            if isinstance(own, np.bool_)
+            else own
+            for own in named
+        )
         is_mask = bool(plain) and all(isinstance(own, bool) for own in plain)
         return cls(plain, is_mask, most, min_frequency)
+
+    @property
+    def named(self) -> Any:
+        """The features, a mask by its name: its values equal positions."""
+        return {"mask": self.features} if self.is_mask else self.features
 
     @property
     def names_columns(self) -> bool:
@@ -180,7 +193,7 @@ class Levels(NamedTuple):
         return np.array([*numbers, self.gap], dtype=np.float64)[codes]
 
     def _rounded(self, keys: Sequence[str], precision: str) -> list[str]:
-        """Return for each name that of the one known level that it is when rounded."""
+        """Replace each name by that of the one level that it equals if rounded."""
         coarsest = min(self.precision, precision, key=lambda own: np.finfo(own).bits)
         if coarsest == "float64":
             return list(keys)

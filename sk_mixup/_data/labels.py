@@ -117,7 +117,7 @@ def in_numpy_kinds(labels: Any, called: str, who: str) -> NDArray[Any]:
 
 
 def labels_to_score(y: Any) -> Any:
-    """Return objects, of which scorers refuse numbers, as labels of NumPy's kinds."""
+    """Convert objects, whose numbers scorers refuse, to labels of NumPy's kinds."""
     dtype = getattr(y, "dtype", None)
     are_objects = isinstance(dtype, np.dtype) and dtype.kind == "O"
     return in_numpy_kinds(y, "y", "scoring") if are_objects else y

@@ -281,7 +281,9 @@ class BaseMixup(HasTrained, TakesValidationRows, metaclass=ABCMeta):
             over the networks, is on the CPU and in evaluation mode, and can be exported
             by :func:`torch.export.export`. For frames with categories or missing values
             its first layer, ``widen``, makes the one-hot columns, and ``widen.sources``
-            has the column of X of each; else ``widen`` is None.
+            has the column of X of each; else ``widen`` is None. Without ``clip``, rows
+            whose products exceed single precision give NaN, where predictions are
+            computed in double precision.
         """
         check_is_fitted(self)
         return self._ensemble().export()

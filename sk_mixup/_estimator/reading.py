@@ -63,7 +63,9 @@ class Reader:
             rows = read() if memo is None else memo.get(("read", self), (X,), read)
         if rows is None:
             return schema.matrix(table_columns(X, self.taker), self.dtype, self.taker)
-        return rows if sparse.issparse(rows) else schema.filled(rows)
+        if sparse.issparse(rows):  # of a frame of sparse columns
+            return rows if schema.is_plain else schema.filled(rows.toarray())
+        return schema.filled(rows)
 
     def known(
         self, X: Any, schema: Schema | None, device: torch.device, memo: Memo

@@ -12,8 +12,6 @@ from sk_mixup._networks.storage import ArrayModule
 #: The outermost units go on beyond the edges, by so many widths of their bins: a trend
 #: continues, and a wild value has a bounded effect.
 BEYOND = 10.0
-#: Of a place in a bin: where a unit counts as 1, so that the next one has begun.
-ROUNDING = 1e-6
 #: Smallest deviation by which a unit is divided: units of rare values stay within 10.
 LEAST_DEVIATION = 0.1
 
@@ -122,14 +120,26 @@ class Bins(ArrayModule):
         values = x.index_select(-1, self.columns).unsqueeze(-1)
         units = (values - self.low) * self.slope
         if units.requires_grad:
-            # An edge is in the bin that it begins: clamping would add up the slopes of
-            # both, and the values of a column of few values are edges.
-            within = (units >= self.least) & (units < self.most - ROUNDING)
-            clamped = units.detach().clamp(self.least, self.most)
-            units = torch.where(within, units, clamped)
+            units = self._clamped(values, units)
         else:
             units.clamp_(self.least, self.most)
         return units.sub_(self.mean).mul_(self.scale).flatten(-2)
+
+    def _clamped(self, values: Tensor, units: Tensor) -> Tensor:
+        """Return clamped units, of which each value gives the slope to one only.
+
+        The values of a column of few values are edges, where clamping would add up the
+        slopes of both sides. An edge belongs to the unit that it begins.
+        """
+        used = self.slope > 0
+        begun = (values >= self.low) & used
+        later = begun.flip(-1).cumsum(-1).flip(-1) > begun
+        first = used & (used.cumsum(-1) == 1)
+        # Not beyond the outermost units; the others may pass 0 and 1 by rounding.
+        near = (units > self.least - 0.5) & (units < self.most + 0.5)
+        own = (begun | first) & ~later & near
+        clamped = units.detach().clamp(self.least, self.most)
+        return clamped + (units - units.detach()) * own
 
     def _with(self, runs: tuple[int, ...], take: Callable[[Tensor], Tensor]) -> Bins:
         parts = (take(getattr(self, name)) for name in self.BUFFERS)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import is_classifier
 from sklearn.metrics import check_scoring
 from sklearn.utils import indexable
 
@@ -150,7 +151,7 @@ def _member_score(
         X, y, weights = data.X_val, data.y_val, data.sample_weight_val
     weights = checked_weights(weights, X)
     X, y = indexable(X, y)
-    y = labels_to_score(y)
+    y = labels_to_score(y) if is_classifier(view.estimator) else y
     if validation.row_numbers is not None:
         X, y, weights = (
             None if each is None else _safe_indexing(each, validation.numbers_in_table)

@@ -33,7 +33,7 @@ class TrainingSession:
     ----------
     minibatches : Minibatches
         Of the runs in training.
-    judge : Judge
+    means : EstimatorMeans
         Of the estimators that the runs belong to.
     progress : Progress
         Of all trainings of a call; it may ask this one to stop.

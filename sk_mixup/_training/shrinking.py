@@ -25,7 +25,7 @@ from sk_mixup._training.weight_average import WeightAverage
 #: Of the runs in training so many must have stopped: fewer runs cost more for each.
 WORTHWHILE = 0.25
 
-Weights = dict[str, Tensor]
+BestWeights = dict[str, Tensor]
 
 
 class Shrinking:
@@ -68,7 +68,7 @@ class Shrinking:
         """Tell, of all runs that have not stopped, whether others should leave."""
         return bool(running[self.present].mean() <= 1 - WORTHWHILE)
 
-    def take_out(self, running: NDArray[np.bool_], best: Weights) -> Weights:
+    def take_out(self, running: NDArray[np.bool_], best: BestWeights) -> BestWeights:
         """Take out the runs that have stopped; return the others' best weights."""
         stays = running[self.present]
         kept = np.flatnonzero(stays).tolist()

@@ -42,8 +42,8 @@ CUDA_STACK = 256
 class Stack(NamedTuple):
     """Numbers of tasks, and which of their runs to train as one program.
 
-    ``threads`` are those that it takes if it is trained alone, ``judge`` is of an
-    estimator whose runs are in several stacks and stop together.
+    ``threads`` are those that it takes if it is trained alone, ``means`` are of
+    an estimator whose runs are in several stacks and stop together.
     """
 
     parts: tuple[tuple[int, range], ...]
@@ -60,7 +60,7 @@ def plan_stacks(tasks: Sequence[Task], threads: int, max_memory: int) -> list[St
         shape = task.recipe, task.inputs.bin_columns.tobytes()
         groups[number if task.alone else shape].append(number)
     if len(tasks) == 1 and (n_parts := _parts_of(tasks[0], threads, max_memory)) > 1:
-        return _judged_together(tasks[0], n_parts)
+        return _stopping_together(tasks[0], n_parts)
     stacks: list[Stack] = []
     for group in groups.values():
         numbers = _by_rows(group, tasks)
@@ -96,7 +96,7 @@ def _parts_of(task: Task, threads: int, max_memory: int) -> int:
     return n_parts if is_long and n_parts <= n_runs // 2 else 1
 
 
-def _judged_together(task: Task, n_parts: int) -> list[Stack]:
+def _stopping_together(task: Task, n_parts: int) -> list[Stack]:
     """Part an estimator's runs evenly."""
     meeting, n_runs = Meeting(n_parts), len(task.runs)
     bounds = [n_runs * part // n_parts for part in range(n_parts + 1)]

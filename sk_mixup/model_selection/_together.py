@@ -86,7 +86,8 @@ def together(
     Notes
     -----
     A call's arrays must not change in place after it has passed them to ``fit``, since
-    training comes later. Parameters of estimators may.
+    training comes later. Parameters of a shared estimator of this package may; clone
+    pipelines.
 
     At most 256 estimators are trained at one time. Inside another ``together`` the
     settings of the outer one hold. Estimators that ask joblib for threads, such as

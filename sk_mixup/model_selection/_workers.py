@@ -11,6 +11,7 @@ import io
 import pickle
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from threading import Lock
 from typing import Any
 
 import cloudpickle
@@ -29,6 +30,7 @@ Results = list[list[Any]]
 
 #: Larger tables are sent apart: a backend keeps one copy of each for all groups.
 LARGE_BYTES = 100_000
+_dtype_lock, _dtypes_before = Lock(), list[torch.dtype]()
 TABLE_PACKAGES = frozenset({"numpy", "pandas", "polars", "scipy"})
 
 
@@ -130,12 +132,18 @@ def run_parcel(
 @contextmanager
 def _users_precision(dtype: torch.dtype) -> Iterator[None]:
     """Let new networks have the precision that they have where the calls come from."""
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(dtype)
+    with _dtype_lock:
+        _dtypes_before.append(torch.get_default_dtype())
+        torch.set_default_dtype(dtype)
     try:
         yield
     finally:
-        torch.set_default_dtype(before)
+        with _dtype_lock:
+            # Of threads that overlap the last to leave restores what the first found.
+            first = _dtypes_before[0]
+            _dtypes_before.pop()
+            if not _dtypes_before:
+                torch.set_default_dtype(first)
 
 
 def pack(calls: Sequence[Call], tables: dict[int, Any]) -> tuple[bytes, list[int]]:

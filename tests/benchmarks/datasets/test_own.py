@@ -99,6 +99,16 @@ def test_separators_within_quotes_separate_nothing(tmp_path):
     assert list(data.X) == ["a,1", "b,2"]
 
 
+@pytest.mark.parametrize("name", ["a\nb", 'a "b"', "a,b;c|d"])
+def test_names_may_hold_quotes_separators_and_lines(name, tmp_path):
+    table = pd.DataFrame({"c": np.arange(N) / 7, name: np.arange(N), "y": 0.5})
+    table["y"] += np.arange(N)
+    for separator in ",;":
+        table.to_csv(tmp_path / "table.csv", index=False, sep=separator)
+        data = OwnTable(tmp_path / "table.csv", "y").load()
+        assert list(data.X) == ["c", name]
+
+
 @pytest.mark.parametrize("separator", [",", ";"])
 def test_a_separator_may_end_each_row(separator, tmp_path):
     path = tmp_path / "table.csv"

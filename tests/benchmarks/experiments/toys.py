@@ -25,7 +25,7 @@ TINY = {
     "gan": {"quick": True, "epochs": 20},
     "images": {"epochs": 2, "repeats": 1},
     "members": {**TWO, "datasets": ("vehicle", "vowel", "glass")},
-    "members_regression": {**TWO, "datasets": ("auto_mpg", "wind", "friedman1")},
+    "members_regression": {**TWO, "datasets": ("auto_mpg", "wind", "pollen")},
     "refine": {**TWO, "datasets": ("vehicle", "vowel", "glass")},
     "regression": {
         **TWO,
