@@ -31,8 +31,8 @@ LASTING = {  # until it stops by its validation rows
 
 
 def test_a_run_is_judged_by_the_mean_of_its_estimator():
-    owners = MeansInStack(np.array([0, 0, 1, 2, 2, 2]))
-    means = owners.of(np.array([1.0, 3, 7, 0, 3, 6]))
+    in_stack = MeansInStack(np.array([0, 0, 1, 2, 2, 2]))
+    means = in_stack.of(np.array([1.0, 3, 7, 0, 3, 6]))
     np.testing.assert_array_equal(means, [2, 2, 7, 3, 3, 3])
 
 

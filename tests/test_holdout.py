@@ -19,7 +19,7 @@ from tests.twins import PLAIN, SMALL, TWINS, perceptron
 CPU = torch.device("cpu")
 
 
-def portion(X):
+def subset(X):
     table = SparseTable(X, CPU) if sparse.issparse(X) else DenseTable(X, CPU)
     return RowSubset(table, Classes(torch.zeros(X.shape[0], dtype=torch.int64), 2))
 
@@ -69,7 +69,7 @@ def test_members_train_on_equally_many_rows(
     X = copies[:, None].astype(np.float32)
     n_rows, size = len(X), n_held_out(len(X), fraction, strata)
     sides = Sides.of(held_out(n_rows, fraction, entropy, member, strata, copies))
-    training, validation = sides.subsets(portion(X), n_rows - size, entropy, member)
+    training, validation = sides.subsets(subset(X), n_rows - size, entropy, member)
     assert len(training) == n_rows - size
     times = np.unique(training.row_numbers, return_counts=True)[1]
     assert np.ptp(times) <= 1
@@ -130,32 +130,32 @@ def test_a_table_of_few_distinct_rows_is_split_all_the_same():
 @pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
 def test_equal_rows_have_one_number(kind, rng):
     X = rng.integers(3, size=(200, 2)).astype(np.float32)
-    numbers = equal_rows(portion(kind(X)))
+    numbers = equal_rows(subset(kind(X)))
     same = (X[:, None] == X[None]).all(axis=2)
     np.testing.assert_array_equal(numbers[:, None] == numbers[None], same)
 
 
 @pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
 def test_distinct_rows_need_no_numbers(kind, rng):
-    assert equal_rows(portion(kind(rng.normal(size=(50, 2))))) is None
+    assert equal_rows(subset(kind(rng.normal(size=(50, 2))))) is None
 
 
 def test_both_zeros_are_equal():
-    assert (equal_rows(portion(np.array([[0.0], [-0.0]]))) == 0).all()
+    assert (equal_rows(subset(np.array([[0.0], [-0.0]]))) == 0).all()
     stored = sparse.csr_matrix(([0.0], [0], [0, 1, 1]), shape=(2, 1))
-    assert (equal_rows(portion(stored)) == 0).all()
+    assert (equal_rows(subset(stored)) == 0).all()
     assert stored.nnz == 1
 
 
 def test_rows_of_images_are_compared_whole(rng):
     X = rng.normal(size=(4, 3, 2)).astype(np.float32)
-    np.testing.assert_array_equal(equal_rows(portion(X[[0, 1, 0, 2]])), [0, 1, 0, 2])
+    np.testing.assert_array_equal(equal_rows(subset(X[[0, 1, 0, 2]])), [0, 1, 0, 2])
 
 
 def test_copies_are_found_across_chunks(monkeypatch, rng):
     monkeypatch.setattr("sk_mixup._data.holdout.CHUNK_NUMBERS", 14)
     X = rng.normal(size=(20, 2))
-    numbers = equal_rows(portion(np.concatenate([X, X])))
+    numbers = equal_rows(subset(np.concatenate([X, X])))
     np.testing.assert_array_equal(numbers, np.tile(np.arange(20), 2))
 
 

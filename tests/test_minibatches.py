@@ -45,7 +45,7 @@ def rows_of(n_rows):
     return np.random.default_rng(n_rows).normal(size=(n_rows, 4)).astype(np.float32)
 
 
-def make_portion(n_rows, weights=None, table=DenseTable):
+def make_subset(n_rows, weights=None, table=DenseTable):
     X = rows_of(n_rows)
     X = sparse.csr_matrix(X) if table is SparseTable else X
     weights = None if weights is None else torch.as_tensor(weights).float()
@@ -54,10 +54,10 @@ def make_portion(n_rows, weights=None, table=DenseTable):
 
 
 def make_run(n_rows, vicinity=MIXUP, member=0, weights=None, table=DenseTable):
-    portion = make_portion(n_rows, weights, table)
-    rows = TrainingRows(lambda: rows_of(n_rows), portion.targets.codes.numpy())
+    subset = make_subset(n_rows, weights, table)
+    rows = TrainingRows(lambda: rows_of(n_rows), subset.targets.codes.numpy())
     draw = vicinity.pairing.fit(rows)
-    return Run(portion, vicinity, draw, Streams(5, member))
+    return Run(subset, vicinity, draw, Streams(5, member))
 
 
 def make_minibatches(*runs, shift=0.0, scale=1.0, **plan):
@@ -436,7 +436,7 @@ def test_sparse_tables_make_the_minibatches_of_dense_ones(vicinity):
 def test_sparse_rows_scaled_for_neighbours_keep_their_distances():
     figures = Standardize(torch.randn(1, 1, 4), torch.rand(1, 1, 4) + 0.5)
     dense, thin = (
-        make_portion(20, table=table).table.standardized(np.arange(3, 15), figures)
+        make_subset(20, table=table).table.standardized(np.arange(3, 15), figures)
         for table in (DenseTable, SparseTable)
     )
     thin = thin.toarray()
@@ -476,8 +476,8 @@ def test_random_layers_are_all_drawn_and_are_shared_by_the_runs():
 def test_validation_rows_are_weighted_and_padded(chunk, monkeypatch):
     monkeypatch.setattr(validation_rows, "CHUNK_ROWS", chunk)
     weights = np.arange(1.0, 8.0)
-    portions = [make_portion(7, weights), make_portion(5)]
-    runs = [replace(make_run(9), validation=portion) for portion in portions]
+    subsets = [make_subset(7, weights), make_subset(5)]
+    runs = [replace(make_run(9), validation=subset) for subset in subsets]
     batches = list(ValidationRows(runs, idle(2)).batches())
     inputs, targets, weight = (
         torch.cat([getattr(batch, name) for batch in batches], 1)
@@ -499,14 +499,14 @@ def test_runs_without_validation_have_no_rows_to_judge():
 
 
 def test_a_portion_numbers_its_own_rows():
-    whole = make_portion(9)
+    whole = make_subset(9)
     rows = torch.tensor([8, 2, 5])
-    portion = RowSubset(whole.table, whole.targets.subset(rows), rows)
+    subset = RowSubset(whole.table, whole.targets.subset(rows), rows)
     numbers = torch.tensor([1, 0])
-    assert torch.equal(portion.inputs(numbers), whole.inputs(torch.tensor([2, 8])))
-    assert portion.targets.take(numbers).argmax(1).tolist() == [2, 2]
-    assert portion.weight(numbers).tolist() == [1, 1]
-    assert len(portion) == 3
+    assert torch.equal(subset.inputs(numbers), whole.inputs(torch.tensor([2, 8])))
+    assert subset.targets.take(numbers).argmax(1).tolist() == [2, 2]
+    assert subset.weight(numbers).tolist() == [1, 1]
+    assert len(subset) == 3
 
 
 @pytest.mark.parametrize("numbers", [None, [4, 0, 2]])
@@ -518,9 +518,9 @@ def test_rows_are_drawn_as_often_as_they_weigh(numbers):
     weights = torch.arange(size, dtype=torch.float32)  # the first row weighs nothing
     own = np.arange(5) if numbers is None else np.array(numbers)
     for weight, share in ((None, np.ones(size)), (weights, weights.numpy())):
-        portion = RowSubset(table, codes, rows, weight)
-        numbers = portion.draw(20_000, np.random.default_rng(0))
-        drawn = portion.inputs(numbers).flatten().numpy()
+        subset = RowSubset(table, codes, rows, weight)
+        numbers = subset.draw(20_000, np.random.default_rng(0))
+        drawn = subset.inputs(numbers).flatten().numpy()
         counts = np.array([(drawn == number).sum() for number in own])
         np.testing.assert_allclose(counts / 20_000, share / share.sum(), atol=0.02)
 

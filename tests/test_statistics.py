@@ -30,7 +30,7 @@ CPU = torch.device("cpu")
 twins = pytest.mark.parametrize("make", TWINS)
 
 
-def portion(X, weights=None):
+def subset(X, weights=None):
     table = SparseTable(X, CPU) if sparse.issparse(X) else DenseTable(X, CPU)
     targets = Classes(torch.zeros(X.shape[0], dtype=torch.int64), 2)
     weights = None if weights is None else torch.as_tensor(weights, dtype=torch.float64)
@@ -62,7 +62,7 @@ def test_ordinary_columns_have_their_mean_and_deviation(kind, rng):
         "rare": rng.random((200, 3)) < 0.05,
     }[kind].astype(float)
     scaler = StandardScaler().fit(X)
-    moments = feature_moments(portion(X))
+    moments = feature_moments(subset(X))
     assert_allclose(moments.mean, scaler.mean_, atol=1e-12)
     assert_allclose(moments.deviation, scaler.scale_, rtol=1e-12)
 
@@ -75,7 +75,7 @@ def test_ordinary_columns_have_their_mean_and_deviation(kind, rng):
 def test_wild_cells_do_not_hide_a_feature(share, value, factor):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(400, 2)) * factor
-    moments = feature_moments(portion(with_wild_cells(X, share, value * factor, rng)))
+    moments = feature_moments(subset(with_wild_cells(X, share, value * factor, rng)))
     assert (abs(moments.mean) < 1.5 * factor).all()
     assert (moments.deviation > 0.8 * factor).all()
     assert (moments.deviation < 3 * factor).all()
@@ -84,7 +84,7 @@ def test_wild_cells_do_not_hide_a_feature(share, value, factor):
 def test_wild_cells_of_several_values_do_not_either(rng):
     X = rng.normal(size=(1000, 1))
     X[:15, 0], X[15:30, 0] = rng.normal(size=(2, 15)) * 1e6
-    assert feature_moments(portion(X)).deviation[0] < 3
+    assert feature_moments(subset(X)).deviation[0] < 3
 
 
 @pytest.mark.parametrize("share", [0.05, 0.1, 0.2, 0.24])
@@ -92,20 +92,20 @@ def test_what_a_column_is_about_is_not_squeezed(share, rng):
     """A machine that is idle most of the time: its few active rows tell the most."""
     active = rng.random((2000, 1)) < share
     X = np.where(active, rng.normal(5, 1, (2000, 1)), rng.normal(0, 0.01, (2000, 1)))
-    assert_allclose(feature_moments(portion(X)).deviation, X.std(axis=0), rtol=0.2)
+    assert_allclose(feature_moments(subset(X)).deviation, X.std(axis=0), rtol=0.2)
 
 
 @pytest.mark.parametrize("period", [2, 3])
 def test_alternating_rows_are_all_looked_at(period, rng):
     kind = np.arange(12_000) % period == 1
     X = np.where(kind, rng.normal(5, 1, 12_000), rng.normal(0, 0.01, 12_000))[:, None]
-    assert_allclose(feature_moments(portion(X)).deviation, X.std(axis=0), rtol=0.1)
+    assert_allclose(feature_moments(subset(X)).deviation, X.std(axis=0), rtol=0.1)
 
 
 def test_mostly_constant_columns_keep_what_varies(rng):
     X = np.where(rng.random((1000, 1)) < 0.9, 0, rng.exponential(size=(1000, 1)))
     X[:5] = 1e9
-    moments = feature_moments(portion(X))
+    moments = feature_moments(subset(X))
     assert 0.1 < moments.deviation[0] < 2
 
 
@@ -113,8 +113,8 @@ def test_weights_equal_repeated_rows(rng):
     X = with_wild_cells(rng.normal(size=(60, 3)), 0.05, 1e6, rng)
     times = rng.integers(1, 5, size=60)
     assert_same_moments(
-        feature_moments(portion(X, times)),
-        feature_moments(portion(X.repeat(times, axis=0))),
+        feature_moments(subset(X, times)),
+        feature_moments(subset(X.repeat(times, axis=0))),
     )
 
 
@@ -126,7 +126,7 @@ def test_sparse_rows_have_the_moments_of_dense_ones(offset, rng):
     X[4:6] = 1e7
     X[:, 3] = np.where(rng.random(200) < 0.97, 0, X[:, 3])
     assert_same_moments(
-        feature_moments(portion(sparse.csr_matrix(X))), feature_moments(portion(X))
+        feature_moments(subset(sparse.csr_matrix(X))), feature_moments(subset(X))
     )
 
 

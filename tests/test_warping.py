@@ -18,7 +18,7 @@ from sk_mixup._data.tables import DenseTable, SparseTable
 from sk_mixup._data.targets import RealTargets
 from sk_mixup._networks.input_layers import Standardize
 from sk_mixup._training.warping import Distances, warped
-from tests.test_minibatches import MIXUP, draw, make_portion, make_run, rows_of
+from tests.test_minibatches import MIXUP, draw, make_run, make_subset, rows_of
 from tests.twins import SMALL, TWINS, assert_same_predictions, predicted
 
 twins = pytest.mark.parametrize("make", TWINS)
@@ -104,15 +104,15 @@ def test_rows_of_classes_are_as_far_apart_as_their_standardised_inputs(table):
     if table is DenseTable:  # sparse rows are not clipped, as for neighbours
         z = z / np.sqrt(1 + (z / 3) ** 2)
     expected = ((z[rows] - z[others]) ** 2).sum(axis=1)
-    distances = Distances(make_portion(21, table=table), STEEP)
+    distances = Distances(make_subset(21, table=table), STEEP)
     np.testing.assert_allclose(distances(rows, others), expected, rtol=1e-4)
 
 
 def test_rows_of_real_targets_are_as_far_apart_as_these(rng):
     y = rng.normal(size=(21, 2))
     moments = Moments(21.0, np.zeros(2), np.array([1.0, 2.0]))
-    portion = make_portion(21)
-    rows = replace(portion, targets=RealTargets.standardized(y, moments))
+    subset = make_subset(21)
+    rows = replace(subset, targets=RealTargets.standardized(y, moments))
     pairs = np.arange(21), np.arange(21)[::-1].copy()
     z = y / [1, 2]
     expected = ((z[pairs[0]] - z[pairs[1]]) ** 2).sum(axis=1)

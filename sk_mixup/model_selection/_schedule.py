@@ -1,4 +1,4 @@
-"""Which task runs next, and when the networks of those suspended are trained."""
+"""Which call runs next, and when the networks of those suspended are trained."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from sk_mixup._training.fit_data import FitData
 from sk_mixup._training.progress import Progress
 from sk_mixup.model_selection._suspended import SuspendedCall
 
-# As many networks as a GPU trains side by side. Each task is a thread: more of them
+# As many networks as a GPU trains side by side. Each call is a thread: more of them
 # would meet the limits of containers.
 MOST_SUSPENDED = 256
 
 
 class CallSchedule:
-    """Run tasks in turn, and train the networks that they are suspended for together.
+    """Run calls in turn, and train the networks that they are suspended for together.
 
     Parameters
     ----------
     max_memory : int
-        Bytes that the training rows of suspended tasks may take before they are
+        Bytes that the training rows of suspended calls may take before they are
         trained, and that networks in training may take.
     progress : Progress
         Told of the epochs.
@@ -44,16 +44,16 @@ class CallSchedule:
         self.running: list[SuspendedCall] = []  # none or one
         self.n_bytes: dict[int, int] = {}  # of the rows of those that fit
 
-    def run(self, tasks: Sequence[SuspendedCall]) -> None:
-        """Run the tasks until all have ended, or one has raised an error."""
-        self.fresh.extend(tasks)
+    def run(self, calls: Sequence[SuspendedCall]) -> None:
+        """Run the calls until all have ended, or one has raised an error."""
+        self.fresh.extend(calls)
         try:
             while self.fresh or self.ready or self.fitting:
                 self._step()
         except BaseException:
             living = [*self.running, *self.ready, *self.fitting, *self.waiting]
-            for task in living:
-                task.abandon()
+            for call in living:
+                call.abandon()
             raise
 
     def _step(self) -> None:
@@ -70,55 +70,55 @@ class CallSchedule:
         used = sum(self.n_bytes.values())
         return used > self.max_memory or len(self.fitting) >= MOST_SUSPENDED
 
-    def _advance(self, task: SuspendedCall) -> None:
-        self.running = [task]
-        task.advance()
+    def _advance(self, call: SuspendedCall) -> None:
+        self.running = [call]
+        call.advance()
         self.running = []
-        if task.request:
-            rows = task.request.data.X
-            self.fitting.append(task)
-            # By identity, since rows that tasks share take memory once.
+        if call.request:
+            rows = call.request.data.X
+            self.fitting.append(call)
+            # By identity, since rows that calls share take memory once.
             self.n_bytes[id(rows)] = n_bytes(rows)
-        elif task.children:
-            self.waiting.add(task)
+        elif call.children:
+            self.waiting.add(call)
             # Before its siblings: one nested search ends before the next holds rows.
-            self.fresh.extendleft(reversed(task.children))
+            self.fresh.extendleft(reversed(call.children))
         else:
-            self._end(task)
+            self._end(call)
 
-    def _end(self, task: SuspendedCall) -> None:
-        parent = task.parent
+    def _end(self, call: SuspendedCall) -> None:
+        parent = call.parent
         # An interrupt ends everything; other errors are for the parent to score.
-        if parent is None or not isinstance(task.error, Exception | None):
-            task.get()  # which raises its error
+        if parent is None or not isinstance(call.error, Exception | None):
+            call.get()  # which raises its error
         else:
-            parent.credit += task.cost
+            parent.credit += call.cost
             if all(child.ended for child in parent.children):
                 self.waiting.remove(parent)
                 self.ready.append(parent)
 
     def _train(self) -> None:
-        """Train what the tasks fit, but each estimator once only."""
-        # An estimator that two tasks fit could keep one fit only: the other waits.
-        fits = ((id(task.requested().estimator), task) for task in self.fitting[::-1])
-        tasks = list(dict(fits).values())[::-1]
-        self.fitting = [task for task in self.fitting if task not in tasks]
+        """Train what the calls fit, but each estimator once only."""
+        # An estimator that two calls fit could keep one fit only: the other waits.
+        fits = ((id(call.requested().estimator), call) for call in self.fitting[::-1])
+        calls = list(dict(fits).values())[::-1]
+        self.fitting = [call for call in self.fitting if call not in calls]
         self.n_bytes.clear()
-        self.ready.extend(tasks)
+        self.ready.extend(calls)
         start = time.perf_counter()
-        requests = share_equal_data([task.requested() for task in tasks])
+        requests = share_equal_data([call.requested() for call in calls])
         errors = fit_requests(requests, self.max_memory, True, self.progress)
         for number, error in errors.items():
-            tasks[number].fit_error = error
-        for task in tasks:
-            task.credit += (time.perf_counter() - start) / len(tasks)
-        self.trained.append(len(tasks))
+            calls[number].fit_error = error
+        for call in calls:
+            call.credit += (time.perf_counter() - start) / len(calls)
+        self.trained.append(len(calls))
 
 
 def share_equal_data(requests: Sequence[FitRequest]) -> list[FitRequest]:
     """Give equal arrays as the same object, for which they are prepared once.
 
-    Every task cuts out its own training rows, though all candidates of a search have
+    Every call cuts out its own training rows, though all candidates of a search have
     the same folds.
     """
     # A hash took a fifteenth of the time of preparing 40,000 rows of 50 features, and

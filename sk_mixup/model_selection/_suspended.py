@@ -1,6 +1,6 @@
-"""Tasks of joblib that are suspended where they fit a network.
+"""Calls of joblib that are suspended where they fit a network.
 
-A task is a function of scikit-learn that fits and scores, or fits and predicts. It runs
+A call is a function of scikit-learn that fits and scores, or fits and predicts. It runs
 on a thread of its own, and never beside another one: a thread is the one way to leave
 somebody else's function in the middle and to come back to it. The function is called
 once and as it is; what it takes for a long fit is the wait for all the others.
@@ -30,12 +30,12 @@ _here = threading.local()
 
 
 def current_call() -> SuspendedCall | None:
-    """Return the task that this thread is of, if any."""
-    return getattr(_here, "task", None)
+    """Return the call that this thread is of, if any."""
+    return getattr(_here, "call", None)
 
 
 class Abandoned(BaseException):
-    """Ends a task whose result is not wanted any more."""
+    """Ends a call whose result is not wanted any more."""
 
 
 class SuspendedCall:
@@ -53,9 +53,9 @@ class SuspendedCall:
     fit_error : Exception or None
         Why that fit has failed.
     children : sequence of SuspendedCall
-        The tasks that it is suspended to wait for.
+        The calls that it is suspended to wait for.
     parent : SuspendedCall or None
-        The task that waits for this one.
+        The call that waits for this one.
     credit : float
         Seconds that others have worked for it: its shares of the trainings, and the
         cost of its children.
@@ -72,7 +72,7 @@ class SuspendedCall:
         # After an interrupt nobody waits for the thread to end.
         run = copy_context().run
         self._thread = threading.Thread(target=run, args=(self._run,), daemon=True)
-        # Two, so that either side waits for the other: no two tasks ever run at a time.
+        # Two, so that either side waits for the other: no two calls ever run at a time.
         self._go, self._stopped = threading.Semaphore(0), threading.Semaphore(0)
         self._results: list[Any] = []
         self._abandoned = False
@@ -86,10 +86,10 @@ class SuspendedCall:
         self.error: BaseException | None = None
         self.ended = False
 
-    # For the thread that runs the tasks.
+    # For the thread that runs the calls.
 
     def advance(self) -> None:
-        """Let the task run until it is suspended or ends."""
+        """Let the call run until it is suspended or ends."""
         with warnings.catch_warnings():  # it may have set filters of its own
             if self._thread.ident is None:
                 self._thread.start()
@@ -98,7 +98,7 @@ class SuspendedCall:
             self._stopped.acquire()
 
     def abandon(self) -> None:
-        """End the task: at once if it is suspended, else at its next fit."""
+        """End the call: at once if it is suspended, else at its next fit."""
         self._abandoned = True
         if self.request or self.children:
             self.advance()
@@ -109,17 +109,17 @@ class SuspendedCall:
             raise self.error
         return self._results
 
-    # For the task's own thread.
+    # For the call's own thread.
 
     def _run(self) -> None:
         start = time.perf_counter()
-        _here.task = self
+        _here.call = self
         try:
-            with fits_suspend_tasks(), config_context(**self._settings):
+            with fits_suspend_calls(), config_context(**self._settings):
                 self._results = self._call()  # type: ignore[misc]
         except BaseException as error:  # raised again by `get`
             self.error = error
-        # joblib keeps the task until the last one ends: let rows and networks go.
+        # joblib keeps the call until the last one ends: let rows and networks go.
         self._call = None
         self.cost = time.perf_counter() - start - self._suspended + self.credit
         self._correct_times()
@@ -149,7 +149,7 @@ class SuspendedCall:
         return self.request
 
     def wait_for(self, children: Sequence[SuspendedCall]) -> None:
-        """Wait until all of the tasks have ended."""
+        """Wait until all of the calls have ended."""
         for child in children:
             child.parent = self
         self.children = children
@@ -159,7 +159,7 @@ class SuspendedCall:
         if self._abandoned:
             raise Abandoned
         start = time.perf_counter()
-        # Filters are the process's, and the tasks that run meanwhile set their own.
+        # Filters are the process's, and the calls that run meanwhile set their own.
         filters, showwarning = warnings.filters, warnings.showwarning
         self._stopped.release()
         self._go.acquire()
@@ -181,19 +181,19 @@ def put_back(estimator: Any, params: dict[str, Any]) -> None:
 def _fit_with_others(
     self: Any, X: Any, y: Any, sample_weight: Any = None, **params: Any
 ) -> Any:
-    task = current_call()
-    if task is None:
+    call = current_call()
+    if call is None:
         return _fit(self, X, y, sample_weight, **params)
     self._validate_params()  # a bad candidate may end a search before it trains
-    task.wait_for_fit(FitRequest(self, FitData(X, y, sample_weight, **params)))
+    call.wait_for_fit(FitRequest(self, FitData(X, y, sample_weight, **params)))
     return self
 
 
 @contextmanager
-def fits_suspend_tasks() -> Iterator[None]:
-    """Let ``fit`` suspend the task that calls it; outside of tasks it is as it was.
+def fits_suspend_calls() -> Iterator[None]:
+    """Let ``fit`` suspend the call that it is part of; elsewhere it is as it was.
 
-    The class's method is replaced, not an instance's: tasks clone the estimators that
+    The class's method is replaced, not an instance's: calls clone the estimators that
     they fit, and subclasses call ``super().fit``.
     """
     global _n_uses

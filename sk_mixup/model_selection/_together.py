@@ -27,7 +27,7 @@ from sk_mixup.model_selection._schedule import CallSchedule
 from sk_mixup.model_selection._suspended import (
     SuspendedCall,
     current_call,
-    fits_suspend_tasks,
+    fits_suspend_calls,
 )
 from sk_mixup.model_selection._workers import CannotBeSent, Results, Workers
 
@@ -130,7 +130,7 @@ def together(
         backend.threads = number
     elif number > 1:
         backend.workers = Workers(outer, number, max_memory, verbose)
-    with parallel_config(backend=backend), fits_suspend_tasks():
+    with parallel_config(backend=backend), fits_suspend_calls():
         yield trained
 
 
@@ -187,7 +187,7 @@ class TogetherBackend(ParallelBackendBase):
         return max(2, n_jobs) if n_jobs > 0 else PARTS
 
     def get_nested_backend(self) -> tuple[TogetherBackend, None]:
-        """Return a backend for the calls that a task makes."""
+        """Return a backend for what a call calls."""
         level = self.nesting_level + 1
         nested = TogetherBackend(self.max_memory, self.verbose, self.trained, level)
         return nested, None
@@ -229,15 +229,15 @@ class TogetherBackend(ParallelBackendBase):
             return self._run_here(calls)
 
     def _run_here(self, calls: list[Call]) -> Results:
-        tasks = [SuspendedCall(call) for call in calls]
-        calls.clear()  # a task lets go of its call, with rows and networks, at its end
+        suspended = [SuspendedCall(call) for call in calls]
+        calls.clear()  # each lets go of its call, with rows and networks, at its end
         waiting = current_call()
         if waiting is not None:
-            waiting.wait_for(tasks)
+            waiting.wait_for(suspended)
         else:
             with torch_threads(self.threads), Progress(self.verbose > 0) as progress:
-                CallSchedule(self.max_memory, progress, self.trained).run(tasks)
-        return [task.get() for task in tasks]
+                CallSchedule(self.max_memory, progress, self.trained).run(suspended)
+        return [call.get() for call in suspended]
 
 
 class Future:

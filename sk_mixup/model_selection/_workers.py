@@ -121,12 +121,12 @@ def run_parcel(
 ) -> tuple[int, Results, list[int]]:
     """Run the calls of a group; return its number, results and sizes of trainings."""
     trained: list[int] = []
-    tasks = list(
+    suspended = list(
         map(SuspendedCall, unpack(parcel, dict(zip(keys, tables, strict=True))))
     )
     with one_thread(), _users_precision(dtype):
-        CallSchedule(max_memory, Progress(), trained).run(tasks)
-    return number, [task.get() for task in tasks], trained
+        CallSchedule(max_memory, Progress(), trained).run(suspended)
+    return number, [call.get() for call in suspended], trained
 
 
 @contextmanager
