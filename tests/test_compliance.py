@@ -29,7 +29,7 @@ LONGER = {**SMALL, "max_epochs": 30, "lr": 0.01}
 Classifier, Regressor = (partial(make, max_epochs=10, lr=0.01) for make in TWINS)
 ESTIMATORS = [
     MixupClassifier(),
-    MixupClassifier(alpha=0),
+    Classifier(alpha=0),
     Classifier(pairing="same_class", mix_target="dominant"),
     Classifier(mix_layer="random", noise_std=0.1, warmup_epochs=5, clean_epochs=5),
     Classifier(pairing="balanced", mix_target="remix"),
@@ -46,6 +46,7 @@ OTHERS = [
     Classifier(pairing="neighbors", n_neighbors=5, n_mixed=3),
     Classifier(mix_layer=2, pairing=Neighbors(10), hidden_layer_sizes=(30, 20)),
     Classifier(standardize=False),
+    MixupClassifier(alpha=0),
     MixupRegressor(alpha=0, batch_size=16),
     Regressor(pairing="neighbors", mix_layer=1, loss="absolute_error"),
     Regressor(loss="gamma", n_estimators=2),

@@ -103,6 +103,7 @@ def slow_if(name, slow):
 
 
 LONG = (
+    "ablation",
     "compare",
     "corruption",
     "defaults",
@@ -111,6 +112,7 @@ LONG = (
     "refine",
     "regression",
     "suite",
+    "uci",
 )
 
 
