@@ -139,7 +139,7 @@ def _show(
     for table in tables:
         print_table(place.console, table)
     _say_all(notes, place.console)
-    path = make_folder(place.out) / f"{experiment.name}-{options.protocol}.csv"
+    path = place.out / f"{experiment.name}-{options.protocol}.csv"
     nested = frame.map(lambda value: isinstance(value, list | tuple | dict)).any()
     write_whole(path, frame.loc[:, ~nested].to_csv(index=False))
     say(place.console, f"Every fold: {path}")

@@ -57,23 +57,18 @@ class CategoryRules:
         """Return the rules of columns as the user gives them."""
         if features is None or isinstance(features, str):
             return cls(features, False, most, min_frequency)
-        named = np.asarray(features, dtype=object).tolist()
+        given = np.asarray(features, dtype=object).tolist()
         # NumPy's strings are written otherwise than those of a frame, and its truth
         # values are none of Python's.
         plain = tuple(
-            str(own)
-            if isinstance(own, str)
-            else bool(own)
-            if isinstance(own, np.bool_)
-            else own
-            for own in named
+            own.item() if isinstance(own, np.generic) else own for own in given
         )
         is_mask = bool(plain) and all(isinstance(own, bool) for own in plain)
         return cls(plain, is_mask, most, min_frequency)
 
     @property
-    def named(self) -> Any:
-        """The features, a mask by its name: its values equal positions."""
+    def comparable(self) -> Any:
+        """The features, of which a mask equals no positions."""
         return {"mask": self.features} if self.is_mask else self.features
 
     @property

@@ -18,9 +18,9 @@ from sk_mixup._estimator.parameter_checks import (
     check_epochs,
     check_parameters,
 )
+from sk_mixup._estimator.takes_validation import TakesValidationRows
 from sk_mixup._estimator.trained import HasTrained
 from sk_mixup._estimator.transaction import all_or_nothing, enough_memory
-from sk_mixup._estimator.validation_rows import TakesValidationRows
 from sk_mixup._networks.ensemble import Ensemble
 from sk_mixup._networks.torch_modes import memory_errors, own_modes
 from sk_mixup._networks.torch_threads import one_thread

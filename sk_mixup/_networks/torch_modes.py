@@ -10,15 +10,44 @@ from threading import Lock
 
 import torch
 
-_dtype_lock = Lock()
-#: What each thread inside has found, the first of them the user's own.
-_dtypes_found: list[torch.dtype] = []
+
+class LentDtype:
+    """torch's default dtype, which all threads share, set for a while by some of them.
+
+    ``found`` is what each thread inside has found, the first of them the user's own.
+    """
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.found: list[torch.dtype] = []
+
+    @contextmanager
+    def __call__(self, dtype: torch.dtype) -> Iterator[None]:
+        """Set the default dtype."""
+        with self.lock:
+            self.found.append(torch.get_default_dtype())
+            if self.found[-1] != dtype:
+                torch.set_default_dtype(dtype)
+        try:
+            yield
+        finally:
+            with self.lock:
+                # Of threads that overlap the last to leave restores what the first
+                # found.
+                first = self.found[0]
+                self.found.pop()
+                if not self.found and torch.get_default_dtype() != first:
+                    torch.set_default_dtype(first)
+
+
+_of_training = LentDtype()
 
 
 def precision() -> torch.dtype:
     """Return the precision that new networks have: torch's default, at least single."""
-    with _dtype_lock:  # another thread may have set its own for a while
-        default = _dtypes_found[0] if _dtypes_found else torch.get_default_dtype()
+    found = _of_training.found
+    with _of_training.lock:  # another thread may have set its own for a while
+        default = found[0] if found else torch.get_default_dtype()
     return torch.float64 if default == torch.float64 else torch.float32
 
 
@@ -29,7 +58,7 @@ def own_modes(dtype: torch.dtype | None = None) -> Iterator[None]:
     As :func:`plain_modes`, and numbers are of ``dtype``, by default those of
     :func:`precision`.
     """
-    with plain_modes(), _default_dtype(dtype or precision()):
+    with plain_modes(), _of_training(dtype or precision()):
         yield
 
 
@@ -73,24 +102,6 @@ def _makes_on_cpu() -> bool:
         return torch.get_default_device().type == "cpu"
     except AttributeError:  # of torch 2.6, where a default device was taken back
         return True
-
-
-@contextmanager
-def _default_dtype(dtype: torch.dtype) -> Iterator[None]:
-    """Set the default dtype, which all threads share, for a while."""
-    with _dtype_lock:
-        _dtypes_found.append(torch.get_default_dtype())
-        if _dtypes_found[-1] != dtype:
-            torch.set_default_dtype(dtype)
-    try:
-        yield
-    finally:
-        with _dtype_lock:
-            # Of threads that overlap the last to leave restores what the first found.
-            first = _dtypes_found[0]
-            _dtypes_found.pop()
-            if not _dtypes_found and torch.get_default_dtype() != first:
-                torch.set_default_dtype(first)
 
 
 @contextmanager

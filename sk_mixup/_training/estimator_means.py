@@ -34,7 +34,7 @@ class EstimatorMeans(Protocol):
 
 
 class MeansInStack:
-    """Of a stack that holds all runs of its estimators.
+    """The means where a stack holds all runs of its estimators.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ class Meeting:
 
 
 class MeansAcrossStacks:
-    """Of a stack that holds some of the runs of one estimator.
+    """The mean where a stack holds some of the runs of one estimator.
 
     Parameters
     ----------

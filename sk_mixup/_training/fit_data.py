@@ -49,6 +49,7 @@ class FitData(NamedTuple):
         shape = getattr(self.X, "shape", None)
         if shape is None:
             return len(self.X) if isinstance(self.X, Sized) else 0
+        # Of Dask's frames it is no number until it is computed.
         return int(shape[0]) if shape and isinstance(shape[0], Integral) else 0
 
     def check_validation(self) -> None:

@@ -20,10 +20,7 @@ from sk_mixup._data.labels import labels_to_score
 from sk_mixup._data.subsets import RowSubset, checked_weights
 from sk_mixup._networks.losses import Loss
 from sk_mixup._networks.network import Network
-from sk_mixup._sklearn import (
-    _safe_indexing,
-    takes_sample_weight,
-)
+from sk_mixup._sklearn import _safe_indexing, takes_sample_weight
 from sk_mixup._training.fit_data import FitData
 from sk_mixup._training.run import Score
 from sk_mixup._training.scorer_checks import named_scores

@@ -193,7 +193,7 @@ class Settings(SimpleNamespace):
             "encoding": self.encodings,
             "loss": vars(self).get("loss"),
             "quantile": self._quantile,
-            "categorical_features": self.categories.named,
+            "categorical_features": self.categories.comparable,
             "max_categories": int(self.max_categories),
             "min_frequency": self.min_frequency,
             "standardize": bool(self.standardize),

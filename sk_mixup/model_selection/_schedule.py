@@ -100,8 +100,8 @@ class CallSchedule:
     def _train(self) -> None:
         """Train what the calls fit, but each estimator once only."""
         # An estimator that two calls fit could keep one fit only: the other waits.
-        fits = ((id(call.requested().estimator), call) for call in self.fitting[::-1])
-        calls = list(dict(fits).values())[::-1]
+        first = {id(call.estimator): call for call in reversed(self.fitting)}
+        calls = list(reversed(first.values()))
         self.fitting = [call for call in self.fitting if call not in calls]
         self.n_bytes.clear()
         self.ready.extend(calls)

@@ -138,14 +138,20 @@ class SuspendedCall:
         self.request, self.fit_error = request, None
         self._params = request.estimator.get_params(deep=False)
         self._suspend()
-        put_back(request.estimator, self._params)
+        request.estimator.set_params(**self._params)
         if self.fit_error is not None:
             raise self.fit_error
+
+    @property
+    def estimator(self) -> Any:
+        """What it fits, while it is suspended for that."""
+        return None if self.request is None else self.request.estimator
 
     def requested(self) -> FitRequest:
         """Return the fit that it is suspended in, as it was asked for."""
         assert self.request is not None
-        put_back(self.request.estimator, self._params)
+        # Another call may have changed the parameters of a shared estimator.
+        self.request.estimator.set_params(**self._params)
         return self.request
 
     def wait_for(self, children: Sequence[SuspendedCall]) -> None:
@@ -170,11 +176,6 @@ class SuspendedCall:
         self._suspended += time.perf_counter() - start
         if self._abandoned:
             raise Abandoned
-
-
-def put_back(estimator: Any, params: dict[str, Any]) -> None:
-    """Set parameters that another call has changed meanwhile."""
-    vars(estimator).update(params)
 
 
 @wraps(_fit)

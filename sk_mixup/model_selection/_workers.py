@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import io
 import pickle
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from threading import Lock
+from collections.abc import Sequence
 from typing import Any
 
 import cloudpickle
@@ -19,7 +17,7 @@ import torch
 from joblib import Parallel, delayed
 from tqdm.auto import tqdm
 
-from sk_mixup._networks.torch_modes import precision
+from sk_mixup._networks.torch_modes import LentDtype, precision
 from sk_mixup._networks.torch_threads import one_thread
 from sk_mixup._training.progress import Progress
 from sk_mixup.model_selection._groups import Call, plan_groups
@@ -30,7 +28,8 @@ Results = list[list[Any]]
 
 #: Larger tables are sent apart: a backend keeps one copy of each for all groups.
 LARGE_BYTES = 100_000
-_dtype_lock, _dtypes_before = Lock(), list[torch.dtype]()
+#: New networks have the precision that they have where the calls come from.
+_users_precision = LentDtype()
 TABLE_PACKAGES = frozenset({"numpy", "pandas", "polars", "scipy"})
 
 
@@ -127,23 +126,6 @@ def run_parcel(
     with one_thread(), _users_precision(dtype):
         CallSchedule(max_memory, Progress(), trained).run(suspended)
     return number, [call.get() for call in suspended], trained
-
-
-@contextmanager
-def _users_precision(dtype: torch.dtype) -> Iterator[None]:
-    """Let new networks have the precision that they have where the calls come from."""
-    with _dtype_lock:
-        _dtypes_before.append(torch.get_default_dtype())
-        torch.set_default_dtype(dtype)
-    try:
-        yield
-    finally:
-        with _dtype_lock:
-            # Of threads that overlap the last to leave restores what the first found.
-            first = _dtypes_before[0]
-            _dtypes_before.pop()
-            if not _dtypes_before:
-                torch.set_default_dtype(first)
 
 
 def pack(calls: Sequence[Call], tables: dict[int, Any]) -> tuple[bytes, list[int]]:

@@ -12,7 +12,7 @@ from sk_mixup._data.memo import Memo
 from sk_mixup._data.subsets import RowSubset, fixed_class_weight, further_rows
 from sk_mixup._data.tables import Table, numpy_dtype
 from sk_mixup._estimator.reading import Reader
-from sk_mixup._estimator.tables import TakesTables
+from sk_mixup._estimator.takes_tables import TakesTables
 from sk_mixup._training.fit_data import FitData, check_length, of_validation_rows
 from sk_mixup._training.settings import Settings
 from sk_mixup._training.target_spec import TargetSpec
