@@ -29,8 +29,6 @@ LONGER = {**SMALL, "max_epochs": 30, "lr": 0.01}
 Classifier, Regressor = (partial(make, max_epochs=10, lr=0.01) for make in TWINS)
 ESTIMATORS = [
     MixupClassifier(),
-    Classifier(alpha=0),
-    Classifier(pairing="same_class", mix_target="dominant"),
     Classifier(mix_layer="random", noise_std=0.1, warmup_epochs=5, clean_epochs=5),
     Classifier(pairing="balanced", mix_target="remix"),
     MixupRegressor(),
@@ -40,6 +38,8 @@ ESTIMATORS = [
 ]
 #: Of parameters that the others have, too; several minutes more.
 OTHERS = [
+    Classifier(alpha=0),
+    Classifier(pairing="same_class", mix_target="dominant"),
     Classifier(pairing="same_class_neighbors", label_smoothing=0.1, dropout=0.1),
     Regressor(loss="poisson", pairing="similar"),
     Classifier(alpha=np.inf, weights_per="example", n_estimators=3),

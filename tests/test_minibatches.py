@@ -21,6 +21,7 @@ from sk_mixup._training.minibatches import Minibatches, Plan, draw_rows
 from sk_mixup._training.mixing import Vicinity
 from sk_mixup._training.run import Run
 from sk_mixup._training.validation_rows import ValidationRows
+from sk_mixup.encodings import QuantileBins
 from sk_mixup.vicinity import (
     Neighbors,
     Pairing,
@@ -28,6 +29,7 @@ from sk_mixup.vicinity import (
     SameClass,
     TrainingRows,
 )
+from tests.twins import SMALL, TWINS, predicted
 
 CPU = torch.device("cpu")
 ERM, MIXUP = Vicinity(alpha=0), Vicinity(alpha=1)
@@ -375,17 +377,31 @@ def test_clipped_rows_are_mixed_and_not_mixed_rows_clipped():
     torch.testing.assert_close(mixed, expected)
 
 
-@pytest.mark.parametrize("mix_layer", [None, 1])
+@pytest.mark.parametrize(("n_rows", "batch_size"), [(43, 8), (330, 150)])
+@pytest.mark.parametrize("mix_layer", [None, 1, "raw"])
 @pytest.mark.parametrize("dropout", [0.0, 0.2])
 @pytest.mark.parametrize("vicinity", VICINITIES)
 def test_draws_do_not_depend_on_the_size_of_blocks(
-    vicinity, dropout, mix_layer, monkeypatch
+    vicinity, dropout, mix_layer, n_rows, batch_size, monkeypatch
 ):
+    """Nor on that of the pieces in which a large minibatch is made."""
     plan = {"dropout": dropout, "hidden_sizes": (3, 2), "mix_layer": mix_layer}
-    large = epochs(make_minibatches(make_run(43, vicinity), **plan), 0)
+    plan["batch_size"] = batch_size
+    large = epochs(make_minibatches(make_run(n_rows, vicinity), **plan), 0)
     monkeypatch.setattr(epoch_draw, "CPU_BLOCK_BYTES", 1)
-    small = epochs(make_minibatches(make_run(43, vicinity), **plan), 0)
+    small = epochs(make_minibatches(make_run(n_rows, vicinity), **plan), 0)
     torch.testing.assert_close(small, large, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("mix_features", ["interpolate", "swap"])
+@pytest.mark.parametrize("make", TWINS)
+def test_a_minibatch_in_pieces_trains_the_same(make, mix_features, rng, monkeypatch):
+    X, y = rng.normal(size=(400, 4)), rng.integers(3, size=400)
+    params = {**SMALL, "batch_size": 330, "encoding": QuantileBins()}
+    model = make(2, **params, mix_features=mix_features)
+    whole = predicted(model.fit(X, y), X)
+    monkeypatch.setattr(epoch_draw, "CPU_BLOCK_BYTES", 1)
+    np.testing.assert_array_equal(predicted(model.fit(X, y), X), whole)
 
 
 @pytest.mark.parametrize("mix_layer", [None, 1])

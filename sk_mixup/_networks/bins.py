@@ -118,7 +118,7 @@ class Bins(ArrayModule):
 
     def forward(self, x: Tensor) -> Tensor:
         values = x.index_select(-1, self.columns).unsqueeze(-1)
-        units = (values - self.low) * self.slope
+        units = (values - self.low).mul_(self.slope)
         if units.requires_grad:
             units = self._clamped(values, units)
         else:

@@ -42,7 +42,8 @@ class MLPStep:
 
     def _backward(self, entered: list[Tensor], gradient: Tensor, batch: Batch) -> None:
         for depth in reversed(range(len(entered))):
-            layer, x = self.layers.linear[depth], entered[depth]
+            # Taken off the list: of many rows, what entered a layer is large.
+            layer, x = self.layers.linear[depth], entered.pop()
             factor = _factor(batch, depth)
             own = self.gradients.linear[depth]
             layer.accumulate(_mixed_at(batch, depth, x), gradient, own, factor)

@@ -7,13 +7,14 @@ block of steps at a time, one gather and one weighted sum each.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.utils import gen_batches
 from torch import Tensor
 
 from sk_mixup._data.tables import numpy_dtype
@@ -28,6 +29,9 @@ from sk_mixup._training.swapping import ColumnShares
 #: 16 and 64 MB. A GPU has no such cache, and each block costs it some launches; there
 #: masks count too, which are larger than the rows.
 CPU_BLOCK_BYTES, GPU_BLOCK_BYTES = 4_000_000, 256_000_000
+#: A step larger than a block is encoded and mixed in pieces of a multiple of so many
+#: rows, in which vectors of numbers end where they would end in the whole.
+PIECE = 64
 
 
 class EpochDraw:
@@ -120,16 +124,27 @@ class EpochDraw:
 
     @property
     def _block_steps(self) -> int:
+        step = self.plan.batch_size * self._row_bytes
+        if self.plan.dropout and not self._is_on_cpu:
+            units = sum(self.plan.hidden_sizes) * self._copies
+            step += 4 * len(self.runs) * self.plan.batch_size * units
+        return max(1, self._block_bytes // step)
+
+    @property
+    def _row_bytes(self) -> int:
+        """The bytes of a row of all runs before it is mixed."""
         inputs, n_runs = self.source.inputs, len(self.runs)
         row = inputs.width * n_runs + inputs.n_units * len(inputs.binned)
         row += self.runs[0].training.targets.width * n_runs
-        step = 4 * self.plan.n_mixed * self.plan.batch_size * row
-        if self.source.device.type == "cpu":
-            return max(1, CPU_BLOCK_BYTES // step)
-        if self.plan.dropout:
-            units = sum(self.plan.hidden_sizes) * self._copies
-            step += 4 * n_runs * self.plan.batch_size * units
-        return max(1, GPU_BLOCK_BYTES // step)
+        return 4 * self.plan.n_mixed * row
+
+    @property
+    def _block_bytes(self) -> int:
+        return CPU_BLOCK_BYTES if self._is_on_cpu else GPU_BLOCK_BYTES
+
+    @property
+    def _is_on_cpu(self) -> bool:
+        return self.source.device.type == "cpu"
 
     def _block(self, start: int, stop: int, step_size: int) -> Batch:
         """Return the minibatches of the steps from ``start`` to ``stop``."""
@@ -186,6 +201,21 @@ class EpochDraw:
         self, numbers: Tensor, shares: ColumnShares, shape: tuple[int, int]
     ) -> Encoded:
         """Return what enters the networks, ``(runs, steps, rows * copies, ...)``."""
+        n_rows = numbers.shape[2]
+        size = max(1, self._block_bytes // self._row_bytes // PIECE) * PIECE
+        if shape[0] > 1 or n_rows <= size or self.layers:
+            return self._encoded(numbers, shares, shape)
+        # Of all rows at once, only what enters is kept.
+        pieces = (
+            (own, self._encoded(numbers[..., own], shares.of(own), (1, _length(own))))
+            for own in gen_batches(n_rows, size)
+        )
+        return _joined(pieces, n_rows)
+
+    def _encoded(
+        self, numbers: Tensor, shares: ColumnShares, shape: tuple[int, int]
+    ) -> Encoded:
+        """Return rows of some steps, or some rows of one, encoded and mixed."""
         if self.plan.mix_layer == RAW:
             raw = [self.source.rows.raw(own) for own in numbers]
             mix = self._brought_together(raw, shares.values, shape)
@@ -275,6 +305,26 @@ class EpochDraw:
         """Return how many rows from ``first`` on are the run's, not padding."""
         # Nothing is drawn for padding: streams would depend on the runs beside.
         return (len(run.training) - first) * self._copies
+
+
+def _joined(pieces: Iterable[tuple[slice, Encoded]], n_rows: int) -> Encoded:
+    """Return pieces of one step's rows as one."""
+    whole: list[Tensor] = []
+    for rows, piece in pieces:
+        parts = [part for part in piece if part is not None]
+        if not whole:
+            whole = [_with_rows(part, n_rows) for part in parts]
+        for all_rows, part in zip(whole, parts, strict=True):
+            all_rows[:, :, rows] = part
+    return Encoded(*whole)
+
+
+def _with_rows(part: Tensor, n_rows: int) -> Tensor:
+    return part.new_empty(*part.shape[:2], n_rows, *part.shape[3:])
+
+
+def _length(rows: slice) -> int:
+    return int(rows.stop - rows.start)
 
 
 def _by_shape(rows: Tensor | None, shape: tuple[int, int]) -> Any:

@@ -33,6 +33,15 @@ class ColumnShares(NamedTuple):
         """Return shares that all columns of a row have in common."""
         return ColumnShares(mix_weights.unsqueeze(-1), target_weights)
 
+    def of(self, rows: slice) -> ColumnShares:
+        """Return the shares in some rows of each step."""
+
+        def part(own: Tensor) -> Tensor:
+            return own if own.shape[3] == 1 else own[:, :, :, rows]
+
+        units = None if self.units is None else part(self.units)
+        return ColumnShares(part(self.values), part(self.targets), units)
+
     @staticmethod
     def stack(of_runs: Sequence[ColumnShares]) -> ColumnShares:
         """Return the shares of several runs."""
