@@ -27,11 +27,8 @@ from sk_mixup._data.labels import (
 )
 from sk_mixup._estimator.base import BaseMixup
 from sk_mixup._estimator.constraints import LARGEST_NUMBER
-from sk_mixup._networks.losses import (
-    BinaryCrossEntropy,
-    SigmoidWithComplement,
-    SoftCrossEntropy,
-)
+from sk_mixup._networks.links import SigmoidWithComplement
+from sk_mixup._networks.losses import BinaryCrossEntropy, SoftCrossEntropy
 from sk_mixup._sklearn import Interval, StrOptions
 from sk_mixup._training.fit_data import FitData
 from sk_mixup._training.net import MixupNet

@@ -10,6 +10,15 @@ from scipy import sparse
 
 from sk_mixup import MixupClassifier, MixupRegressor
 from sk_mixup._networks import prediction_forms
+from sk_mixup._networks.links import (
+    EXPONENTIAL,
+    IDENTITY,
+    SIGMOID,
+    SOFTMAX,
+    SigmoidWithComplement,
+    SortQuantiles,
+    in_numpy,
+)
 from sk_mixup._networks.prediction_forms import _made, in_double, row_pass_of
 from tests.twins import SMALL, TWINS, all_rows, assert_same_predictions, predicted
 
@@ -20,6 +29,8 @@ KINDS = [
     {"standardize": False, "encoding": "bins"},
     {"hidden_layer_sizes": ()},
     {"n_estimators": 3, "early_stopping": True, "member_weights": "validation"},
+    {"n_estimators": 3, "encoding": ("bins", "bins", "standardized")},
+    {"n_estimators": 4, "encoding": ("bins", "bins", "standardized", "bins")},
 ]
 
 
@@ -44,6 +55,24 @@ def test_it_computes_what_the_modules_compute(make, params, exact, data):
     outputs = row_pass_of(network, exact)(rows)
     assert outputs.dtype == dtype
     np.testing.assert_allclose(outputs, expected, rtol=0, atol=1e-12 if exact else 1e-4)
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        SOFTMAX,
+        SIGMOID,
+        IDENTITY,
+        EXPONENTIAL,
+        SigmoidWithComplement(),
+        SortQuantiles(3),
+    ],
+    ids=repr,
+)
+def test_links_are_computed_as_their_modules_do(link, rng):
+    outputs = 4 * rng.normal(size=(2, 5, 6))
+    expected = link(torch.from_numpy(outputs)).numpy()
+    np.testing.assert_allclose(in_numpy(link, outputs), expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("params", KINDS, ids=str)

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from sk_mixup._data.tables import numpy_dtype, without_warning
 from sk_mixup._networks.input_layers import Standardize
+from sk_mixup._networks.links import in_numpy
 from sk_mixup._networks.network import Network
 from sk_mixup._networks.prediction_forms import in_double, row_pass_of
 from sk_mixup._networks.row_pass import RowPass
@@ -33,8 +34,9 @@ FEWEST_ROWS = 256  # of a chunk
 ONE_THREAD_ROWS = 20_000  # rows, up to which several threads only slow down
 
 TargetScale = tuple[NDArray[np.float64], NDArray[np.float64]]
-#: From the members' predictions and weights to one row of numbers a row.
-Reduce = Callable[[Tensor, tuple[float, ...] | None], Tensor]
+#: From predictions of members and their weights to parts of one row of numbers a row,
+#: side by side; of torch or of NumPy.
+Reduce = Callable[[Any, Any], list[Any]]
 
 
 @dataclass(frozen=True)
@@ -115,9 +117,11 @@ class Ensemble:
         if network.widen is not None:
             network = in_double(network) if self.exact else network
             row = network.widened(torch.from_numpy(without_warning(row))).numpy()
-        outputs = torch.from_numpy(row_pass(row))
-        members = self.link(outputs / network.temperature)
-        return reduce(members, network.member_weights).numpy()
+        # No call of torch, which costs several times as much between calls of NumPy.
+        with np.errstate(all="ignore"):  # as torch, which computes on without a word
+            members = in_numpy(self.link, row_pass(row) / network.temperature)
+            weights = _column(network.member_weights, members.dtype)
+            return np.concatenate(reduce(members, weights), -1)
 
     def _in_chunks(
         self, network: Network, X: Any, reduce: Reduce
@@ -144,7 +148,8 @@ class Ensemble:
         dense = np.asarray(dense, dtype=self.dtype)
         rows = torch.from_numpy(without_warning(dense)).to(network.device)
         members = self.link(network(rows.unsqueeze(0)))
-        return reduce(members, network.member_weights).cpu().numpy()
+        weights = _tensor_column(network.member_weights, members.dtype, members.device)
+        return torch.cat(reduce(members, weights), -1).cpu().numpy()
 
     def _in_units(self, averaged: NDArray[np.floating]) -> NDArray[np.floating]:
         if self.scaling is not None:
@@ -184,32 +189,41 @@ class Ensemble:
         )
 
 
-def _mean(members: Tensor, weights: tuple[float, ...] | None) -> Tensor:
+def _mean(members: Any, weights: Any) -> list[Any]:
     """Return the mean by weight of ``(members, rows, outputs)`` over the members."""
     if weights is not None:
-        members = members * _column(weights, members.dtype, members.device)
+        members = members * weights
     if members.shape[1] == 1:
         total = members.sum(0)
     else:  # one by one: the rounding of torch's sum depends on a row's place
-        first, *others = members.unbind()
+        first, *others = members
         total = sum(others, first)
-    return total if weights is not None else total / len(members)
+    return [total if weights is not None else total / len(members)]
+
+
+def _mean_and_std(members: Any, weights: Any) -> list[Any]:
+    """Return the mean and the deviation from it."""
+    (mean,) = _mean(members, weights)
+    (variance,) = _mean((members - mean) ** 2, weights)
+    return [mean, variance**0.5]
 
 
 @lru_cache(maxsize=256)
 def _column(
-    weights: tuple[float, ...], dtype: torch.dtype, device: torch.device
-) -> Tensor:
+    weights: tuple[float, ...] | None, dtype: np.dtype[Any]
+) -> NDArray[np.floating] | None:
     """Return weights of members, ``(members, 1, 1)``."""
+    return None if weights is None else np.array(weights, dtype)[:, None, None]
+
+
+@lru_cache(maxsize=256)
+def _tensor_column(
+    weights: tuple[float, ...] | None, dtype: torch.dtype, device: torch.device
+) -> Tensor | None:
+    if weights is None:
+        return None
     with plain_modes():  # or one made in inference mode would be kept
         return torch.tensor(weights, dtype=dtype, device=device).view(-1, 1, 1)
-
-
-def _mean_and_std(members: Tensor, weights: tuple[float, ...] | None) -> Tensor:
-    """Return the mean and, beside it, the deviation from it."""
-    mean = _mean(members, weights)
-    variance = _mean((members - mean).square(), weights)
-    return torch.cat([mean, variance.sqrt()], -1)
 
 
 class Member(nn.Sequential):

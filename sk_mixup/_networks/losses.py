@@ -17,9 +17,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sk_mixup._data.moments import Figures, Moments
-
-# Made once: to make a module takes as long as a row takes in it.
-SOFTMAX, SIGMOID, IDENTITY = nn.Softmax(-1), nn.Sigmoid(), nn.Identity()
+from sk_mixup._networks.links import (
+    EXPONENTIAL,
+    IDENTITY,
+    SIGMOID,
+    SOFTMAX,
+    SortQuantiles,
+)
 
 
 class Loss(nn.Module):
@@ -101,13 +105,6 @@ class BinaryCrossEntropy(Loss):
 
     def link(self) -> nn.Module:
         return SIGMOID
-
-
-class SigmoidWithComplement(nn.Module):
-    """Return the probability of each label, and beside them of its absence."""
-
-    def forward(self, outputs: Tensor) -> Tensor:
-        return torch.sigmoid(torch.cat([outputs, -outputs], -1))
 
 
 class SquaredError(Loss):
@@ -204,23 +201,6 @@ class PinballLoss(Loss):
         return Moments(moments.weight, mean, deviation)
 
 
-class SortQuantiles(nn.Module):
-    """Put the quantiles of each target in ascending order.
-
-    Shape
-    -----
-    - input and output: ``(..., targets * quantiles)``
-    """
-
-    def __init__(self, n_quantiles: int) -> None:
-        super().__init__()
-        self.n_quantiles = n_quantiles
-
-    def forward(self, outputs: Tensor) -> Tensor:
-        split = outputs.unflatten(-1, (-1, self.n_quantiles))
-        return split.sort(-1).values.flatten(-2)
-
-
 class LogLinkLoss(Loss):
     """A loss of positive means, of which the outputs are the logarithms.
 
@@ -262,13 +242,3 @@ class GammaDeviance(LogLinkLoss):
     def gradient(self, outputs: Tensor, targets: Tensor, weight: Tensor) -> Tensor:
         ratio = targets * (-outputs).exp()
         return ratio.neg_().add_(1).mul_(weight).div_(outputs.shape[-1])
-
-
-class Exponential(nn.Module):
-    """The exponential function, the inverse of the log link."""
-
-    def forward(self, outputs: Tensor) -> Tensor:
-        return outputs.exp()
-
-
-EXPONENTIAL = Exponential()

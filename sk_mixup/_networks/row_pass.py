@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,8 @@ class RowPass:
     """What the modules of perceptrons compute, for a row or a few.
 
     A row has so few numbers that calls take the time, and a call of NumPy takes a third
-    of one of torch's. Results differ from the modules' by rounding only.
+    of one of torch's. Results differ from the modules' by rounding only. NumPy may warn
+    of rows beyond the range of their precision.
 
     Parameters
     ----------
@@ -52,7 +53,7 @@ class RowPass:
         self.hooks = [hooks for both in each for hooks in both]
         layers = body.layers(body.theta.detach())
         self.layers = [(each.weight.numpy(), each.bias.numpy()) for each in layers]
-        self.binned = list(body.binned)
+        self.binned = _places(body.binned)
         if isinstance(inputs, EncodedInputs):
             self.columns = inputs.bins.columns.numpy()
             self.bins = [getattr(inputs.bins, name).numpy() for name in Bins.BUFFERS]
@@ -60,16 +61,15 @@ class RowPass:
             self.of_units = own.numpy()
 
     def __call__(self, rows: Numbers) -> Numbers:
-        with np.errstate(all="ignore"):  # as torch, which computes on without a word
-            (weight, bias), *others = self.layers
-            x = np.matmul(rows[None] if self.idle else self._standardized(rows), weight)
-            x += bias
-            if self.binned:
-                x[self.binned] += np.matmul(self._units(rows), self.of_units)
-            for own_weight, own_bias in others:
-                x = np.matmul(np.maximum(x, 0, out=x), own_weight)
-                x += own_bias
-            return x
+        (weight, bias), *others = self.layers
+        x = np.matmul(rows[None] if self.idle else self._standardized(rows), weight)
+        x += bias
+        if self.binned is not None:
+            x[self.binned] += np.matmul(self._units(rows), self.of_units)
+        for own_weight, own_bias in others:
+            x = np.matmul(np.maximum(x, 0, out=x), own_weight)
+            x += own_bias
+        return x
 
     def _units(self, rows: Numbers) -> Numbers:
         """Return the units of the bins, ``(binned, rows, units)``."""
@@ -87,3 +87,12 @@ class RowPass:
         u = z / self.clip
         np.minimum(np.maximum(u, -LARGEST_RATIO, out=u), LARGEST_RATIO, out=u)
         return u / np.sqrt(1 + np.square(u)) * self.clip
+
+
+def _places(runs: Sequence[int]) -> slice | list[int] | None:
+    """Return what picks some runs, evenly spaced ones without a copy; None for none."""
+    if not runs:
+        return None
+    step = runs[1] - runs[0] if len(runs) > 1 else 1
+    even = range(runs[0], runs[-1] + 1, step)
+    return slice(even.start, even.stop, step) if [*even] == [*runs] else [*runs]
