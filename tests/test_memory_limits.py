@@ -131,6 +131,16 @@ def test_wide_tables_are_refused_too(make, rng):
 
 @pytest.mark.usefixtures("small_machine")
 @twins
+def test_only_what_holds_rows_out_is_charged_for_them(make, data):
+    X, y = data
+    model = make(**SMALL | {"n_estimators": 20, "early_stopping": True})
+    with pytest.raises(MemoryError):
+        model.fit(X, y)
+    assert model.partial_fit(X, y).net_.module_.runs == 20
+
+
+@pytest.mark.usefixtures("small_machine")
+@twins
 def test_those_that_fit_are_fitted_beside_those_that_do_not(make, data):
     X, y = data
     models = [make(**SMALL), make(**SMALL | {"n_estimators": 5000})]

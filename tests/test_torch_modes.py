@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from sk_mixup import MixupClassifier, fit_many
-from sk_mixup._networks.torch_modes import own_modes
+from sk_mixup._networks.torch_modes import own_modes, precision
 from sk_mixup.inspection import fgsm, loss_gradient
 from sk_mixup.model_selection import GridSearchCV, cross_validate
 from tests.twins import (
@@ -179,6 +179,27 @@ def test_of_those_that_overlap_the_last_restores_the_precision(first):
         assert torch.get_default_dtype() == torch.float32
         stacks[1 - first].close()
         assert torch.get_default_dtype() == torch.float16
+
+
+def test_what_is_lent_inside_gives_back_what_was_lent_outside():
+    """A callback may read or export a model of another precision."""
+    with default_dtype(torch.float16):
+        with own_modes(torch.float64):
+            with own_modes(torch.float32):
+                assert torch.get_default_dtype() == torch.float32
+            assert torch.get_default_dtype() == torch.float64
+            assert precision() == torch.float32  # the user's
+        assert torch.get_default_dtype() == torch.float16
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_those_that_overlap_have_what_the_later_of_them_needs(first):
+    stacks, needed = (ExitStack(), ExitStack()), (torch.float64, torch.float32)
+    for stack, dtype in zip(stacks, needed, strict=True):
+        stack.enter_context(own_modes(dtype))
+    stacks[first].close()
+    assert torch.get_default_dtype() == needed[1 - first]
+    stacks[1 - first].close()
 
 
 @each_twin

@@ -14,30 +14,41 @@ import torch
 class LentDtype:
     """torch's default dtype, which all threads share, set for a while by some of them.
 
-    ``found`` is what each thread inside has found, the first of them the user's own.
+    The dtype is what the last of those still inside has asked for, and the user's own
+    when all have left.
     """
 
     def __init__(self) -> None:
         self.lock = Lock()
-        self.found: list[torch.dtype] = []
+        self.asked_for: dict[object, torch.dtype] = {}  # by those inside, in order
+        self.of_user = torch.get_default_dtype()
 
     @contextmanager
     def __call__(self, dtype: torch.dtype) -> Iterator[None]:
         """Set the default dtype."""
+        me = object()
         with self.lock:
-            self.found.append(torch.get_default_dtype())
-            if self.found[-1] != dtype:
-                torch.set_default_dtype(dtype)
+            if not self.asked_for:
+                self.of_user = torch.get_default_dtype()
+            self.asked_for[me] = dtype
+            _set_default(dtype)
         try:
             yield
         finally:
             with self.lock:
-                # Of threads that overlap the last to leave restores what the first
-                # found.
-                first = self.found[0]
-                self.found.pop()
-                if not self.found and torch.get_default_dtype() != first:
-                    torch.set_default_dtype(first)
+                # Threads that overlap leave in any order.
+                del self.asked_for[me]
+                _set_default([self.of_user, *self.asked_for.values()][-1])
+
+    def users_default(self) -> torch.dtype:
+        """Return the dtype that the user has set, whatever threads have for a while."""
+        with self.lock:
+            return self.of_user if self.asked_for else torch.get_default_dtype()
+
+
+def _set_default(dtype: torch.dtype) -> None:
+    if torch.get_default_dtype() != dtype:
+        torch.set_default_dtype(dtype)
 
 
 _of_training = LentDtype()
@@ -45,10 +56,8 @@ _of_training = LentDtype()
 
 def precision() -> torch.dtype:
     """Return the precision that new networks have: torch's default, at least single."""
-    found = _of_training.found
-    with _of_training.lock:  # another thread may have set its own for a while
-        default = found[0] if found else torch.get_default_dtype()
-    return torch.float64 if default == torch.float64 else torch.float32
+    is_double = _of_training.users_default() == torch.float64
+    return torch.float64 if is_double else torch.float32
 
 
 @contextmanager

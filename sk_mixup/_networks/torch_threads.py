@@ -10,7 +10,7 @@ from threading import Lock
 import torch
 
 _threads_lock = Lock()
-#: As torch_modes._dtypes_found: torch counts the threads of a process, not of a thread.
+#: What each has found that is inside: torch counts threads by process, not by thread.
 _threads_found: list[int] = []
 _forked = False
 

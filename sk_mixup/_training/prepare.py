@@ -45,8 +45,8 @@ def prepare_task(
 ) -> Task:
     """Return the task of an estimator's networks on checked rows."""
     rows = given.rows
-    holds_out = settings.early_stopping or spec.calibrated
-    _check_memory(rows, spec, settings, holds_out and given.validation is None)
+    holds_out = _holds_out(given, spec, settings, start)
+    _check_memory(rows, spec, settings, holds_out)
     members = _Members(given, spec, settings, start, memo)
     streams = _streams(settings, start)
     subsets = _subsets(given, spec, settings, start, streams, memo)
@@ -155,6 +155,15 @@ class _Members:
         return scored_on(validation)
 
 
+def _holds_out(
+    given: FitRows, spec: TargetSpec, settings: Settings, start: Start
+) -> bool:
+    """Tell whether each member leaves rows out of its training."""
+    if given.validation is not None or start.one_epoch:
+        return False
+    return bool(settings.early_stopping or spec.calibrated)
+
+
 def _check_memory(
     rows: RowSubset, spec: TargetSpec, settings: Settings, holds_out: bool
 ) -> None:
@@ -178,7 +187,7 @@ def _subsets(
     """Return each member's training rows and, if needed, its validation rows."""
     if given.validation is not None:
         return [(given.rows, given.validation)] * len(streams)
-    if start.one_epoch or not (settings.early_stopping or spec.calibrated):
+    if not _holds_out(given, spec, settings, start):
         return [(given.rows, None)] * len(streams)
     return split_members(given, settings, streams, memo)
 

@@ -41,6 +41,7 @@ class ValidationRows:
         # Rows of the user's own are those of all runs, and gathered once.
         alike = all(subset is self.subsets[0] for subset in self.subsets)
         self._gathered_from = self.subsets[:1] if alike else self.subsets
+        self._totals = [_total_weight(subset) for subset in self._gathered_from]
         self.inputs = inputs
         self._kept: list[Batch] | None = None
 
@@ -79,19 +80,29 @@ class ValidationRows:
     def _gathered(self, chunk: int) -> Iterator[Batch]:
         size = len(self.subsets), -1, -1
         for chunk_rows in gen_batches(len(self), chunk):
-            parts = [self._part(subset, chunk_rows) for subset in self._gathered_from]
+            parts = [
+                _part(subset, total, chunk_rows)
+                for subset, total in zip(self._gathered_from, self._totals, strict=True)
+            ]
             raw, targets, weight = map(torch.stack, zip(*parts, strict=True))
             values, units = self.inputs.encode(raw)
             yield Batch(values, targets.expand(size), weight.expand(size), units=units)
 
-    def _part(self, subset: RowSubset, rows: slice) -> tuple[Tensor, Tensor, Tensor]:
-        numbers = torch.arange(rows.start, rows.stop, device=subset.device)
-        present = numbers < len(subset)
-        numbers = numbers.clamp_(max=len(subset) - 1)
-        # Weights are fractions of all rows: losses of chunks add up to a mean.
-        total = subset.weight(torch.arange(len(subset), device=subset.device)).sum()
-        weight = subset.weight(numbers) * present / total
-        return subset.inputs(numbers), subset.targets.take(numbers), weight[:, None]
+
+def _total_weight(subset: RowSubset) -> Tensor:
+    return subset.weight(torch.arange(len(subset), device=subset.device)).sum()
+
+
+def _part(
+    subset: RowSubset, total: Tensor, rows: slice
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return some of the rows, their targets and their shares of the total weight."""
+    numbers = torch.arange(rows.start, rows.stop, device=subset.device)
+    present = numbers < len(subset)
+    numbers = numbers.clamp_(max=len(subset) - 1)
+    # Weights are fractions of all rows: losses of chunks add up to a mean.
+    weight = subset.weight(numbers) * present / total
+    return subset.inputs(numbers), subset.targets.take(numbers), weight[:, None]
 
 
 def error_of(outputs: Tensor, batch: Batch) -> Tensor:
