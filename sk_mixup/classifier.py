@@ -15,6 +15,7 @@ from sklearn.base import ClassifierMixin
 from torch import nn
 
 from sk_mixup._data.labels import (
+    CheckedLabels,
     Labels,
     announced_classes,
     check_labels,
@@ -647,8 +648,8 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
                     f"classes={classes} are not those of the first call, "
                     f"{self.classes_}."
                 )
-        data = FitData(X, y, sample_weight, None, X_val, y_val, sample_weight_val)
-        return self._fit(data, one_epoch=True, classes=classes)
+        weights = sample_weight, None, X_val, y_val, sample_weight_val
+        return self._fit(FitData(X, y, *weights, classes), one_epoch=True)
 
     def predict_proba(self, X: Any) -> NDArray[np.float32]:
         """Return the probability of each class.
@@ -753,18 +754,21 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         tags.classifier_tags.multi_label = True
         return tags
 
-    def _target_spec(self, y: Any, start: Start) -> TargetSpec:
-        given = check_labels(y, self)
-        if start.is_fresh:
-            self._labels = Labels.learn(given, start.classes)
-            self.classes_ = self._labels.classes
-            if given.multilabel and start.classes is None:
-                warn_of_one_hot(given.values)
-        elif not start.one_epoch:
-            self._labels.check_same(given)
+    def _checked_targets(self, y: Any) -> CheckedLabels:
+        return check_labels(y, self)
+
+    def _learn_targets(self, checked: CheckedLabels, data: FitData) -> None:
+        self._labels = Labels.learn(checked, data.classes)
+        self.classes_ = self._labels.classes
+        if checked.multilabel and data.classes is None:
+            warn_of_one_hot(checked.values)
+
+    def _target_spec(self, checked: CheckedLabels, start: Start) -> TargetSpec:
+        if not (start.is_fresh or start.one_epoch):
+            self._labels.check_same(checked)
         multilabel, n_classes = self._multilabel, len(self.classes_)
         return TargetSpec(
-            encoded=self._labels.encode(given),
+            encoded=self._encoded(checked),
             make=indicator_targets
             if multilabel
             else partial(class_targets, n_classes=n_classes),
@@ -776,8 +780,8 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
             calibrated=self.temperature == "auto",
         )
 
-    def _encoded(self, y: Any) -> NDArray[Any]:
-        return self._labels.encode(check_labels(y, self))
+    def _encoded(self, checked: CheckedLabels) -> NDArray[Any]:
+        return self._labels.encode(checked)
 
     def _mix_target(self) -> Literal["interpolate", "dominant"] | Remix:
         """Return how labels are mixed."""

@@ -663,14 +663,24 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         tags.target_tags.positive_only = self.loss in ("poisson", "gamma")
         return tags
 
-    def _target_spec(self, y: Any, start: Start) -> TargetSpec:
+    def _checked_targets(self, y: Any) -> NDArray[Any]:
+        y = checked_targets(y, self)
+        if issubclass(LOSSES[self.loss], LogLinkLoss):
+            check_positive(_columns(y), self.loss)
+        return y
+
+    def _learn_targets(self, checked: NDArray[Any], data: FitData) -> None:
+        several = np.asarray(self.quantile).shape if self.loss == "quantile" else ()
+        self._row_shape = checked.shape[1:] + several
+        self.n_outputs_ = _columns(checked).shape[1]
+
+    def _target_spec(self, checked: NDArray[Any], start: Start) -> TargetSpec:
         loss, earlier = LOSSES[self.loss], start.earlier
         before = None if earlier is None else earlier.target_moments
-        columns = self._columns(y, start.is_fresh)
         quantiles = self._settings.quantiles
         by_mean = issubclass(loss, LogLinkLoss)
         return TargetSpec(
-            encoded=columns,
+            encoded=self._encoded(checked),
             make=partial(scaled_targets, before=before, goes_on=start.one_epoch)
             if by_mean
             else partial(standardized_targets, robust=loss.robust, before=before),
@@ -679,22 +689,15 @@ class MixupRegressor(RegressorMixin, BaseMixup):
             n_outputs=self.n_outputs_ * len(quantiles or (None,)),
         )
 
-    def _encoded(self, y: Any) -> NDArray[np.float64]:
-        return self._columns(y, is_fresh=False)
-
-    def _columns(self, y: Any, is_fresh: bool) -> NDArray[np.float64]:
-        """Check the targets and return them as columns."""
-        y = checked_targets(y, self)
-        columns = y.reshape(len(y), -1).astype(np.float64)
-        if issubclass(LOSSES[self.loss], LogLinkLoss):
-            check_positive(columns, self.loss)
-        if is_fresh:
-            several = np.asarray(self.quantile).shape if self.loss == "quantile" else ()
-            self._row_shape = y.shape[1:] + several
-            self.n_outputs_ = columns.shape[1]
-        elif columns.shape[1] != self.n_outputs_:
+    def _encoded(self, checked: NDArray[Any]) -> NDArray[np.float64]:
+        columns = _columns(checked)
+        if columns.shape[1] != self.n_outputs_:
             raise ValueError(
                 f"y has {columns.shape[1]} columns, but the networks were trained on "
                 f"{self.n_outputs_}."
             )
         return columns
+
+
+def _columns(y: NDArray[Any]) -> NDArray[np.float64]:
+    return y.reshape(len(y), -1).astype(np.float64)

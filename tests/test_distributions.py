@@ -12,6 +12,7 @@ from torch import nn
 from sk_mixup import MixupRegressor, fit_many
 from sk_mixup._data.subsets import weighted_rows
 from sk_mixup._data.tables import DenseTable
+from sk_mixup._training.fit_data import FitData
 from sk_mixup._training.task import Start
 from sk_mixup.model_selection import GridSearchCV
 from tests.test_regressor import LINEAR
@@ -129,7 +130,9 @@ def test_quantiles_are_in_the_unit_of_the_target(params, line):
 def test_pairings_see_standardised_targets(params, positive):
     X, y = positive
     model = MixupRegressor(**params)
-    spec = model._target_spec(np.column_stack([y, 5 * y]), Start())
+    targets = model._checked_targets(np.column_stack([y, 5 * y]))
+    model._learn_targets(targets, FitData(X, targets))
+    spec = model._target_spec(targets, Start())
     table = DenseTable(X.astype(np.float32), torch.device("cpu"))
     rows = weighted_rows(table, spec, None, None, torch.device("cpu"))
     seen = rows.targets.groups()

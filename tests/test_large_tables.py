@@ -94,8 +94,8 @@ def test_the_table_of_a_fit_is_the_map_itself(make, gaps, weighted, mapped):
     tables = []
 
     class Noting(make):
-        def _table(self, *args):
-            tables.append(super()._table(*args))
+        def _learn_table(self, *args):
+            tables.append(super()._learn_table(*args))
             return tables[-1]
 
     model = Noting(**SMALL).fit(rows, y, sample_weight=weights)

@@ -6,18 +6,19 @@ from abc import ABCMeta, abstractmethod
 from dataclasses import replace
 from typing import Any, ClassVar, Self
 
-from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from sk_mixup._data.memo import Memo
 from sk_mixup._data.subsets import weighted_rows
+from sk_mixup._estimator.callback_hooks import followed
 from sk_mixup._estimator.constraints import CONSTRAINTS, PAPER_RECIPE
 from sk_mixup._estimator.parameter_checks import (
     check_codes,
     check_epochs,
     check_parameters,
 )
+from sk_mixup._estimator.scoring import scored_on
 from sk_mixup._estimator.takes_validation import TakesValidationRows
 from sk_mixup._estimator.trained import HasTrained
 from sk_mixup._estimator.transaction import all_or_nothing, enough_memory
@@ -30,12 +31,10 @@ from sk_mixup._training.fit_data import (
     FitRows,
     check_length,
 )
-from sk_mixup._training.fit_hooks import followed
 from sk_mixup._training.member_weights import weights_by_loss
 from sk_mixup._training.net import MixupNet
 from sk_mixup._training.prepare import prepare_task
 from sk_mixup._training.scorer_checks import check_scores
-from sk_mixup._training.scoring import scored_on
 from sk_mixup._training.settings import Settings
 from sk_mixup._training.stacks import train
 from sk_mixup._training.target_spec import TargetSpec
@@ -92,8 +91,12 @@ class BaseMixup(HasTrained, TakesValidationRows, metaclass=ABCMeta):
     # What the twins say for themselves.
 
     @abstractmethod
-    def _target_spec(self, y: Any, start: Start) -> TargetSpec:
-        """Check the targets and return what is made of them, and their loss."""
+    def _learn_targets(self, checked: Any, data: FitData) -> None:
+        """Learn what kind of targets these are, which are checked already."""
+
+    @abstractmethod
+    def _target_spec(self, checked: Any, start: Start) -> TargetSpec:
+        """Return what is made of the targets, and their loss."""
 
     # Training.
 
@@ -159,32 +162,25 @@ class BaseMixup(HasTrained, TakesValidationRows, metaclass=ABCMeta):
             FitData(X, y, sample_weight, groups, X_val, y_val, sample_weight_val)
         )
 
-    def _fit(
-        self,
-        data: FitData,
-        one_epoch: bool = False,
-        classes: NDArray[Any] | None = None,
-    ) -> Self:
+    def _fit(self, data: FitData, one_epoch: bool = False) -> Self:
         """Train on the given rows, for one epoch only as a ``partial_fit``."""
         with all_or_nothing([self]), enough_memory(type(self).__name__):
-            start = self._start(one_epoch, classes)
+            start = self._start(one_epoch)
             with own_modes(start.dtype):
                 task = self._prepare(data, start, Memo())
                 (net,) = train([task])
                 self._adopt(net, task)
         return self
 
-    def _start(
-        self, one_epoch: bool = False, classes: NDArray[Any] | None = None
-    ) -> Start:
+    def _start(self, one_epoch: bool = False) -> Start:
         """Check the parameters; start at the networks at hand if training goes on."""
         self._validate_params()
         check_parameters(self._settings, self._parameter_constraints)
         goes_on = (one_epoch or self.warm_start) and hasattr(self, "net_")
         if not goes_on:
-            return Start(one_epoch=one_epoch, classes=classes)
+            return Start(one_epoch=one_epoch)
         self._settings.check_unchanged(self._fitted.lasting)
-        return Start(self.net_, self._fitted, one_epoch, classes)
+        return Start(self.net_, self._fitted, one_epoch)
 
     @property
     def _settings(self) -> Settings:
@@ -206,9 +202,16 @@ class BaseMixup(HasTrained, TakesValidationRows, metaclass=ABCMeta):
         start = start.on(device)
         data.check_validation()
         X, y, sample_weight = data.X, data.y, data.sample_weight
-        table = self._table(X, sample_weight, start, settings, memo)
+        if start.net is None:
+            table = self._learn_table(X, sample_weight, settings, device, memo)
+        else:
+            shape = start.net.module_.inputs_shape
+            table = self._known_table(X, shape, device, memo)
         check_codes(X, settings)
-        spec = self._target_spec(y, start)
+        targets = self._checked_targets(y)
+        if start.is_fresh:
+            self._learn_targets(targets, data)
+        spec = self._target_spec(targets, start)
         check_length("X", table.shape[0], "y", len(spec.encoded))
         unit = None if start.earlier is None else start.earlier.weight_unit
         rows = memo.get(
@@ -231,22 +234,21 @@ class BaseMixup(HasTrained, TakesValidationRows, metaclass=ABCMeta):
     @one_thread()
     def _adopt(self, net: MixupNet, task: Task) -> None:
         """Take the trained net."""
-        check_losses(net, self)
+        check_losses(net, self._settings)
         check_scores(self.scoring, net.latest("valid_score"), net.latest("ran"))
         net.module_.eval()
-        self._calibrate(net, task)
-        self.net_ = net
-        self._fitted = task.fitted
-        self.n_iter_ = len(net.latest_epochs())
+        self._become_fitted(net, task)
         if task.hooks is not None:
             task.hooks.tell_of_the_end()
 
-    def _calibrate(self, net: MixupNet, task: Task) -> None:
-        """Set by the validation rows what the average of the members goes by."""
-        self._weigh_members(net, task)
+    def _become_fitted(self, net: MixupNet, task: Task) -> None:
+        """Predict by a trained net from now on."""
+        self._calibrate(net, task)
+        self.net_, self._fitted = net, task.fitted
+        self.n_iter_ = len(net.latest_epochs())
 
-    def _weigh_members(self, net: MixupNet, task: Task) -> None:
-        """Weigh the members by their validation rows; without any, as before."""
+    def _calibrate(self, net: MixupNet, task: Task) -> None:
+        """Weigh the members on their validation rows; without any, as before."""
         network = net.module_
         if self.member_weights == "uniform":
             network.member_weights = None

@@ -19,7 +19,7 @@ from sk_mixup._data.tables import Table, numpy_dtype
 from sk_mixup._estimator.reading import Reader
 from sk_mixup._training.net import MixupNet
 from sk_mixup._training.settings import Settings
-from sk_mixup._training.task import Fitted, Start
+from sk_mixup._training.task import Fitted
 
 
 class TakesTables(BaseEstimator):
@@ -30,27 +30,36 @@ class TakesTables(BaseEstimator):
     _fitted: Fitted
     _schema: Schema | None
 
-    def _table(
+    def _learn_table(
         self,
         X: Any,
         sample_weight: Any,
-        start: Start,
         settings: Settings,
+        device: torch.device,
         memo: Memo,
     ) -> Table:
-        """Check X, learn its features if fresh, and put it on the device once."""
-        device, dtype = settings.torch_device, torch.get_default_dtype()
-        reader = Reader(settings.estimator, numpy_dtype(dtype), bool(settings.module))
-        if start.net is not None:
-            self._check_features(X)
-            table = reader.known(X, self._schema, device, memo)
-            self._check_shape(table.shape[1:], start.net.module_.inputs_shape)
-            return table
+        """Check X, learn its columns, and put it on the device once."""
         rules, warns = settings.categories, bool(settings.standardize)
-        self._schema, table = reader.learn(X, sample_weight, rules, device, memo, warns)
+        self._schema, table = self._reader().learn(
+            X, sample_weight, rules, device, memo, warns
+        )
         # Names and number of features only: values have been checked, once for each X.
         validate_data(self, X, reset=True, skip_check_array=True)
         return table
+
+    def _known_table(
+        self, X: Any, shape: tuple[int, ...], device: torch.device, memo: Memo
+    ) -> Table:
+        """Check further rows, of the given shape, and put them on the device once."""
+        self._check_features(X)
+        table = self._reader().known(X, self._schema, device, memo)
+        self._check_shape(table.shape[1:], shape)
+        return table
+
+    def _reader(self) -> Reader:
+        """Return what reads rows to train on."""
+        dtype = numpy_dtype(torch.get_default_dtype())
+        return Reader(type(self).__name__, dtype, self.module is not None)
 
     def _check_features(self, X: Any) -> None:
         """Check names, order and number of the columns of further rows."""

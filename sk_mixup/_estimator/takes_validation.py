@@ -5,13 +5,10 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Any
 
-import torch
 from numpy.typing import NDArray
 
 from sk_mixup._data.memo import Memo
 from sk_mixup._data.subsets import RowSubset, fixed_class_weight, further_rows
-from sk_mixup._data.tables import Table, numpy_dtype
-from sk_mixup._estimator.reading import Reader
 from sk_mixup._estimator.takes_tables import TakesTables
 from sk_mixup._training.fit_data import FitData, check_length, of_validation_rows
 from sk_mixup._training.settings import Settings
@@ -22,8 +19,12 @@ class TakesValidationRows(TakesTables):
     """An estimator that takes validation rows of the user's own."""
 
     @abstractmethod
-    def _encoded(self, y: Any) -> NDArray[Any]:
-        """Check further targets and encode them as those of ``fit`` were."""
+    def _checked_targets(self, y: Any) -> Any:
+        """Check targets as they are given."""
+
+    @abstractmethod
+    def _encoded(self, checked: Any) -> NDArray[Any]:
+        """Return targets that are checked as numbers, if they are as those learnt."""
 
     def _validation_rows(
         self,
@@ -38,8 +39,9 @@ class TakesValidationRows(TakesTables):
             return None
         _check_use(settings, spec.calibrated)
         with of_validation_rows():
-            table = self._known_table(data.X_val, rows, memo)
-            encoded = self._encoded(data.y_val)
+            shape = rows.table.shape[1:]
+            table = self._known_table(data.X_val, shape, rows.device, memo)
+            encoded = self._encoded(self._checked_targets(data.y_val))
             check_length("X", table.shape[0], "y", len(encoded))
             class_weight = fixed_class_weight(spec, data.sample_weight)
             return memo.get(
@@ -49,15 +51,6 @@ class TakesValidationRows(TakesTables):
                     rows, table, encoded, class_weight, data.sample_weight_val
                 ),
             )
-
-    def _known_table(self, X: Any, rows: RowSubset, memo: Memo) -> Table:
-        """Check rows with the columns of ``rows`` and put them on the device once."""
-        self._check_features(X)
-        dtype = numpy_dtype(torch.get_default_dtype())
-        reader = Reader(type(self).__name__, dtype, self.module is not None)
-        table = reader.known(X, self._schema, rows.device, memo)
-        self._check_shape(table.shape[1:], rows.table.shape[1:])
-        return table
 
 
 def _check_use(settings: Settings, calibrated: bool) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from sk_mixup._training.net import MixupNet
+from sk_mixup._training.settings import Settings
 
 #: Parameters of which large values make a training diverge, unless they are 0 or None.
 SUSPECTS = ("noise_std", "weight_decay", "optimizer_params")
 
 
-def check_losses(net: Any, estimator: Any) -> None:
+def check_losses(net: MixupNet, settings: Settings) -> None:
     """Check that the losses of a training have stayed numbers."""
     bad_epoch = net.first_bad_epoch()
     if bad_epoch is None:
@@ -16,11 +17,11 @@ def check_losses(net: Any, estimator: Any) -> None:
     also = [
         f", other {name} (now {value})"
         for name in SUSPECTS
-        if (value := getattr(estimator, name))
+        if (value := getattr(settings, name))
     ]
     raise ValueError(
-        f"The loss of {type(estimator).__name__} became NaN or infinite in epoch "
-        f"{bad_epoch}; try a lower lr (now {estimator.lr}){''.join(also)}, "
-        f"standardize=True (now {estimator.standardize}) or a look at extreme values "
+        f"The loss of {settings.estimator} became NaN or infinite in epoch "
+        f"{bad_epoch}; try a lower lr (now {settings.lr}){''.join(also)}, "
+        f"standardize=True (now {settings.standardize}) or a look at extreme values "
         "in X or y."
     )

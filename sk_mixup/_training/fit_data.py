@@ -23,7 +23,7 @@ def check_length(one: str, n_rows: int, other: str, n_others: int) -> None:
 
 @contextmanager
 def of_validation_rows() -> Iterator[None]:
-    """Say of errors that they are of the validation rows."""
+    """Mark errors as concerning the validation rows."""
     try:
         yield
     except (TypeError, ValueError) as error:
@@ -33,7 +33,7 @@ def of_validation_rows() -> Iterator[None]:
 
 
 class FitData(NamedTuple):
-    """What ``fit`` was given."""
+    """What ``fit`` or ``partial_fit`` was given."""
 
     X: Any
     y: Any
@@ -42,6 +42,7 @@ class FitData(NamedTuple):
     X_val: Any = None
     y_val: Any = None
     sample_weight_val: Any = None
+    classes: Any = None
 
     @property
     def n_rows(self) -> int:

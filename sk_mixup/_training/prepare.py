@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.utils.validation import check_random_state
@@ -13,21 +13,23 @@ from sklearn.utils.validation import check_random_state
 from sk_mixup._data.memo import Memo
 from sk_mixup._data.moments import Moments
 from sk_mixup._data.neighbors import Draw
-from sk_mixup._data.reservoir import Reservoir
 from sk_mixup._data.statistics import FEWEST_ROWS, feature_moments
 from sk_mixup._data.streams import Streams
 from sk_mixup._data.subsets import RowSubset
-from sk_mixup._data.tables import SparseTable
 from sk_mixup._networks.architecture import MLPArchitecture
 from sk_mixup._networks.bins import Bins
 from sk_mixup._networks.input_layers import EncodedInputs, Standardize
-from sk_mixup._networks.moved_bins import MovedBins
 from sk_mixup._training.binning import bins_learnt_anew, bins_of_members
+from sk_mixup._training.continued import (
+    bins_of,
+    net_to_go_on_with,
+    reservoir_of,
+    with_known_bins,
+)
 from sk_mixup._training.duration import takes_long, warn_of_width
 from sk_mixup._training.fit_data import FitRows
 from sk_mixup._training.memory import check_members
 from sk_mixup._training.mixing import Vicinity
-from sk_mixup._training.net import MixupNet
 from sk_mixup._training.optimizers import resolve_optimizer
 from sk_mixup._training.recipe import recipe_of
 from sk_mixup._training.run import Run, Score
@@ -36,8 +38,15 @@ from sk_mixup._training.target_spec import TargetSpec
 from sk_mixup._training.task import Start, Task
 from sk_mixup._training.validation_split import Pair, split_members
 from sk_mixup._training.warping import Distances
-from sk_mixup.encodings import Standardized
 from sk_mixup.vicinity import Pairing, RandomPairs, TrainingRows
+
+
+class Member(NamedTuple):
+    """A network of an ensemble, and by what its features are standardised."""
+
+    run: Run
+    moments: Moments | None
+    layer: Standardize
 
 
 def prepare_task(
@@ -47,31 +56,27 @@ def prepare_task(
     rows = given.rows
     holds_out = _holds_out(given, spec, settings, start)
     _check_memory(rows, spec, settings, holds_out)
-    members = _Members(given, spec, settings, start, memo)
+    make = MemberFactory(given, spec, settings, start, memo)
     streams = _streams(settings, start)
-    subsets = _subsets(given, spec, settings, start, streams, memo)
-    moments = [members.moments(t, number) for number, (t, _) in enumerate(subsets)]
-    layers = [
-        members.standardize(training, own)
-        for (training, _), own in zip(subsets, moments, strict=True)
-    ]
-    runs = [
-        members.run(training, validation, layer, own)
-        for (training, validation), layer, own in zip(
-            subsets, layers, streams, strict=True
-        )
-    ]
+    pairs = _pairs(given, spec, settings, start, streams, memo)
+    members = [make.member(pair, own) for pair, own in zip(pairs, streams, strict=True)]
+    runs = [member.run for member in members]
     # Any run stands for all: every member has as many training rows.
     _warn_of_width(settings, spec, rows, len(runs[0].training), memo)
-    reservoir = _reservoir(settings, start, rows, streams[0].entropy)
-    standardize = Standardize.concatenate(layers)
+    reservoir = reservoir_of(settings, start, rows, streams[0].entropy)
+    standardize = Standardize.concatenate([member.layer for member in members])
+    moments = [member.moments for member in members]
     if start.net is None:
-        trainings = [training for training, _ in subsets]
+        trainings = [run.training for run in runs]
         inputs = _with_bins(settings, rows, trainings, standardize, memo)
     else:
-        inputs, reservoir = _with_bins_again(
-            settings, start.net, rows, standardize, reservoir
-        )
+        bins = bins_of(start.net.module_.inputs)
+        # As rows double, and not at every call: what bins become is only interpolated.
+        if reservoir is not None and reservoir.is_due:
+            sample = reservoir.sample(rows.targets)
+            bins = bins_learnt_anew(sample, settings.encodings_of_members, bins)
+            reservoir = reservoir.learnt()
+        inputs = with_known_bins(standardize, bins, rows.device)
     return Task(
         recipe=recipe_of(settings, spec, runs[0], inputs, start.one_epoch),
         runs=runs,
@@ -79,15 +84,15 @@ def prepare_task(
         moments=moments,
         lasting=settings.lasting,
         net_params=_net_params(settings),
-        net=_net_to_go_on_with(start, rows, inputs, moments),
+        net=net_to_go_on_with(start, rows, inputs, moments),
         alone=start.one_epoch or not start.is_fresh or _is_watched(settings),
         widen=rows.table.widen,
         reservoir=reservoir,
     )
 
 
-class _Members:
-    """The networks of an ensemble, each with rows and statistics of its own.
+class MemberFactory:
+    """Makes the networks of an ensemble, each with rows and statistics of its own.
 
     What two estimators that are prepared together have in common is computed once.
     """
@@ -103,7 +108,14 @@ class _Members:
         self.given, self.spec, self.settings = given, spec, settings
         self.start, self.memo = start, memo
 
-    def moments(self, training: RowSubset, member: int) -> Moments | None:
+    def member(self, pair: Pair, streams: Streams) -> Member:
+        """Return a member by its training rows and validation rows."""
+        training, validation = pair
+        moments = self._moments(training, streams.member)
+        layer = self._standardize(training, moments)
+        return Member(self._run(training, validation, layer, streams), moments, layer)
+
+    def _moments(self, training: RowSubset, member: int) -> Moments | None:
         """Return mean and deviation of the features, earlier rows included."""
         if not self.settings.standardize:
             return None
@@ -116,7 +128,7 @@ class _Members:
         )
         return moments if before is None else before.joined(moments)
 
-    def standardize(self, training: RowSubset, moments: Moments | None) -> Standardize:
+    def _standardize(self, training: RowSubset, moments: Moments | None) -> Standardize:
         """Return a member's input layer."""
         features = training.table.shape[1:]
         clip = None if self.settings.clip is None else float(self.settings.clip)
@@ -127,7 +139,7 @@ class _Members:
 
         return self.memo.get(("input layer", clip), (training, moments), compute)
 
-    def run(
+    def _run(
         self,
         training: RowSubset,
         validation: RowSubset | None,
@@ -142,12 +154,12 @@ class _Members:
             (training, layer),
             partial(_draw_of, pairing, training, layer),
         )
-        score = self.score(validation)
+        score = self._score(validation)
         warps = vicinity.warping_width is not None
         distances = Distances(training, layer) if warps else None
         return Run(training, vicinity, draw, streams, validation, score, distances)
 
-    def score(self, validation: RowSubset | None) -> Score | None:
+    def _score(self, validation: RowSubset | None) -> Score | None:
         """Return what scores the network after each epoch, None for its loss."""
         scored_on, stops = self.given.scored_on, self.settings.early_stopping
         if validation is None or scored_on is None or not stops:
@@ -176,7 +188,7 @@ def _check_memory(
     check_members(int(settings.n_estimators), n_weights, n_rows, optimizer, rows.device)
 
 
-def _subsets(
+def _pairs(
     given: FitRows,
     spec: TargetSpec,
     settings: Settings,
@@ -217,41 +229,6 @@ def _with_bins(
     return EncodedInputs(standardize, Bins.concatenate(bins)) if bins else standardize
 
 
-def _with_bins_again(
-    settings: Settings,
-    net: MixupNet,
-    rows: RowSubset,
-    standardize: Standardize,
-    reservoir: Reservoir | None,
-) -> tuple[Standardize, Reservoir | None]:
-    """Return the input layer of members at hand, and the reservoir as it is then."""
-    bins = _bins_of(net.module_.inputs)
-    # As rows double, and not at every call: what bins become is only interpolated.
-    if reservoir is not None and reservoir.is_due:
-        sample = reservoir.sample(rows.targets)
-        bins = bins_learnt_anew(sample, settings.encodings_of_members, bins)
-        reservoir = reservoir.learnt()
-    if bins is None:
-        return standardize, reservoir
-    return EncodedInputs(standardize, bins.to(rows.device)), reservoir
-
-
-def _reservoir(
-    settings: Settings, start: Start, rows: RowSubset, entropy: int
-) -> Reservoir | None:
-    """Return a sample of the rows of all calls of ``partial_fit``, if bins need one."""
-    has_bins = any(each != Standardized() for each in settings.encodings)
-    if not (start.one_epoch and has_bins) or settings.module is not None:
-        return None
-    earlier, is_sparse = start.earlier, isinstance(rows.table, SparseTable)
-    if earlier is None:
-        return None if is_sparse else Reservoir.of(rows)
-    before = earlier.reservoir  # None after a fit, whose bins stay
-    if before is None or is_sparse:
-        return before
-    return before.joined(Reservoir.of(rows), entropy)
-
-
 def _vicinity(settings: Settings, spec: TargetSpec, member: int) -> Vicinity:
     alpha = settings.alpha_of(member)
     return Vicinity(
@@ -289,32 +266,6 @@ def _streams(settings: Settings, start: Start) -> list[Streams]:
         # One draw, as in scikit-learn: a RandomState gives the next fit another seed.
         entropy = int(check_random_state(settings.random_state).randint(2**31 - 1))
     return [Streams(entropy, member) for member in range(settings.n_estimators)]
-
-
-def _net_to_go_on_with(
-    start: Start,
-    rows: RowSubset,
-    inputs: Standardize,
-    moments: list[Moments | None],
-) -> MixupNet | None:
-    """Return a copy of the earlier net that goes by the new mean and deviation."""
-    if start.net is None or start.fitted is None:
-        return None
-    net: MixupNet = start.net.copy_to_train_on()
-    before, after = start.fitted.target_moments, rows.targets.moments
-    if before is not None and after is not None:
-        follow = net.criterion_.output_moments
-        for body in net.bodies:
-            body.follow_targets(follow(before), follow(after))
-    net.module_.follow_inputs(start.fitted.moments, moments, inputs, net.bodies)
-    earlier, own = (_bins_of(each) for each in (start.net.module_.inputs, inputs))
-    if own is not None and own is not earlier:
-        net.move_bins(MovedBins(earlier, own))
-    return net
-
-
-def _bins_of(inputs: Standardize) -> Bins | None:
-    return inputs.bins if isinstance(inputs, EncodedInputs) else None
 
 
 def _net_params(settings: Settings) -> dict[str, Any]:

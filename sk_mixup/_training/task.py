@@ -80,14 +80,11 @@ class Start:
         What its last training has left behind.
     one_epoch : bool
         Whether one epoch is trained on rows that add to earlier ones (``partial_fit``).
-    classes : ndarray or None
-        All classes, if they were named beforehand.
     """
 
     net: MixupNet | None = None
     fitted: Fitted | None = None
     one_epoch: bool = False
-    classes: NDArray[Any] | None = None
 
     @property
     def is_fresh(self) -> bool:

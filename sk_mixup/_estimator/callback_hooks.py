@@ -1,0 +1,83 @@
+"""What scikit-learn callbacks (those of ``set_callbacks``) are told of a fit."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
+
+from sk_mixup._sklearn import has_callbacks
+from sk_mixup._training.fit_data import FitData
+from sk_mixup._training.task import Task
+
+
+class CallbackHooks:
+    """Tell scikit-learn callbacks of a fit, a task, and of its epochs, tasks in it.
+
+    Parameters
+    ----------
+    estimator : object
+        The estimator that has the callbacks.
+    data : FitData
+        What ``fit`` was given.
+    task : Task
+        What is trained.
+
+    Attributes
+    ----------
+    asks_to_stop : bool
+        Whether a callback wants no further epoch.
+    """
+
+    def __init__(self, estimator: Any, data: FitData, task: Task) -> None:
+        self._estimator, self._task = estimator, task
+        weights = data.sample_weight
+        self._told = {
+            "estimator": estimator,
+            "X": data.X,
+            "y": data.y,
+            "metadata": None if weights is None else {"sample_weight": weights},
+        }
+        n_epochs = task.recipe.plan.max_epochs
+        self._fit = estimator._init_callback_context(max_subtasks=n_epochs)
+        self._epoch = self._fit
+        self.asks_to_stop = False
+
+    def tell(self, hook: str, net: Any) -> None:
+        """Forward this skorch hook to the callbacks."""
+        if hook == "on_train_begin":
+            self._fit.call_on_fit_task_begin(**self._told)
+        elif hook == "on_epoch_begin":
+            self._epoch = self._fit.subcontext(task_name="epoch")
+            self._epoch.call_on_fit_task_begin(**self._told)
+        elif hook == "on_epoch_end":
+            self.asks_to_stop |= self._epoch.call_on_fit_task_end(
+                **self._told, reconstruction_attributes=partial(self._as_fitted, net)
+            )
+
+    def tell_of_the_end(self) -> None:
+        """Tell that the estimator is fitted."""
+        self._fit.call_on_fit_task_end(**self._told, reconstruction_attributes={})
+
+    def _as_fitted(self, net: Any) -> dict[str, Any]:
+        """Return the attributes that a fit would leave if it ended in this epoch."""
+        told = ("criterion_", "history", "valid_scores_", "latest_epochs")
+        state: Any = SimpleNamespace(
+            # A copy, since training goes on.
+            module_=net.module_.select(range(net.module_.runs)).eval(),
+            timed_out_=False,
+            **{name: getattr(net, name) for name in told},
+        )
+        twin = copy.copy(self._estimator)
+        twin._become_fitted(state, self._task)
+        return dict(vars(twin))
+
+
+def followed(estimator: Any, data: FitData, task: Task) -> Task:
+    """Return the task, with hooks if the estimator has scikit-learn callbacks."""
+    if not has_callbacks(estimator):
+        return task
+    # Alone, since callbacks see the networks of one estimator.
+    return replace(task, hooks=CallbackHooks(estimator, data, task), alone=True)
