@@ -59,7 +59,7 @@ class TrainingSession:
     Attributes
     ----------
     steps_taken : int
-        Of all steps.
+        Steps taken so far.
     runs : sequence of Run
         All runs, those that have left included.
     running : ndarray of shape (n_runs,)
