@@ -333,11 +333,11 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         "auto" uses a GPU if one is usable and the networks give it enough work.
 
     callbacks : list, default=None
-        skorch callbacks. Those that score, freeze or initialise parameters, or load a
-        checkpoint are refused. All networks are one module, ``net.module_``, which
-        holds averaged weights between epochs (``ema_halflife``). A KeyboardInterrupt
-        raised by a callback ends the training. scikit-learn callbacks (from 1.9 on) are
-        passed to ``set_callbacks``.
+        List of skorch callbacks. Those that score, freeze or initialise parameters, or
+        load a checkpoint are refused. All networks are one module, ``net.module_``,
+        which holds averaged weights between epochs (``ema_halflife``). A
+        KeyboardInterrupt raised by a callback ends the training. scikit-learn callbacks
+        (from 1.9 on) are passed to ``set_callbacks``.
 
     net_params : dict, default=None
         Further arguments of :class:`skorch.NeuralNet`: ``callbacks__*``,
