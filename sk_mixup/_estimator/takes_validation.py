@@ -19,7 +19,7 @@ from sk_mixup._training.target_spec import TargetSpec
 
 
 class TakesValidationRows(TakesTables):
-    """An estimator that takes validation rows of the user's own."""
+    """An estimator that takes validation rows from the user."""
 
     @abstractmethod
     def _encoded(self, y: Any) -> NDArray[Any]:

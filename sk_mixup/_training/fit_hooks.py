@@ -1,4 +1,4 @@
-"""What callbacks of scikit-learn's (its ``set_callbacks``) are told of a fit."""
+"""What scikit-learn callbacks (``set_callbacks``) are told about a fit."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class FitHooks:
 
 
 def followed(estimator: Any, data: FitData, task: Any) -> Any:
-    """Return the task, with hooks if the estimator has callbacks of scikit-learn's."""
+    """Return the task, with hooks if the estimator has scikit-learn callbacks."""
     if not has_callbacks(estimator):
         return task
     # Alone, since callbacks see the networks of one estimator.

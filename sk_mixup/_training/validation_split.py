@@ -1,4 +1,4 @@
-"""Which rows each member is trained on, and by which it is validated."""
+"""Which rows each member is trained on, and which it is validated on."""
 
 from __future__ import annotations
 

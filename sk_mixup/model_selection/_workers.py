@@ -38,7 +38,7 @@ class CannotBeSent(ValueError):  # noqa: N818 - the sentence that it ends
 
 
 class Workers:
-    """The workers of one of joblib's backends.
+    """The workers of a joblib backend.
 
     Parameters
     ----------
