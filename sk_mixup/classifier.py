@@ -239,8 +239,8 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
     lr_schedule : {"constant", "cosine", "step"}, default="constant"
         "constant" keeps the learning rate; "cosine" lowers it to 0 over ``max_epochs``,
         along half a cosine; "step" multiplies it by ``lr_gamma`` at each of
-        ``lr_milestones``. With either, each ``fit`` restarts at ``lr``; ``partial_fit``
-        always uses ``lr``. Early stopping cuts the decay short.
+        ``lr_milestones``. With "cosine" and "step", each ``fit`` restarts at ``lr``;
+        ``partial_fit`` always uses ``lr``. Early stopping cuts the decay short.
 
     lr_milestones : sequence of int or float, default=(0.5, 0.75)
         When ``lr_schedule="step"`` lowers the learning rate, as in
