@@ -40,7 +40,7 @@ def fit_many(
     """Fit many estimators, each on its own rows, as one program.
 
     Networks with the same architecture, batch size, number of epochs, number of steps
-    and optimiser settings are trained together; other networks are trained in further
+    and optimiser settings are trained together; other networks are trained in separate
     groups, one after the other. The results are those of fitting each estimator alone,
     up to rounding.
 
@@ -58,9 +58,9 @@ def fit_many(
         and ``sample_weight_val``.
     max_memory : int, default=1_000_000_000
         Bytes for the networks in training, with their optimiser states and draws.
-        Larger groups are trained in parts. The networks of one estimator with
-        ``early_stopping`` that do not fit are parted too, into parts of at least eight
-        networks, each of which stops by its own mean.
+        Larger groups are trained in parts. With ``early_stopping``, an estimator too
+        large is split into groups of at least eight networks; each group stops on its
+        own mean score.
     on_error : {"raise", "return"}, default="raise"
         "raise" raises the first error and leaves all estimators unchanged. "return"
         fits the other estimators and returns the error in place of its estimator.
@@ -79,7 +79,7 @@ def fit_many(
         If the sequences differ in length, if an estimator is given twice, if
         ``on_error`` is unknown, or as in ``fit`` of an estimator.
     MemoryError
-        If the networks need more memory than is left; it says how many bytes.
+        If the networks need more memory than is left; the message says how many bytes.
     TypeError
         If an estimator is neither a MixupClassifier nor a MixupRegressor, or if
         ``fit_params`` holds an argument that ``fit`` does not take.

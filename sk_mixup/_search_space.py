@@ -10,7 +10,7 @@ from sk_mixup.classifier import MixupClassifier
 from sk_mixup.encodings import QuantileBins
 from sk_mixup.regressor import MixupRegressor
 
-#: Lists where few values matter or where what lies between them is not defined.
+#: Lists where few values matter or where values between them are not defined.
 SPACE: Final[dict[str, Any]] = {
     # No one alpha was best on all tables, and the validation rows can weigh networks of
     # several.
@@ -39,39 +39,41 @@ OF_TWINS: Final[dict[type, dict[str, Any]]] = {
 def search_space(estimator: Any = None) -> dict[str, Any]:
     """Return distributions of the parameters that are worth a search.
 
-    For :class:`~sk_mixup.model_selection.RandomizedSearchCV` or scikit-learn's, and its
-    successive halving. Every draw is valid beside other parameters at their defaults.
+    For :class:`~sk_mixup.model_selection.RandomizedSearchCV`, and for the randomised
+    and successive halving searches of scikit-learn. Every draw is valid with the other
+    parameters at their defaults.
 
     Parameters
     ----------
     estimator : estimator object, default=None
-        What will be searched: a :class:`MixupClassifier`, a :class:`MixupRegressor`, or
-        an estimator that holds some, such as a pipeline, whose parameters are then
-        named as it names them (``mixupclassifier__alpha``). None: the parameters that
-        both have, without a prefix.
+        The estimator to search: a :class:`MixupClassifier`, a :class:`MixupRegressor`,
+        or one that contains them, such as a pipeline, which then prefixes the names
+        (``mixupclassifier__alpha``). None: the parameters that both have, without a
+        prefix.
 
     Returns
     -------
     space : dict
-        For each parameter a list of values or a distribution of :mod:`scipy.stats`. It
-        is new at each call: change it, or drop from it, at will.
+        For each parameter a list of values or a distribution of :mod:`scipy.stats`.
+        Each call returns a new dict, which you may change.
 
     Raises
     ------
     ValueError
-        If the estimator is no MixupClassifier or MixupRegressor, and holds none.
+        If the estimator is neither a MixupClassifier nor a MixupRegressor, and contains
+        none.
 
     Notes
     -----
-    The values lie around the defaults, and come from the studies in
+    The values lie around the defaults and come from the studies in
     ``docs/results/defaults.md`` (``dropout``, the learning rate, ``mix_layer`` and the
     epochs without mixing) and ``docs/results/README.md`` (``alpha`` and the encoding)
-    of the repository. ``max_epochs``, ``batch_size`` and ``n_estimators`` are left out:
+    in the repository. ``max_epochs``, ``batch_size`` and ``n_estimators`` are left out:
     early stopping finds the number of epochs, and more networks are better, but slower.
-    In a joint training, candidates that differ in ``lr``, ``weight_decay``,
-    ``dropout``, ``clean_epochs``, ``mix_layer`` or ``hidden_layer_sizes`` are trained
-    in groups of their own. The lowest score of many candidates is low by chance too:
-    score the best one on rows outside the search.
+    In joint training, candidates that differ in ``lr``, ``weight_decay``, ``dropout``,
+    ``clean_epochs``, ``mix_layer`` or ``hidden_layer_sizes`` are trained in separate
+    groups. The best score of many candidates is partly due to chance: score the best
+    candidate on rows outside the search.
 
     Examples
     --------

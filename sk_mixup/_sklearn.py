@@ -70,7 +70,7 @@ def end_callbacks(estimator: Any) -> None:
 
 
 def has_callbacks(estimator: Any) -> bool:
-    """Tell whether an estimator was given callbacks of scikit-learn's."""
+    """Tell whether an estimator was given scikit-learn callbacks."""
     # Its own estimators look there, too.
     return bool(getattr(estimator, "_skl_callbacks", None))
 

@@ -54,8 +54,8 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
     An ensemble of multi-layer perceptrons, trained on weighted averages of rows: in
     every minibatch each row ``x_i`` is replaced by the virtual example
     ``lam * x_i + (1 - lam) * x_j`` with the label ``lam * y_i + (1 - lam) * y_j``. The
-    weight ``lam`` is drawn from ``Beta(alpha, alpha)``, the partner j by ``pairing``
-    (arXiv 1710.09412, section 2).
+    weight ``lam`` is drawn from ``Beta(alpha, alpha)``, and ``pairing`` chooses the
+    partner j (arXiv 1710.09412, section 2).
 
     Parameters
     ----------
@@ -63,9 +63,9 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         Concentration of the Beta distribution of the mixing weights. The larger
         ``alpha``, the stronger the regularisation: 0 is training without mixing
         (empirical risk minimisation), 1 draws weights uniformly between 0 and 1,
-        ``numpy.inf`` averages the rows. With a sequence the networks take turns, as in
-        ``alpha=(0, 0.2, 0.4, 1)``. On ImageNet the paper found gains for 0.1 to 0.4
-        (arXiv 1710.09412, section 3.1).
+        ``numpy.inf`` averages the rows. The networks take turns with the values of a
+        sequence, such as ``(0, 0.2, 0.4, 1)``. On ImageNet the paper found gains for
+        0.1 to 0.4 (arXiv 1710.09412, section 3.1).
 
     pairing : {"random", "same_class", "neighbors", "same_class_neighbors", \
             "balanced"} or Pairing, default="random"
@@ -73,8 +73,8 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         the paper's authors. "same_class": a permutation of the training rows of each
         class. "neighbors": one of the nearest neighbours. "same_class_neighbors": one
         of the nearest neighbours within the class, as in SMOTE. "balanced": a training
-        row of a class that is drawn first, all classes alike (arXiv 2109.09850). Or an
-        object of :mod:`sk_mixup.vicinity`.
+        row of a class that is drawn first, with equal probability for all classes
+        (arXiv 2109.09850). Or an object of :mod:`sk_mixup.vicinity`.
 
     n_neighbors : int, default=200
         Number of nearest neighbours among which a partner is drawn, if ``pairing`` uses
@@ -91,38 +91,39 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         or once per virtual example.
 
     warping : float, default=None
-        Kernel width, from 0.01 on, of mixing by distance: the farther apart two rows,
+        Kernel width, at least 0.01, of mixing by distance: the farther apart two rows,
         the less they are mixed (arXiv 2311.01434). A weight ``lam`` becomes the
-        ``lam``-quantile of ``Beta(k, k)``, where ``k = exp(-(d / mean - 1) / (2
-        warping^2))``. The d are squared distances of standardised inputs, their mean is
-        that of the minibatch. Pairs at the mean distance keep their weight, farther
-        ones have weights nearer to 0 and 1, the more so the smaller ``warping``; 0.5 is
-        the default of the authors' code. None leaves all weights as they are drawn.
-        Needs ``n_mixed=2``.
+        ``lam``-quantile of ``Beta(k, k)``, where
+        ``k = exp(-(d / mean - 1) / (2 warping^2))``. Here d is the squared distance of
+        the standardised inputs, and ``mean`` its mean over the minibatch. Pairs at the
+        mean distance keep their weight; farther pairs have weights nearer to 0 and 1,
+        more so for small ``warping``; 0.5 is the default of the authors' code. None
+        leaves all weights as drawn. Needs ``n_mixed=2``.
 
     mix_layer : {"input", "random", "raw"}, int or str, default="input"
-        Layer at which rows are mixed. "input" or 0: the inputs, after they have been
-        standardised, clipped and encoded. "raw": the features as they are, categories
-        as one-hot columns, before they are encoded. i: the activations of the i-th
-        hidden layer. "random": the inputs or one of the hidden layers, drawn for each
-        minibatch (manifold mixup, arXiv 1806.05236). With ``module``: "input", or the
-        name of a submodule, whose output is mixed.
+        Layer at which rows are mixed. "input" or 0: the inputs, after standardising,
+        clipping and encoding. "raw": the features before these steps, with categories
+        as one-hot columns. i: the activations of the i-th hidden layer. "random": the
+        inputs or one of the hidden layers, drawn for each minibatch (manifold mixup,
+        arXiv 1806.05236). With ``module``: "input", or the name of a submodule, whose
+        output is mixed.
 
     mix_features : {"interpolate", "swap", "swap_categories"}, default="interpolate"
         How columns are mixed. "interpolate": the weighted average of every column,
         one-hot columns of categories included (0.3 red and 0.7 blue). "swap": each
-        column whole from one of the rows, with the probability of its weight (Feat-Mix,
-        arXiv 2301.02819). "swap_categories": categories are swapped, numbers averaged.
-        Labels and targets are mixed by the mean share over the columns. Needs
-        ``mix_layer`` to be "input" or "raw".
+        column comes whole from one of the rows, with the weight of the row as
+        probability (Feat-Mix, arXiv 2301.02819). "swap_categories": categories are
+        swapped, numbers averaged. Labels and targets are mixed by the mean share of
+        each row over the columns. Needs ``mix_layer`` to be "input" or "raw".
 
     mix_target : {"interpolate", "dominant", "remix"}, default="interpolate"
         Label of a virtual example: "interpolate" mixes the labels with the weights of
         the inputs, "dominant" keeps the label of the row with the largest weight.
-        "remix" interpolates unless one row is of a class with at least ``kappa`` times
-        as many rows as the other's, and has a weight below ``tau``: then the label is
-        that of the other row (Remix, arXiv 2007.03943). Rows count by their weight,
-        that of their class included. Not defined for multilabel targets.
+        "remix" interpolates, except if the class of one row has at least ``kappa``
+        times as many rows as that of the other, and the mixing weight of this row is
+        below ``tau``: then the label is that of the other row (Remix, arXiv
+        2007.03943). The size of a class is its sum of sample weight times class weight.
+        Not defined for multilabel targets.
 
     kappa : float, default=3.0
         Ratio of class sizes from which ``mix_target="remix"`` favours the rarer class.
@@ -130,7 +131,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
 
     tau : float, default=0.5
         Weight of the row of the larger class, from 0 to 1, below which
-        ``mix_target="remix"`` keeps the label of the rarer class alone. The default is
+        ``mix_target="remix"`` keeps only the label of the rarer class. The default is
         the paper's.
 
     label_smoothing : float, default=0.0
@@ -170,10 +171,10 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
     module : callable, default=None
         Network to train instead of the perceptron: a torch module class, or a function
         that returns a module. It maps rows of shape (n, ...) to logits of shape
-        (n, n_classes). Integers in X may be codes, and averages of codes are
-        meaningless: they are refused unless ``standardize`` is False, ``noise_std`` is
-        0, and ``mix_layer`` names a submodule or ``alpha`` is 0. Pass integer
-        quantities as ``X.astype(float)``.
+        (n, n_classes). Integers in X may be codes, whose averages are meaningless: they
+        are refused unless ``standardize`` is False, ``noise_std`` is 0, and
+        ``mix_layer`` names a submodule or ``alpha`` is 0. Pass integer quantities as
+        ``X.astype(float)``.
 
     module_params : dict, default=None
         Keyword arguments of ``module``.
@@ -181,46 +182,46 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
     categorical_features : "from_dtype", array-like or None, default="from_dtype"
         Columns that are categories: names, positions, or a boolean mask. "from_dtype":
         columns of category dtype and of text; None: no column, and text is refused.
-        Each level becomes a one-hot column, missing values count as a level. All other
-        columns are numbers, booleans 0 and 1; missing numbers are replaced by the mean
-        of the training rows (weighted by ``sample_weight``). A column with missing
+        Each level becomes a one-hot column; missing values count as a level. All other
+        columns are numbers (booleans are 0 and 1); missing numbers are replaced by the
+        mean of the training rows (weighted by ``sample_weight``). A column with missing
         values in ``fit`` also gets an indicator column. Dates, durations and intervals
         are refused. Not used with ``module`` or sparse rows, which hold numbers only.
 
     max_categories : int, default=255
-        Number of levels that a category may have: a column with more is refused before
-        the training. 255 is the limit of scikit-learn's gradient boosting.
+        Maximum number of levels of a category: a column with more is refused before
+        training. 255 is the limit of scikit-learn's gradient boosting.
 
     min_frequency : int or float, default=2
-        Number of rows that a level needs for a column of its own, or their fraction, as
-        in :class:`sklearn.preprocessing.OneHotEncoder`. Rarer levels share a column,
-        which unseen levels use, too; without rare levels, unseen levels have 0 in all
-        columns. By default levels that occur once share a column: one of their own
-        would only identify a row. Rows of weight 0 do not count.
+        Number, or fraction, of rows that a level needs for a column of its own, as in
+        :class:`sklearn.preprocessing.OneHotEncoder`. Rarer levels share a column, which
+        unseen levels also use; without rare levels, unseen levels have 0 in all
+        columns. By default, levels that occur once share a column: a separate column
+        would identify a single row. Rows of weight 0 do not count.
 
     standardize : bool, default=True
         Centre and scale each feature inside the network, with the mean and the standard
         deviation of its training rows. A few outliers do not inflate these statistics:
-        values more than three interquartile ranges beyond the quartiles are counted at
-        that bound, if they make up at most 4 % of the rows (20 % if all are one value,
-        such as a code for missing values).
+        values more than three interquartile ranges beyond the quartiles count as that
+        bound, if they make up at most 4 % of the rows (20 % if all are one value, such
+        as a code for missing values).
 
     encoding : {"standardized", "bins"}, Encoding or sequence of those, \
             default=("bins", "standardized")
         Encoding of the numeric features. "standardized": their standardised values.
-        "bins": beside them eight to sixteen piecewise-linear units for each feature
-        with more than two values, which rise from 0 to 1 between quantiles (arXiv
-        2203.05556, section 3.2): steps are learnt easily. Or an object of
-        :mod:`sk_mixup.encodings`. With a sequence the networks take turns. Rows are
-        encoded before they are mixed; "standardized" is the mixing of the paper. Sparse
-        tables, those for a ``module`` and those with more than 300 such features have
-        no bins.
+        "bins": in addition, for each feature with more than two values, eight to
+        sixteen piecewise-linear units, which rise from 0 to 1 between quantiles (arXiv
+        2203.05556, section 3.2) and make steps easy to learn. Or an object of
+        :mod:`sk_mixup.encodings`. The networks take turns with the encodings of a
+        sequence. Rows are encoded before they are mixed; "standardized" gives the
+        mixing of the paper. Sparse tables, tables for a ``module`` and tables with more
+        than 300 such features have no bins.
 
     clip : float or None, default=3.0
-        Smooth bound on standardised features, in standard deviations: z becomes ``z /
-        sqrt(1 + (z / clip)^2)``, within (-clip, clip), which limits the effect of
+        Smooth bound on standardised features, in standard deviations: z becomes
+        ``z / sqrt(1 + (z / clip)^2)``, within (-clip, clip), which limits the effect of
         outliers (as in RealMLP, arXiv 2407.04491). Probabilities level off beyond the
-        bound; None is no bound. Not used with ``standardize=False``.
+        bound; None sets no bound. Not used with ``standardize=False``.
 
     optimizer : {"adam", "adamw", "nadam", "rmsprop", "sgd"} or \
             torch.optim.Optimizer class, default="adam"
@@ -239,13 +240,13 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
     lr_schedule : {"constant", "cosine", "step"}, default="constant"
         "constant" keeps the learning rate; "cosine" lowers it to 0 over ``max_epochs``,
         along half a cosine; "step" multiplies it by ``lr_gamma`` at each of
-        ``lr_milestones``. With these two every call of ``fit`` starts again at ``lr``,
-        and ``partial_fit`` keeps to it. Early stopping cuts the decay short.
+        ``lr_milestones``. With "cosine" and "step", each ``fit`` restarts at ``lr``;
+        ``partial_fit`` always uses ``lr``. Early stopping cuts the decay short.
 
     lr_milestones : sequence of int or float, default=(0.5, 0.75)
-        Where ``lr_schedule="step"`` lowers the learning rate: after so many epochs
-        (int), or after such a fraction of ``max_epochs`` (float between 0 and 1), as in
-        :class:`torch.optim.lr_scheduler.MultiStepLR`. A number of epochs beyond
+        When ``lr_schedule="step"`` lowers the learning rate, as in
+        :class:`torch.optim.lr_scheduler.MultiStepLR`. An int counts epochs; a float
+        between 0 and 1 is a fraction of ``max_epochs``. A number of epochs beyond
         ``max_epochs`` is never reached. The default is the paper's on CIFAR: after 100
         and 150 of 200 epochs (arXiv 1710.09412, section 3.2).
 
@@ -260,15 +261,15 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         an epoch.
 
     max_epochs : int or "auto", default="auto"
-        Number of epochs; with ``early_stopping`` the maximum. "auto": 100, fewer for
-        tables of more than 14,000 rows (see ``batch_size``).
+        Number of epochs, or their maximum with ``early_stopping``. "auto": 100, fewer
+        for tables of more than 14,000 rows (see ``batch_size``).
 
     batch_size : int or "auto", default="auto"
         Number of rows in a minibatch. "auto": 64, more for tables of more than 14,000
-        rows. With d = round(log2(n_samples / 10,000)), but at least 0, it is 64 times
-        2^(d/2); "auto" of ``max_epochs`` is 100 divided by 2^(2d/3), but at least 10,
-        and of ``n_iter_no_change`` a fifth of that (100,000 rows: 181, 25 and 5).
-        ``partial_fit`` goes by the rows of each call.
+        rows. With d = max(0, round(log2(n_samples / 10,000))), "auto" means
+        ``batch_size`` = 64 * 2^(d/2), ``max_epochs`` = max(10, 100 / 2^(2d/3)) and
+        ``n_iter_no_change`` = a fifth of these epochs, all rounded (100,000 rows: 181,
+        25 and 5). ``partial_fit`` counts the rows of each call.
 
     early_stopping : bool, default=True
         Stop training after ``n_iter_no_change`` epochs without a decrease of the
@@ -284,24 +285,24 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
 
     validation : splitter, list of (training rows, validation rows) or None, \
             default=None
-        Which rows each network holds out. None: ``validation_fraction`` of them, whole
-        groups where ``fit`` is given ``groups``. A splitter of scikit-learn, such as
+        Which rows each network holds out. None: ``validation_fraction`` of them, in
+        whole groups if ``fit`` is given ``groups``. A scikit-learn splitter, such as
         :class:`~sklearn.model_selection.GroupShuffleSplit` or
         :class:`~sklearn.model_selection.TimeSeriesSplit`, or a list of pairs of row
         numbers: the networks take turns with the splits, starting with the last split
         (of a time series split, the one with the most training rows). A network whose
-        split has fewer training rows than the largest one takes some of them several
-        times an epoch. A splitter without a ``random_state`` draws from the
-        estimator's. Not used with ``X_val``.
+        split has fewer training rows than the largest split visits some of them several
+        times per epoch. A splitter without a ``random_state`` uses that of the
+        estimator. Not used with ``X_val``.
 
     scoring : str, callable or None, default="loss"
         Metric for early stopping, computed after each epoch on the validation rows of
         each network and averaged over the networks. "loss": the validation loss. The
-        name of a scorer of scikit-learn, or a callable ``scorer(estimator, X, y)``: it
-        is given an estimator that predicts by the one network, at temperature 1, and
-        the rows as they were given to ``fit``; higher is better. None: the estimator's
-        ``score``. Weights of rows go to scorers that take ``sample_weight``; weights of
-        classes do not.
+        name of a scikit-learn scorer, or a callable ``scorer(estimator, X, y)``: it
+        receives an estimator that predicts with this one network, at temperature 1, and
+        the rows as given to ``fit``; higher is better. None: the ``score`` of the
+        estimator. Sample weights are passed to scorers that take ``sample_weight``;
+        class weights are not.
 
     n_iter_no_change : int or "auto", default="auto"
         Patience: number of epochs without a decrease of the validation loss (an
@@ -309,21 +310,20 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         "auto": 20, fewer for tables of more than 14,000 rows (see ``batch_size``).
 
     time_limit : float, default=None
-        Seconds that ``fit`` may take, preparation included: then the training ends,
-        even within its first epoch, with the weights of the best epoch so far or,
-        without one, with the last weights. The learning rate of a schedule, and the
-        epochs in which rows are mixed, go by the fraction of the time where that is
-        larger than the fraction of the steps. Results depend on the speed of the
-        machine and are not reproducible. Networks that are trained together (by
-        ``fit_many`` or a search) have the same limit for the whole of their training;
-        ``partial_fit`` has none.
+        Seconds that ``fit`` may take, including preparation. Training then ends, even
+        within its first epoch, with the weights of the best epoch so far or, without
+        one, with the last weights. The learning rate schedule and the mixing epochs
+        follow the elapsed fraction of the time once it exceeds the fraction of the
+        steps. Results depend on the speed of the machine and are not reproducible.
+        Networks that are trained together (by ``fit_many`` or a search) share one limit
+        for their whole training; ``partial_fit`` has none.
 
     n_estimators : int, default=8
         Number of networks in the ensemble, trained as one program; their probabilities
         are averaged.
 
     member_weights : {"uniform", "validation"}, default="validation"
-        Weights of the networks in the average. "uniform": all alike. "validation":
+        Weights of the networks in the average. "uniform": all equal. "validation":
         proportional to ``exp(-0.05 * n * loss)``, where ``loss`` is a network's mean
         loss on its n validation rows; uniform if no rows are held out. ``partial_fit``
         without ``X_val`` keeps the current weights.
@@ -337,20 +337,20 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         initially 1.
 
     class_weight : dict, "balanced" or None, default=None
-        Weights of the classes, finite and non-negative, multiplied with
+        Weights of the classes, finite and non-negative, multiplied by
         ``sample_weight``. "balanced" gives all classes the same total weight,
         ``sample_weight`` included.
 
     device : str, default="cpu"
         Device of training and prediction: "cpu", "cuda" or another device of torch.
-        "auto" uses a GPU that can be used if the networks give it enough to compute.
+        "auto" uses a GPU if one is usable and the networks give it enough work.
 
     callbacks : list, default=None
-        Callbacks of skorch. Callbacks that score, freeze parameters, initialise or load
-        a checkpoint are refused. All networks are one module, ``net.module_``, which
-        holds averaged weights between epochs (``ema_halflife``). A KeyboardInterrupt
-        raised by a callback ends the training. Callbacks of scikit-learn (from 1.9 on)
-        are given to ``set_callbacks``.
+        List of skorch callbacks. Those that score, freeze or initialise parameters, or
+        load a checkpoint are refused. All networks are one module, ``net.module_``,
+        which holds averaged weights between epochs (``ema_halflife``). A
+        KeyboardInterrupt raised by a callback ends the training. scikit-learn callbacks
+        (from 1.9 on) are passed to ``set_callbacks``.
 
     net_params : dict, default=None
         Further arguments of :class:`skorch.NeuralNet`: ``callbacks__*``,
@@ -367,12 +367,12 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
 
     verbose : int, default=0
         Output during training. 1: one line per epoch. 2: a progress bar as well. 0:
-        none, except for one estimate of the duration on a terminal, if a fit takes more
-        than a minute.
+        none, but a terminal shows one estimate of the duration if a fit takes more than
+        a minute.
 
     random_state : int, RandomState instance or None, default=None
-        Seed of all random draws. Estimators of one seed that differ only in ``alpha``
-        share initial weights and order of rows.
+        Seed of all random draws. Estimators with the same seed that differ only in
+        ``alpha`` share initial weights and row order.
 
     Attributes
     ----------
@@ -392,7 +392,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         Trained skorch net; its ``module_`` holds all ``n_estimators`` networks.
 
     member_weights_ : ndarray of shape (n_estimators,)
-        Weights of the networks in predictions, of sum 1.
+        Weights of the networks in predictions; their sum is 1.
 
     n_iter_ : int
         Number of whole epochs in the last call of ``fit`` or ``partial_fit``.
@@ -410,8 +410,8 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         without mixing, on the rows themselves.
 
     validation_scores_ : ndarray of shape (n_epochs, n_estimators) or None
-        Negative log loss of each network on its validation rows, or its ``scoring``,
-        after each epoch with early stopping; None without such epochs.
+        Negative log loss of each network on its validation rows, or its ``scoring``
+        metric, after each epoch with early stopping; None without such epochs.
 
     See Also
     --------
@@ -420,12 +420,13 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
 
     Notes
     -----
-    In a mixed label each row counts by its mixing weight times its sample weight. The
-    loss is a mean over the rows of a minibatch. Sample weights are divided by their
-    mean over all rows (of the first call of ``partial_fit``).
+    In a mixed label, each row counts in proportion to its mixing weight times its
+    sample weight. The loss is a mean over the rows of a minibatch. Sample weights are
+    divided by their mean over all rows (of the first call of ``partial_fit``).
 
-    The defaults were chosen by a study of one choice at a time over many tables:
-    ``docs/results/defaults.md`` of the repository reports what each gains or loses.
+    The defaults were chosen in a study that varied one choice at a time over many
+    tables: ``docs/results/defaults.md`` in the repository reports what each gains or
+    loses.
 
     References
     ----------
@@ -594,13 +595,13 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         """Train for one epoch on the given rows, from the current weights.
 
         Features are standardised by the mean and the standard deviation of all rows
-        seen so far. The first layer is adjusted to new values of these statistics, so
-        that they change no prediction (except where features are clipped). A ``module``
-        is not adjusted.
+        seen so far. When these statistics change, the first layer is adjusted so that
+        no prediction changes (except where features are clipped). A ``module`` is not
+        adjusted.
 
         Predictions use the average of the weights over all calls, whose half-life is
-        ``ema_halflife`` calls. The edges of bins are learnt again when the number of
-        rows so far has doubled, from a sample of at most 4,000 of them.
+        ``ema_halflife`` calls. Bin edges are learnt again whenever the number of rows
+        so far has doubled, from a sample of at most 4,000 rows.
 
         Parameters
         ----------
@@ -609,16 +610,16 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Labels.
         classes : array-like of shape (n_classes,), default=None
-            All classes of all calls, in any order or as a set. The first call needs
-            them, unless its ``y`` has rows of every class.
+            All classes that any call may contain, in any order or as a set. The first
+            call needs them, unless its ``y`` has rows of every class.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights.
         X_val : array-like, frame or sparse matrix of shape (n_val, n_features), \
                 default=None
             Validation rows of your own, with the columns of X. After the epoch their
-            scores join ``validation_scores_`` (with ``early_stopping``), and what is
-            fitted to validation rows is fitted to them: ``temperature="auto"`` and
-            ``member_weights="validation"``, which stay as they are without.
+            scores join ``validation_scores_`` (with ``early_stopping``), and
+            ``temperature="auto"`` and ``member_weights="validation"`` are fitted on
+            them; without ``X_val`` both are kept.
         y_val : array-like of shape (n_val,) or (n_val, n_labels), default=None
             Targets of X_val.
         sample_weight_val : array-like of shape (n_val,), default=None
@@ -698,8 +699,8 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
                 (n_samples, n_labels)
             Two classes: the log-odds of ``classes_[1]``, which is predicted if they are
             positive. More classes: the logarithm of each probability; the class with
-            the largest is predicted. Multilabel targets: the log-odds of each label.
-            In float64 and finite: probabilities below 1e-38 are raised to 1e-38.
+            the largest one is predicted. Multilabel targets: the log-odds of each
+            label. In float64 and finite: probabilities below 1e-38 are raised to 1e-38.
         """
         self._check_is_fitted()
         exact = self._ensemble(exact=True)
@@ -743,7 +744,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         Returns
         -------
         score : float
-            Fraction of the rows, by weight, whose labels are all predicted.
+            Weighted fraction of the rows whose labels are all predicted correctly.
         """
         accuracy: float = super().score(X, labels_to_score(y), sample_weight)
         return accuracy
@@ -801,7 +802,7 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
             network.temperature = float(self.temperature)
         elif has_rows:
             network.temperature = fitted_temperature(network, net.criterion_, task.runs)
-        else:  # a `partial_fit` without rows to be validated by
+        else:  # a `partial_fit` without validation rows
             network.temperature = getattr(self, "temperature_", 1.0)
         super()._calibrate(net, task)
         if auto and has_rows and network.runs > 1:

@@ -38,7 +38,7 @@ ROUNDING = 1e-6
 class Encoding(ABC):
     """How the edges of bins are placed.
 
-    Subclass it, as a frozen dataclass, to write an encoding: the one required method is
+    To write an encoding, subclass it as a frozen dataclass; the one required method is
     :meth:`edges`.
 
     Examples
@@ -63,7 +63,7 @@ class Encoding(ABC):
         Parameters
         ----------
         X : ndarray of shape (n_rows, n_features)
-            Some of the training rows of a network, as they are: not standardised.
+            Some of the training rows of a network, not standardised.
         y : ndarray of shape (n_rows,) or (n_rows, n_outputs)
             Class numbers of a classifier (for multilabel targets each distinct set of
             labels counts as one class), standardised targets of a regressor.
@@ -73,8 +73,8 @@ class Encoding(ABC):
         Returns
         -------
         edges : ndarray of shape (n_features, n_bins + 1)
-            In ascending order; equal edges are a bin that is never used. All features
-            have the same number of edges.
+            In ascending order; a bin with equal edges is never used. All features have
+            the same number of edges.
         """
 
 
@@ -96,22 +96,22 @@ class Standardized(Encoding):
 
 @dataclass(frozen=True)
 class QuantileBins(Encoding):
-    """Bins of equally many rows, with extra bins in long tails.
+    """Bins with equal numbers of rows, and extra bins in long tails.
 
-    A value of so many rows that it would fill several bins, such as the 0 of a column
-    that is mostly 0, counts as one bin, and the other bins are those of the other
-    values. Of a column of few values each is an edge.
+    A value so frequent that it would fill several bins, such as 0 in a column that is
+    mostly 0, counts as one bin, and the other bins divide the other values. In a column
+    of few values, each value is an edge.
 
     Parameters
     ----------
     n_bins : int, default=8
-        Bins of each feature. More of them follow finer steps and take more time.
+        Number of bins of each feature. More bins follow finer steps and take more time.
     tail_bins : int, default=4
         Maximum number of times that the outermost bin at each end is split at its
         median. It is split while it spans more than 1.5 interquartile ranges (the
-        outermost 0.3 % of the rows excluded) and has at least 16 values inside: of a
-        feature with a long tail, such as a laboratory value, all unusual values would
-        lie in that one bin.
+        outermost 0.3 % of the rows excluded) and has at least 16 values inside.
+        Otherwise all unusual values of a feature with a long tail, such as a laboratory
+        value, would lie in that one bin.
 
     Examples
     --------
@@ -122,7 +122,7 @@ class QuantileBins(Encoding):
     >>> encoding.edges(X, np.zeros(101), np.ones(101))
     array([[  0.,  25.,  50.,  75., 100.]])
 
-    With a long tail there are up to two bins more at that end:
+    A long tail gets up to two more bins at its end:
 
     >>> encoding.edges(X**9, np.zeros(101), np.ones(101)) ** (1 / 9)
     array([[  0.,  25.,  50.,  75.,  87., 100., 100.]])

@@ -55,9 +55,9 @@ class MixupRegressor(RegressorMixin, BaseMixup):
     The counterpart of :class:`MixupClassifier` for real targets, one or several: in
     every minibatch each row ``x_i`` is replaced by the virtual example
     ``lam * x_i + (1 - lam) * x_j`` with the target ``lam * y_i + (1 - lam) * y_j``. The
-    weight ``lam`` is drawn from ``Beta(alpha, alpha)``, the partner j by ``pairing``
-    (arXiv 1710.09412, section 2). Targets are standardised inside, or divided by their
-    mean ("poisson" and "gamma"); predictions are in the unit of y.
+    weight ``lam`` is drawn from ``Beta(alpha, alpha)``, and ``pairing`` chooses the
+    partner j (arXiv 1710.09412, section 2). Targets are standardised inside, or divided
+    by their mean ("poisson" and "gamma"); predictions are in the unit of y.
 
     Parameters
     ----------
@@ -65,26 +65,27 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         Concentration of the Beta distribution of the mixing weights. The larger
         ``alpha``, the stronger the regularisation: 0 is training without mixing
         (empirical risk minimisation), 1 draws weights uniformly between 0 and 1,
-        ``numpy.inf`` averages the rows. With a sequence the networks take turns, as in
-        ``alpha=(0, 0.2, 0.4, 1)``. On ImageNet the paper found gains for 0.1 to 0.4
-        (arXiv 1710.09412, section 3.1).
+        ``numpy.inf`` averages the rows. The networks take turns with the values of a
+        sequence, such as ``(0, 0.2, 0.4, 1)``. On ImageNet the paper found gains for
+        0.1 to 0.4 (arXiv 1710.09412, section 3.1).
 
     loss : {"squared_error", "absolute_error", "huber", "quantile", "poisson", \
             "gamma"}, default="squared_error"
-        Training loss. "squared_error", "absolute_error" and "huber" are those of
+        Training loss. "squared_error", "absolute_error" and "huber" are computed on
         standardised targets; the Huber loss is quadratic up to one standard deviation
         of y and linear beyond. "quantile" is the pinball loss of ``quantile``, also on
-        standardised targets. "poisson" and "gamma" are half the deviance of counts and
-        of positive targets, divided by their mean; networks learn the logarithm of the
-        mean; "poisson" requires ``y >= 0``, "gamma" ``y > 0``. The absolute, the Huber
-        and the pinball loss are robust to outliers; for them, the mean and the standard
-        deviation of y are computed as for a feature (see ``standardize``).
+        standardised targets. "poisson" (counts) and "gamma" (positive targets) are half
+        the deviance on targets divided by their mean, and the networks learn the
+        logarithm of the mean; "poisson" requires ``y >= 0``, "gamma" ``y > 0``. The
+        absolute, Huber and pinball losses are robust to outliers; for them, the mean
+        and the standard deviation of y are computed as for a feature (see
+        ``standardize``).
 
     quantile : float or sequence of float, default=None
         Quantile to be estimated with ``loss="quantile"``, between 0 and 1, or several
-        in ascending order, as in ``quantile=(0.1, 0.5, 0.9)``. A network learns all of
-        them; its predictions are sorted, so that they never cross. Not used with other
-        losses.
+        in ascending order, as in ``quantile=(0.1, 0.5, 0.9)``. Each network learns all
+        of them; its predictions are sorted, so that they never cross. Not used with
+        other losses.
 
     pairing : {"random", "neighbors", "similar"} or Pairing, default="random"
         Choice of partners. "random": a permutation of the minibatch, as in the code of
@@ -112,30 +113,30 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         or once per virtual example.
 
     warping : float, default=None
-        Kernel width, from 0.01 on, of mixing by distance: the farther apart two rows,
+        Kernel width, at least 0.01, of mixing by distance: the farther apart two rows,
         the less they are mixed (arXiv 2311.01434). A weight ``lam`` becomes the
-        ``lam``-quantile of ``Beta(k, k)``, where ``k = exp(-(d / mean - 1) / (2
-        warping^2))``. The d are squared distances of targets, their mean is that of the
-        minibatch. Pairs at the mean distance keep their weight, farther ones have
-        weights nearer to 0 and 1, the more so the smaller ``warping``; 0.5 is the
-        default of the authors' code. None leaves all weights as they are drawn. Needs
-        ``n_mixed=2``.
+        ``lam``-quantile of ``Beta(k, k)``, where
+        ``k = exp(-(d / mean - 1) / (2 warping^2))``. Here d is the squared distance of
+        the targets, and ``mean`` its mean over the minibatch. Pairs at the mean
+        distance keep their weight; farther pairs have weights nearer to 0 and 1, more
+        so for small ``warping``; 0.5 is the default of the authors' code. None leaves
+        all weights as drawn. Needs ``n_mixed=2``.
 
     mix_layer : {"input", "random", "raw"}, int or str, default="input"
-        Layer at which rows are mixed. "input" or 0: the inputs, after they have been
-        standardised, clipped and encoded. "raw": the features as they are, categories
-        as one-hot columns, before they are encoded. i: the activations of the i-th
-        hidden layer. "random": the inputs or one of the hidden layers, drawn for each
-        minibatch (manifold mixup, arXiv 1806.05236). With ``module``: "input", or the
-        name of a submodule, whose output is mixed.
+        Layer at which rows are mixed. "input" or 0: the inputs, after standardising,
+        clipping and encoding. "raw": the features before these steps, with categories
+        as one-hot columns. i: the activations of the i-th hidden layer. "random": the
+        inputs or one of the hidden layers, drawn for each minibatch (manifold mixup,
+        arXiv 1806.05236). With ``module``: "input", or the name of a submodule, whose
+        output is mixed.
 
     mix_features : {"interpolate", "swap", "swap_categories"}, default="interpolate"
         How columns are mixed. "interpolate": the weighted average of every column,
         one-hot columns of categories included (0.3 red and 0.7 blue). "swap": each
-        column whole from one of the rows, with the probability of its weight (Feat-Mix,
-        arXiv 2301.02819). "swap_categories": categories are swapped, numbers averaged.
-        Labels and targets are mixed by the mean share over the columns. Needs
-        ``mix_layer`` to be "input" or "raw".
+        column comes whole from one of the rows, with the weight of the row as
+        probability (Feat-Mix, arXiv 2301.02819). "swap_categories": categories are
+        swapped, numbers averaged. Labels and targets are mixed by the mean share of
+        each row over the columns. Needs ``mix_layer`` to be "input" or "raw".
 
     noise_std : float, default=0.0
         Standard deviation of Gaussian noise on the inputs, in units of the standardised
@@ -170,7 +171,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         Network to train instead of the perceptron: a torch module class, or a function
         that returns a module. It maps rows of shape (n, ...) to predictions of shape
         (n, n_outputs), with several quantiles (n, n_outputs * n_quantiles). Integers in
-        X may be codes, and averages of codes are meaningless: they are refused unless
+        X may be codes, whose averages are meaningless: they are refused unless
         ``standardize`` is False, ``noise_std`` is 0, and ``mix_layer`` names a
         submodule or ``alpha`` is 0. Pass integer quantities as ``X.astype(float)``.
 
@@ -180,40 +181,40 @@ class MixupRegressor(RegressorMixin, BaseMixup):
     categorical_features : "from_dtype", array-like or None, default="from_dtype"
         Columns that are categories: names, positions, or a boolean mask. "from_dtype":
         columns of category dtype and of text; None: no column, and text is refused.
-        Each level becomes a one-hot column, missing values count as a level. All other
-        columns are numbers, booleans 0 and 1; missing numbers are replaced by the mean
-        of the training rows (weighted by ``sample_weight``). A column with missing
+        Each level becomes a one-hot column; missing values count as a level. All other
+        columns are numbers (booleans are 0 and 1); missing numbers are replaced by the
+        mean of the training rows (weighted by ``sample_weight``). A column with missing
         values in ``fit`` also gets an indicator column. Dates, durations and intervals
         are refused. Not used with ``module`` or sparse rows, which hold numbers only.
 
     max_categories : int, default=255
-        Number of levels that a category may have: a column with more is refused before
-        the training. 255 is the limit of scikit-learn's gradient boosting.
+        Maximum number of levels of a category: a column with more is refused before
+        training. 255 is the limit of scikit-learn's gradient boosting.
 
     min_frequency : int or float, default=2
-        Number of rows that a level needs for a column of its own, or their fraction, as
-        in :class:`sklearn.preprocessing.OneHotEncoder`. Rarer levels share a column,
-        which unseen levels use, too; without rare levels, unseen levels have 0 in all
-        columns. By default levels that occur once share a column: one of their own
-        would only identify a row. Rows of weight 0 do not count.
+        Number, or fraction, of rows that a level needs for a column of its own, as in
+        :class:`sklearn.preprocessing.OneHotEncoder`. Rarer levels share a column, which
+        unseen levels also use; without rare levels, unseen levels have 0 in all
+        columns. By default, levels that occur once share a column: a separate column
+        would identify a single row. Rows of weight 0 do not count.
 
     standardize : bool, default=True
         Centre and scale each feature inside the network, with the mean and the standard
         deviation of its training rows. A few outliers do not inflate these statistics:
-        values more than three interquartile ranges beyond the quartiles are counted at
-        that bound, if they make up at most 4 % of the rows (20 % if all are one value,
-        such as a code for missing values).
+        values more than three interquartile ranges beyond the quartiles count as that
+        bound, if they make up at most 4 % of the rows (20 % if all are one value, such
+        as a code for missing values).
 
     encoding : {"standardized", "bins"}, Encoding or sequence of those, \
             default=("bins", "standardized")
         Encoding of the numeric features. "standardized": their standardised values.
-        "bins": beside them eight to sixteen piecewise-linear units for each feature
-        with more than two values, which rise from 0 to 1 between quantiles (arXiv
-        2203.05556, section 3.2): steps are learnt easily. Or an object of
-        :mod:`sk_mixup.encodings`. With a sequence the networks take turns. Rows are
-        encoded before they are mixed; "standardized" is the mixing of the paper. Sparse
-        tables, those for a ``module`` and those with more than 300 such features have
-        no bins.
+        "bins": in addition, for each feature with more than two values, eight to
+        sixteen piecewise-linear units, which rise from 0 to 1 between quantiles (arXiv
+        2203.05556, section 3.2) and make steps easy to learn. Or an object of
+        :mod:`sk_mixup.encodings`. The networks take turns with the encodings of a
+        sequence. Rows are encoded before they are mixed; "standardized" gives the
+        mixing of the paper. Sparse tables, tables for a ``module`` and tables with more
+        than 300 such features have no bins.
 
     clip : float or None, default=20.0
         Smooth bound on standardised features, in standard deviations: z becomes
@@ -239,13 +240,13 @@ class MixupRegressor(RegressorMixin, BaseMixup):
     lr_schedule : {"constant", "cosine", "step"}, default="constant"
         "constant" keeps the learning rate; "cosine" lowers it to 0 over ``max_epochs``,
         along half a cosine; "step" multiplies it by ``lr_gamma`` at each of
-        ``lr_milestones``. With these two every call of ``fit`` starts again at ``lr``,
-        and ``partial_fit`` keeps to it. Early stopping cuts the decay short.
+        ``lr_milestones``. With "cosine" and "step", each ``fit`` restarts at ``lr``;
+        ``partial_fit`` always uses ``lr``. Early stopping cuts the decay short.
 
     lr_milestones : sequence of int or float, default=(0.5, 0.75)
-        Where ``lr_schedule="step"`` lowers the learning rate: after so many epochs
-        (int), or after such a fraction of ``max_epochs`` (float between 0 and 1), as in
-        :class:`torch.optim.lr_scheduler.MultiStepLR`. A number of epochs beyond
+        When ``lr_schedule="step"`` lowers the learning rate, as in
+        :class:`torch.optim.lr_scheduler.MultiStepLR`. An int counts epochs; a float
+        between 0 and 1 is a fraction of ``max_epochs``. A number of epochs beyond
         ``max_epochs`` is never reached. The default is the paper's on CIFAR: after 100
         and 150 of 200 epochs (arXiv 1710.09412, section 3.2).
 
@@ -260,15 +261,15 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         an epoch.
 
     max_epochs : int or "auto", default="auto"
-        Number of epochs; with ``early_stopping`` the maximum. "auto": 100, fewer for
-        tables of more than 14,000 rows (see ``batch_size``).
+        Number of epochs, or their maximum with ``early_stopping``. "auto": 100, fewer
+        for tables of more than 14,000 rows (see ``batch_size``).
 
     batch_size : int or "auto", default="auto"
         Number of rows in a minibatch. "auto": 64, more for tables of more than 14,000
-        rows. With d = round(log2(n_samples / 10,000)), but at least 0, it is 64 times
-        2^(d/2); "auto" of ``max_epochs`` is 100 divided by 2^(2d/3), but at least 10,
-        and of ``n_iter_no_change`` a fifth of that (100,000 rows: 181, 25 and 5).
-        ``partial_fit`` goes by the rows of each call.
+        rows. With d = max(0, round(log2(n_samples / 10,000))), "auto" means
+        ``batch_size`` = 64 * 2^(d/2), ``max_epochs`` = max(10, 100 / 2^(2d/3)) and
+        ``n_iter_no_change`` = a fifth of these epochs, all rounded (100,000 rows: 181,
+        25 and 5). ``partial_fit`` counts the rows of each call.
 
     early_stopping : bool, default=True
         Stop training after ``n_iter_no_change`` epochs without a decrease of the
@@ -284,24 +285,24 @@ class MixupRegressor(RegressorMixin, BaseMixup):
 
     validation : splitter, list of (training rows, validation rows) or None, \
             default=None
-        Which rows each network holds out. None: ``validation_fraction`` of them, whole
-        groups where ``fit`` is given ``groups``. A splitter of scikit-learn, such as
+        Which rows each network holds out. None: ``validation_fraction`` of them, in
+        whole groups if ``fit`` is given ``groups``. A scikit-learn splitter, such as
         :class:`~sklearn.model_selection.GroupShuffleSplit` or
         :class:`~sklearn.model_selection.TimeSeriesSplit`, or a list of pairs of row
         numbers: the networks take turns with the splits, starting with the last split
         (of a time series split, the one with the most training rows). A network whose
-        split has fewer training rows than the largest one takes some of them several
-        times an epoch. A splitter without a ``random_state`` draws from the
-        estimator's. Not used with ``X_val``.
+        split has fewer training rows than the largest split visits some of them several
+        times per epoch. A splitter without a ``random_state`` uses that of the
+        estimator. Not used with ``X_val``.
 
     scoring : str, callable or None, default="loss"
         Metric for early stopping, computed after each epoch on the validation rows of
         each network and averaged over the networks. "loss": the validation loss. The
-        name of a scorer of scikit-learn, or a callable ``scorer(estimator, X, y)``: it
-        is given an estimator that predicts by the one network, at temperature 1, and
-        the rows as they were given to ``fit``; higher is better. None: the estimator's
-        ``score``. Weights of rows go to scorers that take ``sample_weight``; weights of
-        classes do not.
+        name of a scikit-learn scorer, or a callable ``scorer(estimator, X, y)``: it
+        receives an estimator that predicts with this one network, at temperature 1, and
+        the rows as given to ``fit``; higher is better. None: the ``score`` of the
+        estimator. Sample weights are passed to scorers that take ``sample_weight``;
+        class weights are not.
 
     n_iter_no_change : int or "auto", default="auto"
         Patience: number of epochs without a decrease of the validation loss (an
@@ -309,35 +310,34 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         "auto": 20, fewer for tables of more than 14,000 rows (see ``batch_size``).
 
     time_limit : float, default=None
-        Seconds that ``fit`` may take, preparation included: then the training ends,
-        even within its first epoch, with the weights of the best epoch so far or,
-        without one, with the last weights. The learning rate of a schedule, and the
-        epochs in which rows are mixed, go by the fraction of the time where that is
-        larger than the fraction of the steps. Results depend on the speed of the
-        machine and are not reproducible. Networks that are trained together (by
-        ``fit_many`` or a search) have the same limit for the whole of their training;
-        ``partial_fit`` has none.
+        Seconds that ``fit`` may take, including preparation. Training then ends, even
+        within its first epoch, with the weights of the best epoch so far or, without
+        one, with the last weights. The learning rate schedule and the mixing epochs
+        follow the elapsed fraction of the time once it exceeds the fraction of the
+        steps. Results depend on the speed of the machine and are not reproducible.
+        Networks that are trained together (by ``fit_many`` or a search) share one limit
+        for their whole training; ``partial_fit`` has none.
 
     n_estimators : int, default=8
         Number of networks in the ensemble, trained as one program; their predictions
         are averaged.
 
     member_weights : {"uniform", "validation"}, default="uniform"
-        Weights of the networks in the average. "uniform": all alike. "validation":
+        Weights of the networks in the average. "uniform": all equal. "validation":
         proportional to ``exp(-0.05 * n * loss)``, where ``loss`` is a network's mean
         loss on its n validation rows; uniform if no rows are held out. ``partial_fit``
         without ``X_val`` keeps the current weights.
 
     device : str, default="cpu"
         Device of training and prediction: "cpu", "cuda" or another device of torch.
-        "auto" uses a GPU that can be used if the networks give it enough to compute.
+        "auto" uses a GPU if one is usable and the networks give it enough work.
 
     callbacks : list, default=None
-        Callbacks of skorch. Callbacks that score, freeze parameters, initialise or load
-        a checkpoint are refused. All networks are one module, ``net.module_``, which
-        holds averaged weights between epochs (``ema_halflife``). A KeyboardInterrupt
-        raised by a callback ends the training. Callbacks of scikit-learn (from 1.9 on)
-        are given to ``set_callbacks``.
+        List of skorch callbacks. Those that score, freeze or initialise parameters, or
+        load a checkpoint are refused. All networks are one module, ``net.module_``,
+        which holds averaged weights between epochs (``ema_halflife``). A
+        KeyboardInterrupt raised by a callback ends the training. scikit-learn callbacks
+        (from 1.9 on) are passed to ``set_callbacks``.
 
     net_params : dict, default=None
         Further arguments of :class:`skorch.NeuralNet`: ``callbacks__*``,
@@ -353,12 +353,12 @@ class MixupRegressor(RegressorMixin, BaseMixup):
 
     verbose : int, default=0
         Output during training. 1: one line per epoch. 2: a progress bar as well. 0:
-        none, except for one estimate of the duration on a terminal, if a fit takes more
-        than a minute.
+        none, but a terminal shows one estimate of the duration if a fit takes more than
+        a minute.
 
     random_state : int, RandomState instance or None, default=None
-        Seed of all random draws. Estimators of one seed that differ only in ``alpha``
-        share initial weights and order of rows.
+        Seed of all random draws. Estimators with the same seed that differ only in
+        ``alpha`` share initial weights and row order.
 
     Attributes
     ----------
@@ -375,7 +375,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         Trained skorch net; its ``module_`` holds all ``n_estimators`` networks.
 
     member_weights_ : ndarray of shape (n_estimators,)
-        Weights of the networks in predictions, of sum 1.
+        Weights of the networks in predictions; their sum is 1.
 
     n_iter_ : int
         Number of whole epochs in the last call of ``fit`` or ``partial_fit``.
@@ -393,8 +393,8 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         without mixing, on the rows themselves.
 
     validation_scores_ : ndarray of shape (n_epochs, n_estimators) or None
-        Negative loss of each network on its validation rows, or its ``scoring``, after
-        each epoch with early stopping; None without such epochs.
+        Negative loss of each network on its validation rows, or its ``scoring`` metric,
+        after each epoch with early stopping; None without such epochs.
 
     See Also
     --------
@@ -403,12 +403,12 @@ class MixupRegressor(RegressorMixin, BaseMixup):
 
     Notes
     -----
-    In a mixed target each row counts by its mixing weight times its sample weight. The
-    loss is a mean over the rows of a minibatch. Sample weights are divided by their
-    mean over all rows (of the first call of ``partial_fit``).
+    In a mixed target, each row counts in proportion to its mixing weight times its
+    sample weight. The loss is a mean over the rows of a minibatch. Sample weights are
+    divided by their mean over all rows (of the first call of ``partial_fit``).
 
-    The defaults are the classifier's, but for ``dropout``, ``clip`` and
-    ``member_weights``: ``docs/results/defaults.md`` of the repository reports what each
+    The defaults are those of the classifier, except for ``dropout``, ``clip`` and
+    ``member_weights``: ``docs/results/defaults.md`` in the repository reports what each
     choice gains or loses.
 
     References
@@ -561,13 +561,13 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         """Train for one epoch on the given rows, from the current weights.
 
         Features and targets are standardised by the mean and the standard deviation of
-        all rows seen so far. The first and the last layer are adjusted to new values of
-        these statistics, so that they change no prediction (except where features are
-        clipped). A ``module`` is not adjusted.
+        all rows seen so far. When these statistics change, the first and the last layer
+        are adjusted so that no prediction changes (except where features are clipped).
+        A ``module`` is not adjusted.
 
         Predictions use the average of the weights over all calls, whose half-life is
-        ``ema_halflife`` calls. The edges of bins are learnt again when the number of
-        rows so far has doubled, from a sample of at most 4,000 of them.
+        ``ema_halflife`` calls. Bin edges are learnt again whenever the number of rows
+        so far has doubled, from a sample of at most 4,000 rows.
 
         Parameters
         ----------
@@ -581,9 +581,9 @@ class MixupRegressor(RegressorMixin, BaseMixup):
                 default=None
             Validation rows of your own, with the columns of X. After the epoch their
             scores join ``validation_scores_`` (with ``early_stopping``), and
-            ``member_weights="validation"`` goes by them. Losses are in units of the
-            deviation of all targets so far; name a metric (``scoring``) to compare
-            calls.
+            ``member_weights="validation"`` is fitted on them. Losses are in units of
+            the standard deviation of all targets so far; name a metric (``scoring``) to
+            compare calls.
         y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
             Targets of X_val.
         sample_weight_val : array-like of shape (n_val,), default=None
@@ -611,18 +611,18 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         X : array-like or sparse matrix of shape (n_samples, n_features)
             Rows.
         return_std : bool, default=False
-            Return also how much the networks differ: 0 for a single network.
+            Also return how much the networks differ: 0 for a single network.
 
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
             Predictions in float64, in the unit and the shape of the ``y`` of ``fit``.
-            Several quantiles are along a last axis of their own: (n_samples,
-            n_quantiles) or (n_samples, n_outputs, n_quantiles).
+            Several quantiles are along an additional last axis:
+            (n_samples, n_quantiles) or (n_samples, n_outputs, n_quantiles).
         y_std : ndarray of the shape of ``y``
-            Standard deviation of the networks' predictions around ``y``, weighted by
-            ``member_weights_``. Only returned if ``return_std`` is True. It is small
-            where the networks agree, and says nothing of the noise of the target.
+            Standard deviation of the predictions of the networks around ``y``, weighted
+            by ``member_weights_``. Only returned if ``return_std`` is True. It measures
+            disagreement of the networks, not noise of the target.
         """
         self._check_is_fitted()
         return self._predict(X, self._ensemble(exact=True), return_std)
@@ -642,7 +642,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         Returns
         -------
         score : float
-            The coefficient of determination; of several quantiles the mean of
+            The coefficient of determination; for several quantiles, the mean of
             :func:`sklearn.metrics.d2_pinball_score`.
         """
         self._check_is_fitted()

@@ -34,13 +34,13 @@ __all__ = [
 
 
 class TrainingRows:
-    """The training rows of one network, as the input of a pairing.
+    """The training rows of one network, as passed to a pairing.
 
     Parameters
     ----------
     standardized : callable returning ndarray of shape (n_rows, n_features)
-        Function that computes the standardised rows. It is called at the first use of
-        ``X``, and only once.
+        Function that computes the standardised rows. It is called once, when ``X`` is
+        first used.
     y : ndarray
         Classifier: class numbers of shape (n_rows,); for multilabel targets, each
         distinct set of labels is a class. Regressor: standardised targets of shape
@@ -196,8 +196,9 @@ class Balanced(Pairing):
     """Partners drawn with equal probability from every class, however rare.
 
     The class of a partner is drawn first, each with the same probability, then a row of
-    it: rows as they come are mixed with rows of balanced classes (Balanced-MixUp, arXiv
-    2109.09850; arXiv 2012.02312 balances both). Rows of rare classes are drawn often.
+    it: rows in their own frequencies are mixed with class-balanced partners
+    (Balanced-MixUp, arXiv 2109.09850; arXiv 2012.02312 balances both). Rows of rare
+    classes are drawn often.
 
     Examples
     --------
@@ -328,12 +329,12 @@ class Similar(Pairing):
 
     Notes
     -----
-    The draw is exact and needs memory linear in the number of rows, by rejection
-    sampling: the targets are sorted into bins; a bin is proposed with an upper bound of
-    its probability and a row of the bin uniformly; the pair is accepted with the ratio
-    of its kernel to the bound. The bins are along the first target. With many unrelated
-    targets most proposals are rejected, and the draw of an epoch takes time up to the
-    square of the number of rows.
+    The draw is exact, by rejection sampling, and needs memory linear in the number of
+    rows. Targets are sorted into bins, along the first target. A bin is proposed in
+    proportion to an upper bound of its probability, and a row of the bin uniformly; the
+    pair is accepted with a probability equal to the ratio of its kernel to the bound.
+    With many unrelated targets most proposals are rejected, and drawing an epoch takes
+    up to quadratic time in the number of rows.
 
     Examples
     --------

@@ -100,7 +100,7 @@ def groups_held_out(
     """Mark the rows of whole groups that a member holds out.
 
     Members take turns, and a class keeps a row for training, as in :func:`held_out`;
-    no group is ever parted. As few rows as the groups allow are held out, but at least
+    no group is ever split. As few rows as the groups allow are held out, but at least
     the fraction.
     """
     n_rows, counts = len(groups), np.bincount(groups)

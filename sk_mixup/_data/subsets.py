@@ -20,7 +20,7 @@ from sk_mixup._sklearn import _check_sample_weight
 
 @dataclass(frozen=True)
 class RowSubset:
-    """The rows of a table that a run is trained on, or validated by.
+    """The rows of a table that a run is trained or validated on.
 
     ``row_numbers`` (None: all) are those in the table, of 32 bits where these suffice;
     ``targets`` and ``weights`` are in their order; a weight of 1 stands for

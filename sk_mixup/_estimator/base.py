@@ -116,12 +116,12 @@ class BaseMixup(HasTrained, TakesValidationRows, metaclass=ABCMeta):
         Parameters
         ----------
         X : array-like, frame or sparse matrix of shape (n_samples, n_features)
-            Rows: an array, or a frame of pandas or polars, with columns of numbers,
+            Rows: an array, or a pandas or polars frame, with columns of numbers,
             booleans (0 and 1), categories and text, missing values included
             (``categorical_features`` says how they are used). Encode dates and free
             text first. Sparse rows must be numbers without missing values; they are
-            converted to dense rows one minibatch at a time. With ``module``, numbers
-            of any shape (n_samples, ...) without missing values.
+            converted to dense rows one minibatch at a time. With ``module``, numbers of
+            any shape (n_samples, ...) without missing values.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Regressor: real targets. Classifier: one class per row, or one column of 0
             and 1 per label (multilabel). One-hot columns count as multilabel targets,
@@ -132,14 +132,14 @@ class BaseMixup(HasTrained, TakesValidationRows, metaclass=ABCMeta):
             excludes the row.
         groups : array-like of shape (n_samples,), default=None
             The group of each row, such as a patient. Rows of one group are held out for
-            validation together; with a splitter as ``validation``, what it takes as
-            its groups.
+            validation together; if ``validation`` is a splitter, the groups are passed
+            to its ``split``.
         X_val : array-like, frame or sparse matrix of shape (n_val, n_features), \
                 default=None
             Validation rows of your own, with the columns of X: all networks are
-            validated by them and trained on every row of X. Without them each network
+            validated on them and trained on every row of X. Without them each network
             holds out rows of X. In a Pipeline, ``transform_input=["X_val"]`` transforms
-            them as X.
+            them like X.
         y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
             Targets of X_val.
         sample_weight_val : array-like of shape (n_val,), default=None
@@ -156,7 +156,8 @@ class BaseMixup(HasTrained, TakesValidationRows, metaclass=ABCMeta):
             If a parameter or the data are invalid, or if the loss becomes NaN or
             infinite. The estimator then keeps its earlier state.
         MemoryError
-            If the networks need more memory than is left; it says how many bytes.
+            If the networks need more memory than is left; the message says how many
+            bytes.
         """
         return self._fit(
             FitData(X, y, sample_weight, groups, X_val, y_val, sample_weight_val)
@@ -248,7 +249,7 @@ class BaseMixup(HasTrained, TakesValidationRows, metaclass=ABCMeta):
         self.n_iter_ = len(net.latest_epochs())
 
     def _calibrate(self, net: MixupNet, task: Task) -> None:
-        """Weigh the members on their validation rows; without any, as before."""
+        """Weigh the members by their validation losses; without any, as before."""
         network = net.module_
         if self.member_weights == "uniform":
             network.member_weights = None
@@ -281,11 +282,11 @@ class BaseMixup(HasTrained, TakesValidationRows, metaclass=ABCMeta):
             in float32 and in the same shape. It includes the one-hot columns of
             categories, the mean for missing values, the standardisation and the average
             over the networks, is on the CPU and in evaluation mode, and can be exported
-            by :func:`torch.export.export`. For frames with categories or missing values
-            its first layer, ``widen``, makes the one-hot columns, and ``widen.sources``
-            has the column of X of each; else ``widen`` is None. Without ``clip``, rows
-            whose products exceed single precision give NaN, where predictions are
-            computed in double precision.
+            with :func:`torch.export.export`. For frames with categories or missing
+            values its first layer, ``widen``, makes the one-hot columns, and
+            ``widen.sources`` holds the column of X that each belongs to; otherwise
+            ``widen`` is None. Without ``clip``, rows whose products exceed single
+            precision give NaN, where predictions are computed in double precision.
         """
         check_is_fitted(self)
         return self._ensemble().export()

@@ -84,7 +84,7 @@ class MemberScore:
     scoring : str, callable or None
         What the user has asked for.
     scorer : callable
-        A scorer of scikit-learn's kind.
+        A scorer as in scikit-learn.
     view : View
         Makes the estimator that it scores.
     rows : KnownRows

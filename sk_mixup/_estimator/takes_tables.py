@@ -119,20 +119,20 @@ class TakesTables(BaseEstimator):
         Parameters
         ----------
         X : array-like, frame or sparse matrix of shape (n_samples, n_features)
-            Rows as those given to ``fit``.
+            Rows with the columns of ``fit``.
 
         Returns
         -------
         numbers : ndarray of shape (n_samples, n_features)
             A column for each column of X, in the precision of the networks (float32 by
             default): the numbers themselves, and the level of a category as a whole
-            number, -1 for an unseen level that counts as none. Missing numbers are NaN
+            number (-1 for an unseen level that counts as none). Missing numbers are NaN
             where training rows had missing values, else the mean of the training rows.
 
         Raises
         ------
         ValueError
-            If a column is not of the kind that it was in ``fit``.
+            If the kind of a column differs from that in ``fit``.
         """
         check_is_fitted(self)
         rows = self._rows_to_predict(X, numpy_dtype(self.net_.module_.dtype))

@@ -16,7 +16,7 @@ from sk_mixup._training.target_spec import TargetSpec
 
 
 class TakesValidationRows(TakesTables):
-    """An estimator that takes validation rows of the user's own."""
+    """An estimator that takes validation rows from the user."""
 
     @abstractmethod
     def _checked_targets(self, y: Any) -> Any:
@@ -58,6 +58,6 @@ def _check_use(settings: Settings, calibrated: bool) -> None:
     weighs = settings.member_weights == "validation" and settings.n_estimators > 1
     if not (settings.early_stopping or calibrated or weighs):
         raise ValueError(
-            "X_val and y_val were given, but nothing is validated by them: set "
+            "X_val and y_val were given, but nothing is validated on them: set "
             "early_stopping=True, or leave them out."
         )

@@ -32,7 +32,7 @@ class ValidatedNet(Protocol):
 class BestEpoch(Callback):
     """Keep the weights of each estimator's best epoch on clean rows, and stop in time.
 
-    The runs of an estimator are validated by their mean score, each on its own rows,
+    The runs of an estimator are scored by their mean, each on its own rows,
     and stop together after ``patience`` epochs without a higher one; the training ends
     when all have stopped, and every run takes its best weights back.
 

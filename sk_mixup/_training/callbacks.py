@@ -1,4 +1,4 @@
-"""Lists of callbacks: those of the user's and those of the net's own."""
+"""Lists of callbacks: those of the user and those of the net itself."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def any_listens_to_batches(callbacks: NamedCallbacks) -> bool:
     return any(
         # Checkpoints name their files by the record of the last batch.
         isinstance(callback, Checkpoint | TrainEndCheckpoint)
-        # Every callback has all hooks; those of skorch's base class do nothing.
+        # Every callback has all hooks; those of the skorch base class do nothing.
         or getattr(type(callback), hook) is not getattr(Callback, hook)
         for _, callback in callbacks
         for hook in BATCH_HOOKS

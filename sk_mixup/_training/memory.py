@@ -58,7 +58,7 @@ def bytes_in_training(task: Task) -> int:
 def runs_together(task: Task, max_memory: int, stacks_at_once: int) -> int:
     """Return how many networks of an estimator stop together, and share a stack.
 
-    All of them if they fit. Else they are parted, and each part stops by its own mean.
+    All of them if they fit. Otherwise they are split; each part stops on its own mean.
     """
     n_runs = len(task.runs)
     fits = max_memory // bytes_in_training(task)

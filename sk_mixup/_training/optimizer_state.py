@@ -1,7 +1,7 @@
 """What an elementwise optimiser remembers of each of several stacked perceptrons.
 
 Their weights are parameters with an axis of runs. Other modules have a stack of their
-own, whose runs all stop at once, so that their states are never parted.
+own, whose runs all stop at once, so that their states are never split.
 """
 
 from __future__ import annotations

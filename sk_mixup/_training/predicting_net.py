@@ -1,4 +1,4 @@
-"""A net of skorch's that predicts by all of its networks."""
+"""A skorch net that predicts with all of its networks."""
 
 from __future__ import annotations
 

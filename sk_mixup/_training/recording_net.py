@@ -1,4 +1,4 @@
-"""A net of skorch's that keeps the figures of every run and is written down once."""
+"""A skorch net that keeps the figures of every run and is written down once."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def check_scoring_name(settings: Settings) -> None:
 
 @cache
 def scores_numbers(name: str) -> bool:
-    """Tell whether a scorer of scikit-learn's is one of real targets, by trying it."""
+    """Tell whether a scikit-learn scorer is for real targets, by trying it."""
     X, y = np.zeros((4, 1)), np.array([0.5, 1.5, 2.5, 3.75])
     model = DummyRegressor().fit(X, y)
     with warnings.catch_warnings():

@@ -59,7 +59,7 @@ class TrainingSession:
     Attributes
     ----------
     steps_taken : int
-        Of all steps.
+        Steps taken so far.
     runs : sequence of Run
         All runs, those that have left included.
     running : ndarray of shape (n_runs,)
@@ -107,7 +107,7 @@ class TrainingSession:
 
     @property
     def has_scorers(self) -> bool:
-        """Whether any run is judged by another score than its loss."""
+        """Whether any run is scored by another metric than its loss."""
         return any(run.score for run in self.runs)
 
     def scores(self, network: Network, loss: Loss) -> Iterator[tuple[int, float]]:

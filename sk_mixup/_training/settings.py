@@ -108,12 +108,12 @@ class Settings(SimpleNamespace):
 
     @property
     def alphas(self) -> tuple[float, ...]:
-        """What the members take turns with as their alpha."""
+        """The alphas that the members cycle through."""
         return tuple(self.alpha) if _is_several(self.alpha) else (self.alpha,)
 
     @property
     def encodings(self) -> tuple[Encoding, ...]:
-        """What the members take turns with as their encoding."""
+        """The encodings that the members cycle through."""
         given = self.encoding if _is_several(self.encoding) else (self.encoding,)
         return tuple(map(_encoding, given))
 

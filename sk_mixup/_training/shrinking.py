@@ -1,6 +1,6 @@
 """Runs leave a stack when their estimator has stopped, so that none waits for the last.
 
-They come back at the end, before the stack is parted into its estimators.
+They come back at the end, before the stack is split into its estimators.
 """
 
 from __future__ import annotations

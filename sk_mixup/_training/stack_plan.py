@@ -69,7 +69,7 @@ def plan_stacks(tasks: Sequence[Task], threads: int, max_memory: int) -> list[St
         size, workers = _stack_size(first, n_runs, threads, max_memory)
         if first.alone:
             size = n_runs
-        # Networks of one estimator stop by what all of them say, as far as they fit.
+        # Networks of one estimator stop on their mean score, as far as they fit.
         together = {
             number: runs_together(tasks[number], max_memory, threads)
             for number in numbers
@@ -83,7 +83,7 @@ def plan_stacks(tasks: Sequence[Task], threads: int, max_memory: int) -> list[St
 
 
 def _parts_of(task: Task, threads: int, max_memory: int) -> int:
-    """Return into how many stacks, a thread each, to part a long training."""
+    """Return into how many stacks, one thread each, to split a long training."""
     recipe, n_runs = task.recipe, len(task.runs)
     fits = n_runs * bytes_in_training(task) <= max_memory
     stops = recipe.patience is not None
@@ -97,7 +97,7 @@ def _parts_of(task: Task, threads: int, max_memory: int) -> int:
 
 
 def _stopping_together(task: Task, n_parts: int) -> list[Stack]:
-    """Part an estimator's runs evenly."""
+    """Split the runs of an estimator evenly."""
     meeting, n_runs = Meeting(n_parts), len(task.runs)
     bounds = [n_runs * part // n_parts for part in range(n_parts + 1)]
     return [
@@ -150,7 +150,7 @@ def _cut(
 ) -> Iterator[list[tuple[int, range]]]:
     """Yield the parts of stacks of at most ``size`` runs.
 
-    So many runs of a task as ``together`` says are never parted.
+    As many runs of a task as ``together`` says are never split up.
     """
     stack: list[tuple[int, range]] = []
     room = size

@@ -1,4 +1,4 @@
-"""The temperature: one number that makes probabilities as sure as they should be."""
+"""The temperature: one number that calibrates the probabilities."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rows by which trained networks are judged."""
+"""The rows on which trained networks are scored."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class ValidationRows:
 
     def __init__(self, runs: Sequence[Run], inputs: Standardize) -> None:
         self.subsets = [run.validation for run in runs if run.validation is not None]
-        # Rows of the user's own are those of all runs, and gathered once.
+        # The user's validation rows are those of all runs, and gathered once.
         alike = all(subset is self.subsets[0] for subset in self.subsets)
         self._gathered_from = self.subsets[:1] if alike else self.subsets
         self._totals = [_total_weight(subset) for subset in self._gathered_from]

@@ -1,4 +1,4 @@
-"""Which rows each member is trained on, and by which it is validated."""
+"""Which rows each member is trained on, and which it is validated on."""
 
 from __future__ import annotations
 
@@ -210,7 +210,7 @@ def _checked(pair: Any, number: int, place: RowNumbers) -> Sides:
     if len(both):
         raise ValueError(
             f"Split {number} of validation has {len(both)} rows on both sides: "
-            "networks cannot be validated by rows that they are trained on."
+            "networks cannot be validated on rows that they are trained on."
         )
     return Sides(training, validation)
 

@@ -1,10 +1,10 @@
 """Measurements of fitted classifiers beyond test error, after arXiv 1710.09412.
 
 The functions take any fitted scikit-learn classifier and do not change it. Gradients
-need a classifier with ``to_torch()``, such as :class:`sk_mixup.MixupClassifier`. A
-fitted search stands for its best estimator, a :class:`sklearn.pipeline.Pipeline` for
-its last step: the earlier steps transform the rows once, and the transformed rows are
-mixed or attacked.
+need a classifier with ``to_torch()``, such as :class:`sk_mixup.MixupClassifier`. In a
+fitted search they use the best estimator; in a :class:`sklearn.pipeline.Pipeline` the
+last step: the earlier steps transform the rows once, and the transformed rows are mixed
+or attacked.
 
 For decision surfaces, as in Figure 1b, use scikit-learn's
 :class:`sklearn.inspection.DecisionBoundaryDisplay` with

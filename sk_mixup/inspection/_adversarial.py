@@ -78,10 +78,9 @@ def fgsm(
     epsilon : float
         Change of each feature in units of ``scale``, at least 0.
     scale : float or array-like of shape (n_features,), default=None
-        Unit of each feature. None uses the standard deviations by which the
-        estimator standardises its features (averaged over the networks of an
-        ensemble), so that ``epsilon`` is in standardised units; with
-        ``standardize=False`` they are 1.
+        Unit of each feature. None uses the standard deviations with which the estimator
+        standardises its features (averaged over the networks of an ensemble), so that
+        ``epsilon`` is in standardised units; with ``standardize=False`` they are 1.
 
     Returns
     -------
@@ -183,8 +182,8 @@ def adversarial_error(
 ) -> float:
     """Return the error of a classifier on adversarial examples.
 
-    In a white-box attack the examples are made for the evaluated classifier itself, in
-    a black-box attack for another one, ``source`` (arXiv 1710.09412, Table 3).
+    In a white-box attack, the examples are made for the evaluated classifier itself; in
+    a black-box attack, for another one, ``source`` (arXiv 1710.09412, Table 3).
 
     Parameters
     ----------
@@ -208,8 +207,8 @@ def adversarial_error(
     scale : float or array-like of shape (n_features,), default=None
         Unit of each feature. None uses the feature scale of the attacked classifier.
     top_k : int, default=1
-        A prediction is correct if the class is among the ``top_k`` most probable
-        ones; less than the number of classes.
+        A prediction is correct if the class is among the ``top_k`` most probable ones.
+        Must be less than the number of classes.
 
     Returns
     -------

@@ -60,7 +60,7 @@ def between_examples(
         or the probabilities, whose gradients vanish where the classifier is certain,
         however steep its logits are.
     scale : float or array-like of shape (n_features,), default=None
-        Unit of each feature in the gradients; None uses the standard deviations by
+        Unit of each feature in the gradients; None uses the standard deviations with
         which the estimator standardises its features.
     random_state : int, RandomState instance or None, default=None
         Seed of the pairs: use the same seed to compare classifiers on the same pairs.
@@ -158,8 +158,8 @@ def _draw_pairs(
 class BetweenExamplesDisplay:
     """Miss rate or gradient norm along segments between rows (arXiv 1710.09412).
 
-    Create it by :meth:`from_estimator`; draw two classifiers into one ``ax`` to compare
-    them.
+    Create it with :meth:`from_estimator`; draw two classifiers into one ``ax`` to
+    compare them.
 
     Parameters
     ----------
@@ -216,7 +216,7 @@ class BetweenExamplesDisplay:
         ax: Axes | None = None,
         **kwargs: Any,
     ) -> BetweenExamplesDisplay:
-        """Compute the curves by :func:`between_examples` and draw one of them.
+        """Compute the curves with :func:`between_examples` and draw one of them.
 
         Parameters
         ----------

@@ -30,7 +30,7 @@ def reliability_curve(
     strategy: Literal["uniform", "quantile"] = "uniform",
     labels: ArrayLike | None = None,
 ) -> Bunch:
-    """Return the accuracy of predictions by their confidence.
+    """Return the accuracy of predictions for each level of confidence.
 
     The confidence of a row is the probability of its most probable class. Any number
     of classes is allowed; :func:`sklearn.calibration.calibration_curve` takes the
@@ -180,9 +180,9 @@ def _inner_edges(
 class ReliabilityDisplay:
     """Accuracy against confidence of the most probable class (arXiv 1706.04599).
 
-    Create it by :meth:`from_estimator` or :meth:`from_predictions`. The area of a point
-    is proportional to the number of rows in its bin. For one class against the rest use
-    :class:`sklearn.calibration.CalibrationDisplay`.
+    Create it with :meth:`from_estimator` or :meth:`from_predictions`. The area of a
+    point is proportional to the number of rows in its bin. For one class against the
+    rest use :class:`sklearn.calibration.CalibrationDisplay`.
 
     Parameters
     ----------
@@ -338,7 +338,7 @@ class ReliabilityDisplay:
     def plot(
         self, ax: Axes | None = None, *, name: str | None = None, **kwargs: Any
     ) -> ReliabilityDisplay:
-        """Draw the curve and, once in an axes, the diagonal of perfect calibration.
+        """Draw the curve and, if not drawn yet, the diagonal of perfect calibration.
 
         Parameters
         ----------

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class HistoryDisplay:
     """Losses, errors or scores over the epochs of a fit.
 
-    Create it by :meth:`from_estimator`. For scores against the number of training rows
-    use :class:`sklearn.model_selection.LearningCurveDisplay`.
+    Create it with :meth:`from_estimator`. For scores against the number of training
+    rows use :class:`sklearn.model_selection.LearningCurveDisplay`.
 
     Parameters
     ----------

@@ -35,7 +35,7 @@ def corrupt_labels(
         The labels. Replacements are drawn uniformly from the classes of ``y``, the
         true class included (arXiv 1611.03530).
     mask : ndarray of shape (n_samples,), bool
-        True where the label was replaced, by chance perhaps by the same label.
+        True where the label was replaced, possibly by the same label.
 
     Raises
     ------
@@ -68,8 +68,8 @@ def memorization_error(
 ) -> Bunch:
     """Return the training error on real and on corrupted labels.
 
-    A classifier that memorised its training set has a low error on the corrupted
-    labels too (arXiv 1710.09412, Table 2).
+    A classifier that memorised its training set also has a low error on the corrupted
+    labels (arXiv 1710.09412, Table 2).
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def memorization_error(
     Returns
     -------
     result : :class:`~sklearn.utils.Bunch`
-        Fractions of wrong predictions, NaN without such rows.
+        Fractions of wrong predictions; NaN if there are no such rows.
 
         real : float
             Error on the rows with their true label.

@@ -82,7 +82,7 @@ def _cut(numbers: list[int], n_parts: int) -> list[list[int]]:
 
 
 def _arguments(call: Any) -> list[Any]:
-    """Return what the functions of one of joblib's calls are given."""
+    """Return the arguments of the functions of a joblib call."""
     return [
         value
         for _, args, kwargs in getattr(call, "items", ())

@@ -12,7 +12,7 @@ from sk_mixup.model_selection._together import MEMORY_CONSTRAINTS, together
 
 
 class TogetherMixin:
-    """A search of scikit-learn's whose fits are trained together."""
+    """A scikit-learn search whose fits are trained together."""
 
     max_memory: int
     n_jobs: int | None
@@ -37,7 +37,7 @@ class TogetherMixin:
             The fitted search.
         """
         search: Any = super()
-        # Before the context looks at them, so that it is the search that complains.
+        # Before the context checks them, so that the search raises the error.
         self._validate_params()  # type: ignore[attr-defined]
         with together(
             max_memory=self.max_memory, n_jobs=self.n_jobs, verbose=self.verbose
@@ -50,9 +50,10 @@ class GridSearchCV(TogetherMixin, model_selection.GridSearchCV):
 
     scikit-learn's :class:`~sklearn.model_selection.GridSearchCV` with the same
     signature, attributes and results, inside :func:`together`. The estimator is a
-    :class:`~sk_mixup.MixupClassifier` or a :class:`~sk_mixup.MixupRegressor`, or holds
-    them: a pipeline, whose other steps are fitted for each candidate and split, an
-    ensemble, another search. Other estimators are fitted as in scikit-learn.
+    :class:`~sk_mixup.MixupClassifier` or a :class:`~sk_mixup.MixupRegressor`, or
+    contains them, as an ensemble, another search or a pipeline does; the other steps of
+    a pipeline are fitted for each candidate and split. Other estimators are fitted as
+    in scikit-learn.
 
     Parameters
     ----------
@@ -63,26 +64,27 @@ class GridSearchCV(TogetherMixin, model_selection.GridSearchCV):
     scoring : str, callable, list, tuple or dict, default=None
         One score or several, as in scikit-learn.
     n_jobs : int, default=None
-        Workers of joblib's backend, as in scikit-learn: None means 1, or what
-        :func:`joblib.parallel_config` says, and -1 all of them. Each trains its share
-        of the networks on one thread; 1 stays in this process.
+        Number of workers of the joblib backend, as in scikit-learn: None means 1, or
+        what :func:`joblib.parallel_config` says; -1 means all. Each trains its share of
+        the networks on one thread; 1 stays in this process.
     refit : bool, str or callable, default=True
-        Fit the best candidate on all rows. With several scores, the name of the one
+        Fit the best candidate on all rows. With several scores, the name of the score
         that decides.
     cv : int, splitter or iterable, default=None
         Five folds by default, stratified for a classifier.
     verbose : int, default=0
-        1 shows a progress bar; more also prints scikit-learn's line for each fit.
+        1 shows a progress bar; higher values also print scikit-learn's line for each
+        fit.
     pre_dispatch : int or str, default="2*n_jobs"
-        Has no effect: all fits are dispatched at once, a group to each worker.
+        Has no effect: all fits are dispatched at once, in groups.
     error_score : "raise" or numeric, default=numpy.nan
         Score of a fit that fails.
     return_train_score : bool, default=False
         Also score the training rows.
     max_memory : int, default=1_000_000_000
-        Bytes that training rows, and also networks in training, may take at one time
-        in a worker, roughly. More are trained in parts, with the same results up to
-        rounding.
+        Approximate number of bytes that training rows, and also networks in training,
+        may take at one time in a worker. More are trained in parts, with the same
+        results up to rounding.
 
     Attributes
     ----------
@@ -167,18 +169,19 @@ class RandomizedSearchCV(TogetherMixin, model_selection.RandomizedSearchCV):
     scoring : str, callable, list, tuple or dict, default=None
         One score or several, as in scikit-learn.
     n_jobs : int, default=None
-        Workers of joblib's backend, as in scikit-learn: None means 1, or what
-        :func:`joblib.parallel_config` says, and -1 all of them. Each trains its share
-        of the networks on one thread; 1 stays in this process.
+        Number of workers of the joblib backend, as in scikit-learn: None means 1, or
+        what :func:`joblib.parallel_config` says; -1 means all. Each trains its share of
+        the networks on one thread; 1 stays in this process.
     refit : bool, str or callable, default=True
-        Fit the best candidate on all rows. With several scores, the name of the one
+        Fit the best candidate on all rows. With several scores, the name of the score
         that decides.
     cv : int, splitter or iterable, default=None
         Five folds by default, stratified for a classifier.
     verbose : int, default=0
-        1 shows a progress bar; more also prints scikit-learn's line for each fit.
+        1 shows a progress bar; higher values also print scikit-learn's line for each
+        fit.
     pre_dispatch : int or str, default="2*n_jobs"
-        Has no effect: all fits are dispatched at once, a group to each worker.
+        Has no effect: all fits are dispatched at once, in groups.
     error_score : "raise" or numeric, default=numpy.nan
         Score of a fit that fails.
     return_train_score : bool, default=False
@@ -186,9 +189,9 @@ class RandomizedSearchCV(TogetherMixin, model_selection.RandomizedSearchCV):
     random_state : int, RandomState instance or None, default=None
         Seed of the candidates.
     max_memory : int, default=1_000_000_000
-        Bytes that training rows, and also networks in training, may take at one time
-        in a worker, roughly. More are trained in parts, with the same results up to
-        rounding.
+        Approximate number of bytes that training rows, and also networks in training,
+        may take at one time in a worker. More are trained in parts, with the same
+        results up to rounding.
 
     Attributes
     ----------

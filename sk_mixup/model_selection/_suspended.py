@@ -127,7 +127,7 @@ class SuspendedCall:
         self._stopped.release()
 
     def _correct_times(self) -> None:
-        """Replace, in results of scikit-learn's, the wait by the share of the work."""
+        """Replace, in scikit-learn results, the wait by the share of the work."""
         for result in self._results:
             if isinstance(result, dict) and "fit_time" in result:
                 seconds = result["fit_time"] - self._suspended + self.credit

@@ -43,28 +43,28 @@ PARTS = 64
 def together(
     *, max_memory: int = MAX_MEMORY, n_jobs: int | None = None, verbose: int = 0
 ) -> Iterator[list[int]]:
-    """Train together the networks of all that scikit-learn fits inside the context.
+    """Train together all networks that scikit-learn fits inside the context.
 
-    It serves every function and estimator that gives independent fits to joblib:
-    searches, cross-validation, learning curves, stacking, voting, bagging, calibration,
-    one-vs-rest and so on, also nested in each other. scikit-learn's own code runs, one
-    fit after the other. Each fit of a :class:`~sk_mixup.MixupClassifier` or
+    It works with whatever runs independent fits through joblib: searches,
+    cross-validation, learning curves, stacking, voting, bagging, calibration,
+    one-vs-rest and so on, also nested. scikit-learn's own code runs, one fit after the
+    other. Each fit of a :class:`~sk_mixup.MixupClassifier` or
     :class:`~sk_mixup.MixupRegressor` is suspended before its training. When all fits
-    are suspended, all networks are trained as one program. With several workers each
-    does so with a group of the fits. The results are those without the context, up to
-    rounding.
+    are suspended, all networks are trained as one program. With several workers, each
+    does so for a group of the fits. The results are the same as without the context, up
+    to rounding.
 
     Parameters
     ----------
     max_memory : int, default=1_000_000_000
-        Bytes that training rows, and also networks in training, may take at one time
-        in a worker, roughly. More are trained in parts, with the same results up to
-        rounding.
+        Approximate number of bytes that training rows, and also networks in training,
+        may take at one time in a worker. More are trained in parts, with the same
+        results up to rounding.
     n_jobs : int, default=None
-        Workers of joblib's backend, as in scikit-learn: None means 1, or what
-        :func:`joblib.parallel_config` says, and -1 all of them. Each trains its share
-        of the networks on one thread; 1 stays in this process.
-        It takes the place of the ``n_jobs`` of scikit-learn's estimators and functions.
+        Number of workers of the joblib backend, as in scikit-learn: None means 1, or
+        what :func:`joblib.parallel_config` says; -1 means all. Each trains its share of
+        the networks on one thread; 1 stays in this process. It replaces the ``n_jobs``
+        of scikit-learn's estimators and functions.
     verbose : int, default=0
         Show a progress bar if positive.
 
@@ -85,23 +85,22 @@ def together(
 
     Notes
     -----
-    A call's arrays must not change in place after it has passed them to ``fit``, since
-    training comes later. Parameters of a shared estimator of this package may; clone
-    pipelines.
+    Do not change arrays in place after passing them to ``fit``, since training comes
+    later. Parameters of a shared estimator of this package may change; clone pipelines.
 
-    At most 256 estimators are trained at one time. Inside another ``together`` the
-    settings of the outer one hold. Estimators that ask joblib for threads, such as
+    At most 256 estimators are trained at one time. Inside another ``together``, the
+    settings of the outer one apply. Estimators that ask joblib for threads, such as
     random forests, are fitted with their own ``n_jobs``. A bagging ensemble fits two
-    estimators at a time, or its ``n_jobs``: with -1 they are 64.
+    estimators at a time, or its ``n_jobs``: -1 means 64.
 
     The workers are those of joblib's backend: processes by default, a cluster inside
     ``parallel_config("dask")``, threads inside ``parallel_config("threading")``. Only
-    the outermost fits are sent to workers; what they fit themselves, as a nested search
-    does, is trained where they are. If one of them cannot be pickled, all run in this
-    process, with a warning.
+    the outermost fits are sent to workers; the fits nested in them, as in a nested
+    search, are trained in the same worker. If one of the outermost fits cannot be
+    pickled, all run in this process, with a warning.
 
-    Fits that depend on each other stay apart: ``partial_fit``, the features that a
-    sequential selection has chosen, the final estimator of a stack.
+    Fits that depend on each other are not trained together: calls of ``partial_fit``,
+    the steps of a sequential feature selection, the final estimator of a stack.
 
     Examples
     --------
@@ -135,7 +134,7 @@ def together(
 
 
 class TogetherBackend(ParallelBackendBase):
-    """Run all calls of joblib's when the first result is asked for.
+    """Run all joblib calls when the first result is asked for.
 
     Parameters
     ----------
@@ -241,7 +240,7 @@ class TogetherBackend(ParallelBackendBase):
 
 
 class Future:
-    """The result of a call, which waits for all others."""
+    """The result of a call; it waits for all other calls."""
 
     result: list[Any]
 

@@ -49,15 +49,16 @@ def cross_validate(
     cv : int, splitter or iterable, default=None
         Five folds by default, stratified for a classifier.
     n_jobs : int, default=None
-        Workers of joblib's backend, as in scikit-learn: None means 1, or what
-        :func:`joblib.parallel_config` says, and -1 all of them. Each trains its share
-        of the networks on one thread; 1 stays in this process.
+        Number of workers of the joblib backend, as in scikit-learn: None means 1, or
+        what :func:`joblib.parallel_config` says; -1 means all. Each trains its share of
+        the networks on one thread; 1 stays in this process.
     verbose : int, default=0
-        1 shows a progress bar; more also prints scikit-learn's line for each fit.
+        1 shows a progress bar; higher values also print scikit-learn's line for each
+        fit.
     params : dict, default=None
         Passed to ``fit``, the splitter and the scorer.
     pre_dispatch : int or str, default="2*n_jobs"
-        Has no effect: all fits are dispatched at once, a group to each worker.
+        Has no effect: all fits are dispatched at once, in groups.
     return_train_score : bool, default=False
         Also score the training rows.
     return_estimator : bool, default=False
@@ -67,9 +68,9 @@ def cross_validate(
     error_score : "raise" or numeric, default=numpy.nan
         Score of a fit that fails.
     max_memory : int, default=1_000_000_000
-        Bytes that training rows, and also networks in training, may take at one time
-        in a worker, roughly. More are trained in parts, with the same results up to
-        rounding.
+        Approximate number of bytes that training rows, and also networks in training,
+        may take at one time in a worker. More are trained in parts, with the same
+        results up to rounding.
 
     Returns
     -------

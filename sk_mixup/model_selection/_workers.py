@@ -1,4 +1,4 @@
-"""Groups of calls for the workers of one of joblib's backends.
+"""Groups of calls for the workers of a joblib backend.
 
 A worker is sent some of the calls that joblib was given, runs them as one process does,
 and sends their results back. So scikit-learn's other steps and scores are computed
@@ -38,7 +38,7 @@ class CannotBeSent(ValueError):  # noqa: N818 - the sentence that it ends
 
 
 class Workers:
-    """The workers of one of joblib's backends.
+    """The workers of a joblib backend.
 
     Parameters
     ----------
