@@ -628,7 +628,7 @@ class MixupRegressor(RegressorMixin, BaseMixup):
         return self._predict(X, self._ensemble(exact=True), return_std)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return how good the predictions are: 1 at best, 0 for a constant.
+        """Return how good the predictions are: 1 at best, 0 for the best constant.
 
         Parameters
         ----------

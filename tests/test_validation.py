@@ -225,7 +225,7 @@ def test_bad_validation_rows_are_named_and_leave_the_old_fit(
 @twins
 def test_validation_rows_of_no_use_are_refused(make, data):
     X, y = data
-    with pytest.raises(ValueError, match="nothing is validated by them"):
+    with pytest.raises(ValueError, match="nothing is validated on them"):
         make(**SMALL, **all_rows(make)).fit(X, y, X_val=X, y_val=y)
 
 
