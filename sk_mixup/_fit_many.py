@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any, NamedTuple
 
 import torch
@@ -12,11 +13,15 @@ from sk_mixup._data.memo import Memo
 from sk_mixup._estimator.base import BaseMixup
 from sk_mixup._estimator.transaction import Snapshot, all_or_nothing, enough_memory
 from sk_mixup._networks.torch_modes import own_modes
+from sk_mixup._sklearn import Interval, validate_parameter_constraints
 from sk_mixup._training.fit_data import FitData
 from sk_mixup._training.memory import MAX_MEMORY
 from sk_mixup._training.progress import Progress
 from sk_mixup._training.stacks import train
 from sk_mixup._training.task import Start, Task
+
+MEMORY_CONSTRAINTS = {"max_memory": [Interval(Real, 1, None, closed="left")]}
+CONSTRAINTS = MEMORY_CONSTRAINTS | {"verbose": ["verbose"]}
 
 
 class FitRequest(NamedTuple):
@@ -77,7 +82,8 @@ def fit_many(
     ------
     ValueError
         If the sequences differ in length, if an estimator is given twice, if
-        ``on_error`` is unknown, or as in ``fit`` of an estimator.
+        ``on_error``, ``max_memory`` or ``verbose`` cannot be used, or as in ``fit``
+        of an estimator.
     MemoryError
         If the networks need more memory than is left; the message says how many bytes.
     TypeError
@@ -104,6 +110,9 @@ def fit_many(
             f"estimator, but got {len(estimators)} estimators, {len(Xs)} X, {len(ys)} "
             f"y, {len(weights)} sample_weights and {len(further)} fit_params."
         )
+    validate_parameter_constraints(
+        CONSTRAINTS, {"max_memory": max_memory, "verbose": verbose}, "fit_many"
+    )
     _check_estimators(estimators, on_error)
     requests = [
         FitRequest(estimator, FitData(X, y, weight, **_checked_params(params)))

@@ -21,6 +21,9 @@ from joblib.parallel import (
     get_active_backend,
 )
 
+# What `check_cv` makes of a list of splits, which are positions in all rows.
+from sklearn.model_selection._split import _CVIterableWrapper
+
 # The first rows of an array, a frame or a sparse matrix alike.
 from sklearn.utils import _safe_indexing
 
@@ -85,6 +88,7 @@ __all__ = [
     "SequentialBackend",
     "StrOptions",
     "ThreadingBackend",
+    "_CVIterableWrapper",
     "_check_sample_weight",
     "_check_y",
     "_safe_indexing",

@@ -293,7 +293,8 @@ class MixupClassifier(ClassifierMixin, BaseMixup):
         (of a time series split, the one with the most training rows). A network whose
         split has fewer training rows than the largest split visits some of them several
         times per epoch. A splitter without a ``random_state`` uses that of the
-        estimator. Not used with ``X_val``.
+        estimator. Row numbers are those of X; a splitter is given the rows with a
+        weight above 0. Not used with ``X_val``.
 
     scoring : str, callable or None, default="loss"
         Metric for early stopping, computed after each epoch on the validation rows of

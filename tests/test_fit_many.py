@@ -474,3 +474,12 @@ def test_numbers_next_to_0_are_0_while_networks_are_trained(before, fails, blobs
     finally:
         torch.set_flush_denormal(False)
     assert watching.seen == [True] * (1 if fails else 8)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("max_memory", "x"), ("max_memory", 0), ("verbose", "a")]
+)
+def test_bad_parameters_are_refused(name, value, blobs):
+    X, y = blobs
+    with pytest.raises(ValueError, match=f"'{name}' parameter of fit_many"):
+        fit_many([MixupClassifier(**SHORT)], [X], [y], **{name: value})

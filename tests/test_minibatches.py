@@ -1,6 +1,6 @@
 """What an epoch draws, and the minibatches that it becomes."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -187,6 +187,17 @@ def test_partners_outside_the_table_are_refused(answer, message):
     message = r"Wrong\(\) drew .*" + message.removeprefix("drew ")
     with pytest.raises(ValueError, match=message):
         draw(make_run(30, replace(MIXUP, pairing=Wrong())))
+
+
+@pytest.mark.parametrize("make", TWINS)
+def test_a_pairing_must_return_what_draws(make, data):
+    @dataclass(frozen=True)
+    class Forgetful(Pairing):
+        def fit(self, rows):
+            pass
+
+    with pytest.raises(TypeError, match=r"Forgetful\(\) must return from fit the func"):
+        make(**SMALL | {"alpha": 1}, pairing=Forgetful()).fit(*data)
 
 
 @pytest.mark.parametrize("answer", [np.ndarray.tolist, lambda rows: rows * 1.0])

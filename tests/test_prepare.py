@@ -358,6 +358,29 @@ class Thawed(Pairing):
         raise NotImplementedError
 
 
+class Recurrent(nn.Module):
+    """A cell that returns its state too, and a layer that nobody calls."""
+
+    def __init__(self, n_outputs):
+        super().__init__()
+        self.cell, self.out = nn.LSTM(1, 4, batch_first=True), nn.Linear(4, n_outputs)
+        self.idle = nn.Linear(4, 4)
+
+    def forward(self, x):
+        return self.out(self.cell(x[..., None])[0][:, -1])
+
+
+class NotTrained(nn.Module):
+    """A module without parameters."""
+
+    def __init__(self, n_outputs):
+        super().__init__()
+        self.n_outputs = n_outputs
+
+    def forward(self, x):
+        return x[:, : self.n_outputs]
+
+
 BAD_MODULES = [
     ({"module": lambda: 3}, TypeError, "must make a torch.nn.Module"),
     ({"module": nn.Linear(4, 3)}, ValueError, "is a Linear itself"),
@@ -366,6 +389,9 @@ BAD_MODULES = [
     ({"module": lambda: nn.Flatten(0)}, ValueError, r"shape \(8,\), but \(2, \d\)"),
     ({"module": perceptron, "mix_layer": "9"}, ValueError, r"'9' does not .*'0', '1'"),
     ({"module": perceptron, "mix_layer": 1}, ValueError, "mix_layer=1 does not exist"),
+    ({"module": Recurrent, "mix_layer": "cell"}, ValueError, "2 rows returned tuple"),
+    ({"module": Recurrent, "mix_layer": "idle"}, ValueError, "'idle' is not called"),
+    ({"module": NotTrained}, ValueError, "NotTrained without parameters"),
     ({"module": perceptron, "mix_layer": "random"}, ValueError, "'random' does not"),
     ({"optimizer": int}, TypeError, "a class of torch.optim, got"),
     ({"pairing": Thawed()}, TypeError, r"Thawed\(\) must be hashable, as a frozen"),
@@ -374,7 +400,7 @@ BAD_MODULES = [
 
 @pytest.mark.parametrize(("params", "error", "message"), BAD_MODULES)
 def test_bad_modules_are_refused(make, params, error, message, data):
-    if params.get("module") is perceptron:
+    if params.get("module") in (perceptron, Recurrent, NotTrained):
         params = complete(make, params)
     assert_refused(make(**SMALL, **params), error, message, *data)
 

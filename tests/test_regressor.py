@@ -214,6 +214,14 @@ def test_targets_that_are_no_numbers_are_refused(bad, line):
         MixupRegressor().fit(X, np.where(np.arange(90) == 3, bad, y))
 
 
+@pytest.mark.parametrize(
+    "values", [np.longdouble("1e400") * np.arange(90), [10**400 * n for n in range(90)]]
+)
+def test_targets_beyond_double_precision_are_said_to_be(values, line):
+    with pytest.raises(ValueError, match=r"Input y contains .* too large for dtype"):
+        MixupRegressor().fit(line[0], values)
+
+
 def test_other_numbers_of_outputs_are_refused_later(line, two_lines):
     model = MixupRegressor(**CONSTANT).partial_fit(*line)
     with pytest.raises(ValueError, match=r"2 columns, but the networks .* on 1"):

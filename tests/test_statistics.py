@@ -102,6 +102,21 @@ def test_alternating_rows_are_all_looked_at(period, rng):
     assert_allclose(feature_moments(subset(X)).deviation, X.std(axis=0), rtol=0.1)
 
 
+@pytest.mark.filterwarnings("ignore:Feature 5 of X:UserWarning")
+@pytest.mark.parametrize("clip", [None, 3.0])
+@pytest.mark.parametrize("size", [1e-38, 1e-40, 1e-45])
+@pytest.mark.parametrize("make", TWINS)
+def test_columns_too_small_to_divide_by_are_taken(make, size, clip, data, rng):
+    """A classifier's probability of a rare class is one, but for a few rows."""
+    X, y = data
+    tiny = np.where(np.arange(90) < 3, 0.9, size * rng.integers(2, size=90))
+    X = np.column_stack([X, tiny, size * rng.integers(2, size=90)])
+    model = make(**SMALL | {"clip": clip}).fit(X, y)
+    assert np.isfinite(predicted(model, X)).all()
+    model.partial_fit(X, y).partial_fit(X + size, y)
+    assert np.isfinite(predicted(model, X)).all()
+
+
 def test_mostly_constant_columns_keep_what_varies(rng):
     X = np.where(rng.random((1000, 1)) < 0.9, 0, rng.exponential(size=(1000, 1)))
     X[:5] = 1e9

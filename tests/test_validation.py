@@ -15,8 +15,10 @@ from sklearn.model_selection import (
     GroupKFold,
     GroupShuffleSplit,
     KFold,
+    PredefinedSplit,
     ShuffleSplit,
     TimeSeriesSplit,
+    check_cv,
 )
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -407,6 +409,26 @@ def test_rows_of_weight_0_are_in_no_split(make, data):
     np.testing.assert_array_equal(
         row_numbers(run.validation), np.flatnonzero(kept)[40:]
     )
+
+
+FIXED = [(np.r_[0:60, 80:90], np.arange(60, 80))]
+IS_HELD_OUT = (np.arange(90) >= 60) & (np.arange(90) < 80)
+POSITIONS = {
+    "list": FIXED,
+    "check_cv": check_cv(FIXED),
+    "PredefinedSplit": PredefinedSplit(np.where(IS_HELD_OUT, 0, -1)),
+}
+
+
+@twins
+@pytest.mark.parametrize("kind", POSITIONS)
+def test_row_numbers_are_those_of_x_whatever_has_weight(make, kind, data):
+    X, y = data
+    model = make(1, **STOPPING, validation=POSITIONS[kind])
+    run = runs_of(model, X, y, np.arange(90) >= 30)[0]
+    np.testing.assert_array_equal(row_numbers(run.validation), np.arange(60, 80))
+    training = np.unique(row_numbers(run.training))
+    np.testing.assert_array_equal(training, np.r_[30:60, 80:90])
 
 
 @twins

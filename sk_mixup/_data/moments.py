@@ -37,6 +37,12 @@ class Moments:
         deviation[alike] = self.deviation[alike]
         return Moments(weight, self.mean + share * step, deviation)
 
+    def dividing(self, dtype: type[np.floating]) -> Moments:
+        """Return them without deviations too small to divide by in a precision."""
+        least = np.finfo(dtype).tiny  # of the numbers that are not flushed to 0
+        deviation = np.where(self.deviation < least, 0.0, self.deviation)
+        return Moments(self.weight, self.mean, deviation)
+
     @property
     def divisor(self) -> Figures:
         """What columns are divided by: 1 for those that do not vary."""

@@ -15,6 +15,8 @@ from sk_mixup._data.statistics import target_moments
 from sk_mixup._data.targets import RealTargets, ScaledTargets, Weights
 from sk_mixup._sklearn import _check_y
 
+TOO_LARGE = "Input y contains infinity or a value too large for dtype('float64')."
+
 
 def checked_targets(y: Any, estimator: Any) -> NDArray[Any]:
     """Return real targets as an array of the form that they were given in."""
@@ -26,9 +28,15 @@ def checked_targets(y: Any, estimator: Any) -> NDArray[Any]:
     check_quantities(y, "y", who)
     if np.asarray(pd.isna(y), dtype=bool).any():
         raise ValueError(missing("y", [], who))
-    checked: NDArray[Any] = _check_y(
-        y, multi_output=True, y_numeric=True, estimator=estimator
-    )
+    try:
+        checked: NDArray[Any] = _check_y(
+            y, multi_output=True, y_numeric=True, estimator=estimator
+        )
+    except OverflowError as error:  # of Python's whole numbers
+        raise ValueError(TOO_LARGE) from error
+    with np.errstate(over="ignore"):
+        if not np.isfinite(checked.astype(np.float64)).all():
+            raise ValueError(TOO_LARGE)
     return checked
 
 

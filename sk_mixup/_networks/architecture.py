@@ -175,8 +175,43 @@ class ModuleArchitecture:
                 f"{tuple(outputs.shape)}, but (2, {self.n_outputs}) is needed: one "
                 "output for each class or target."
             )
+        if not any(parameter.requires_grad for parameter in member.parameters()):
+            raise ValueError(
+                f"module made a {type(member).__name__} without parameters: there is "
+                "nothing to train."
+            )
         known = ["input", 0, *(name for name, _ in member.named_modules() if name)]
         if self.mix_layer not in known:
             raise ValueError(
                 f"mix_layer={self.mix_layer!r} does not exist; this module has {known}."
             )
+        if self.mix_layer not in ("input", 0):
+            self._check_mixed(member)
+
+    def _check_mixed(self, member: nn.Module) -> None:
+        """Check that the output of the submodule can be mixed."""
+        returned: list[Any] = []
+        hook = member.get_submodule(str(self.mix_layer)).register_forward_hook(
+            lambda module, inputs, output: returned.append(output)
+        )
+        try:
+            self._outputs(member.eval())
+        finally:
+            hook.remove()
+            member.train()
+        if not returned:
+            raise ValueError(
+                f"mix_layer={self.mix_layer!r} is not called by the module, so that "
+                "nothing would be mixed; name another submodule."
+            )
+        for output in returned:
+            shape = getattr(output, "shape", None)
+            if shape is None or shape[:1] != (2,):
+                got = (
+                    type(output).__name__ if shape is None else f"shape {tuple(shape)}"
+                )
+                raise ValueError(
+                    f"mix_layer={self.mix_layer!r} must return one tensor with a row "
+                    f"for each row, which can be mixed, but for 2 rows returned {got}; "
+                    "name another submodule."
+                )

@@ -215,8 +215,9 @@ class LogLinkLoss(Loss):
         return moments.mean, moments.divisor
 
     def output_moments(self, moments: Moments) -> Moments:
-        shift = np.log(moments.divisor)
-        return Moments(moments.weight, shift, np.ones_like(shift))
+        # A mean of 0 is no unit: outputs stay as they are until there is one.
+        has_unit = (moments.deviation > 0).astype(np.float64)
+        return Moments(moments.weight, np.log(moments.divisor), has_unit)
 
 
 class PoissonDeviance(LogLinkLoss):

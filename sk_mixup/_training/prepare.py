@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from sklearn.utils.validation import check_random_state
 
 from sk_mixup._data.memo import Memo
@@ -16,6 +17,7 @@ from sk_mixup._data.neighbors import Draw
 from sk_mixup._data.statistics import FEWEST_ROWS, feature_moments
 from sk_mixup._data.streams import Streams
 from sk_mixup._data.subsets import RowSubset
+from sk_mixup._data.tables import numpy_dtype
 from sk_mixup._networks.architecture import MLPArchitecture
 from sk_mixup._networks.bins import Bins
 from sk_mixup._networks.input_layers import EncodedInputs, Standardize
@@ -124,9 +126,9 @@ class MemberFactory:
         # So few rows have no quartiles; earlier ones have.
         hint = before if len(training) < FEWEST_ROWS else None
         moments = self.memo.get(
-            "moments", (training, hint), lambda: feature_moments(training, hint)
+            "moments", (training, hint), partial(_moments_of, training, hint)
         )
-        return moments if before is None else before.joined(moments)
+        return moments if before is None else _dividing(before.joined(moments))
 
     def _standardize(self, training: RowSubset, moments: Moments | None) -> Standardize:
         """Return a member's input layer."""
@@ -165,6 +167,14 @@ class MemberFactory:
         if validation is None or scored_on is None or not stops:
             return None
         return scored_on(validation)
+
+
+def _moments_of(training: RowSubset, hint: Moments | None) -> Moments:
+    return _dividing(feature_moments(training, hint))
+
+
+def _dividing(moments: Moments) -> Moments:
+    return moments.dividing(numpy_dtype(torch.get_default_dtype()))
 
 
 def _holds_out(
@@ -211,7 +221,13 @@ def _draw_of(pairing: Pairing, training: RowSubset, layer: Standardize) -> Draw:
         return training.table.standardized(training.numbers_in_table, layer)
 
     # Computed when asked for: most pairings look at no rows.
-    return pairing.fit(TrainingRows(standardized, training.targets.groups()))
+    draw = pairing.fit(TrainingRows(standardized, training.targets.groups()))
+    if not callable(draw):
+        raise TypeError(
+            f"{pairing!r} must return from fit the function that draws partners, but "
+            f"returned {type(draw).__name__}."
+        )
+    return draw
 
 
 def _with_bins(

@@ -11,6 +11,7 @@ import joblib
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.model_selection import PredefinedSplit
 from sklearn.utils import indexable
 
 from sk_mixup._data.holdout import (
@@ -24,7 +25,7 @@ from sk_mixup._data.memo import Memo
 from sk_mixup._data.neighbors import RowNumbers
 from sk_mixup._data.streams import Streams
 from sk_mixup._data.subsets import RowSubset
-from sk_mixup._sklearn import _safe_indexing
+from sk_mixup._sklearn import _CVIterableWrapper, _safe_indexing
 from sk_mixup._training.fit_data import FitData, FitRows
 from sk_mixup._training.settings import Settings
 
@@ -150,7 +151,11 @@ def _splits(
             f"validation must be a splitter, got the class {validation.__name__}: give "
             f"{validation.__name__}(...)."
         )
-    if not hasattr(validation, "split"):
+    if isinstance(validation, _CVIterableWrapper):  # of `check_cv`
+        validation = validation.cv
+    if isinstance(validation, PredefinedSplit):  # whose rows are those of X
+        pairs, place = list(validation.split()), _places(data, rows)
+    elif not hasattr(validation, "split"):
         pairs, place = validation, _places(data, rows)
     else:
         pairs = _pairs_of(validation, data, rows, entropy)

@@ -159,6 +159,12 @@ def _top_label(
             f"proba has {columns.shape[1]} columns for {len(classes)} labels; give the "
             "labels of the columns as labels."
         )
+    strange = np.setdiff1d(y, classes) if labels is not None else classes[:0]
+    if len(strange):
+        raise ValueError(
+            f"y_true has labels {strange.tolist()[:5]} that are not among labels "
+            f"{classes.tolist()[:5]}."
+        )
     # Single precision allows rows that do not quite add up to 1.
     if columns.min() < 0 or not np.allclose(columns.sum(1), 1, atol=1e-4):
         raise ValueError("proba must hold probabilities: rows from 0 to 1 of sum 1.")

@@ -121,6 +121,11 @@ class HistoryDisplay:
         ValueError
             If the history does not contain the quantity.
         """
+        if not self.curves:
+            raise ValueError(
+                "The history is empty: no epoch was finished (a time_limit may have "
+                "ended the training in the first)."
+            )
         drawn = [key for key in self.curves if f"_{key}".endswith(f"_{quantity}")]
         if not drawn:
             raise ValueError(

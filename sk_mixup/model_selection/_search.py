@@ -7,8 +7,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from sklearn import model_selection
 
+from sk_mixup._fit_many import MEMORY_CONSTRAINTS
 from sk_mixup._training.memory import MAX_MEMORY
-from sk_mixup.model_selection._together import MEMORY_CONSTRAINTS, together
+from sk_mixup.model_selection._together import together
 
 
 class TogetherMixin:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any
 
 from joblib import effective_n_jobs, parallel_config
 
+from sk_mixup import _fit_many
 from sk_mixup._networks.torch_threads import torch_threads
 from sk_mixup._sklearn import (
     FallbackToBackend,
-    Interval,
     ParallelBackendBase,
     SequentialBackend,
     ThreadingBackend,
@@ -31,8 +31,7 @@ from sk_mixup.model_selection._suspended import (
 )
 from sk_mixup.model_selection._workers import CannotBeSent, Results, Workers
 
-MEMORY_CONSTRAINTS = {"max_memory": [Interval(Real, 1, None, closed="left")]}
-CONSTRAINTS = MEMORY_CONSTRAINTS | {"n_jobs": [Integral, None], "verbose": ["verbose"]}
+CONSTRAINTS = _fit_many.CONSTRAINTS | {"n_jobs": [Integral, None]}
 
 # The number of jobs that n_jobs=-1 stands for: bagging fits so many at a time. Given
 # for n_jobs=None too, it made pairwise distances of 2,000 rows take 1.3 s, not 0.14 s.

@@ -119,6 +119,14 @@ def test_labels_drawn_from_the_probabilities_are_calibrated(rng):
     assert error(y, proba) < 0.01
 
 
+@pytest.mark.parametrize(
+    ("y", "labels"), [([0, 1, 1], ["0", "1"]), (["x", "b", "b"], ["b", "a"])]
+)
+def test_labels_without_a_column_are_refused(y, labels):
+    with pytest.raises(ValueError, match=r"y_true has labels .* not among labels"):
+        calibration_error(y, [0.1, 0.8, 0.9], labels=labels)
+
+
 def test_one_column_is_the_second_class():
     p = np.array([0.1, 0.4, 0.8])
     y = ["no", "yes", "yes"]

@@ -83,6 +83,12 @@ def test_figures_that_some_epochs_lack():
     np.testing.assert_array_equal(drawn(display), [[2, 1], [np.nan, 3]])
 
 
+def test_a_training_without_a_whole_epoch_has_nothing_to_draw(overlapping):
+    model = MixupClassifier(time_limit=1e-9).fit(*overlapping)
+    with pytest.raises(ValueError, match="no epoch was finished"):
+        HistoryDisplay.from_estimator(model)
+
+
 def test_nothing_to_draw(model, overlapping):
     with pytest.raises(ValueError, match=r"no 'accuracy'; it has \['train_loss'"):
         HistoryDisplay.from_estimator(model, quantity="accuracy")
