@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sk_mixup._data.arithmetic import ceil_div
 from sk_mixup._data.neighbors import RowNumbers
 from sk_mixup._networks.batch import Layer
 from sk_mixup._networks.input_layers import Standardize
@@ -131,7 +132,7 @@ class Minibatches:
     @property
     def steps(self) -> int:
         """Steps per epoch."""
-        return -(-self.largest // self.plan.batch_size)
+        return ceil_div(self.largest, self.plan.batch_size)
 
     def _step_rows(self) -> Tensor:
         """Return how many rows of each step are not padding, ``(runs, steps)``."""

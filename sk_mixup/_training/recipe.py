@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sk_mixup._data.arithmetic import ceil_div
 from sk_mixup._networks.architecture import (
     Architecture,
     MLPArchitecture,
@@ -42,7 +43,7 @@ def recipe_of(
     return Recipe(
         plan=_plan(settings, run),
         architecture=_architecture(settings, spec, inputs),
-        steps=-(-len(run.training) // settings.batch_size),
+        steps=ceil_div(len(run.training), settings.batch_size),
         loss=spec.loss,
         loss_params=spec.loss_params,
         optimizer=optimizer,

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from sk_mixup._data.arithmetic import ceil_div
 from sk_mixup._data.frames import CategoryRules
 from sk_mixup._networks.torch_modes import resolve_device
 from sk_mixup._training.equality import same_value, snapshot
@@ -168,9 +169,9 @@ class Settings(SimpleNamespace):
         """Return the number of last epochs that do not mix, of so many rows."""
         if self.clean_epochs != "auto":
             return self.epochs(self.clean_epochs)
-        steps = -(-n_rows // self.batch_size)
-        least, most = -(-self.max_epochs // 5), -(-self.max_epochs // 2)
-        mixed = min(max(-(-MIXED_STEPS // steps), least), most)
+        steps = ceil_div(n_rows, self.batch_size)
+        least, most = ceil_div(self.max_epochs, 5), ceil_div(self.max_epochs, 2)
+        mixed = min(max(ceil_div(MIXED_STEPS, steps), least), most)
         return max(0, self.max_epochs - self.epochs(self.warmup_epochs) - mixed)
 
     @property

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from sk_mixup._data.arithmetic import ceil_div
 from sk_mixup._training.estimator_means import (
     EstimatorMeans,
     MeansAcrossStacks,
@@ -161,7 +162,7 @@ def _stack_size(task: Task, n_runs: int, threads: int, max_memory: int) -> int:
     if n_runs > cached or n_runs >= threads * cached // 4:
         # Stacks of one size, so that no thread waits for a last one.
         rounds = max(1, round(n_runs / (threads * cached)))
-        return min(fits, -(-n_runs // (threads * rounds)))
+        return min(fits, ceil_div(n_runs, threads * rounds))
     return min(fits, n_runs)
 
 
