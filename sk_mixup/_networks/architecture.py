@@ -22,6 +22,12 @@ from sk_mixup._networks.torch_modes import lacks_memory
 BLOCK_NUMBERS = 1_000_000
 
 
+def work_of_step(n_weights: int, batch_size: int, n_networks: int) -> int:
+    """Return the floating-point operations of a training step."""
+    # A product forward and two backward, each of multiplications and additions.
+    return 6 * n_weights * batch_size * n_networks
+
+
 class NewRun(Protocol):
     """What a network is initialised from."""
 

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from sk_mixup._data.arithmetic import ceil_div
+from sk_mixup._networks.architecture import work_of_step
 from sk_mixup._training.estimator_means import (
     EstimatorMeans,
     MeansAcrossStacks,
@@ -174,9 +175,8 @@ def _threads_for(recipe: Recipe, n_runs: int, threads: int) -> int:
 
 
 def _work_of_step(recipe: Recipe, n_runs: int) -> int:
-    """Return the floating-point operations of a step."""
-    # A product forward and two backward, each of multiplications and additions.
-    return 6 * recipe.plan.batch_size * recipe.architecture.n_weights * n_runs
+    n_weights, batch_size = recipe.architecture.n_weights, recipe.plan.batch_size
+    return work_of_step(n_weights, batch_size, n_runs)
 
 
 def _cut(sizes: dict[int, int], size: int, together: dict[int, int]) -> Iterator[Parts]:
