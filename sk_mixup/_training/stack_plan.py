@@ -22,7 +22,8 @@ from sk_mixup._training.memory import (
     even_part,
     runs_together,
 )
-from sk_mixup._training.task import Recipe, Task
+from sk_mixup._training.recipe import Recipe
+from sk_mixup._training.task import Task
 
 #: Runs of 128-128 took 99 microseconds a step each in stacks of 4, 69 in stacks of 16
 #: and 74 in stacks of 64, on one thread. Those of a search, which share draws, took in

@@ -19,8 +19,9 @@ from sk_mixup._training.memory import MAX_MEMORY, check_memory
 from sk_mixup._training.minibatches import Minibatches
 from sk_mixup._training.net import MixupNet
 from sk_mixup._training.progress import Progress
+from sk_mixup._training.recipe import Recipe
 from sk_mixup._training.stack_plan import Stack, plan_stacks
-from sk_mixup._training.task import Recipe, Task
+from sk_mixup._training.task import Task
 from sk_mixup._training.time_limit import TimeLimit, longest, seconds_of_stacks
 
 
