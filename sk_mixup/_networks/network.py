@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from sk_mixup._data.moments import Moments
 from sk_mixup._networks.batch import Encoded
@@ -18,7 +18,6 @@ from sk_mixup._networks.storage import ArrayModule
 from sk_mixup._networks.widen import Widen
 
 Body = StackedMLP | StackedCopies
-ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 
 class Network(ArrayModule):
