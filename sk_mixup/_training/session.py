@@ -115,9 +115,8 @@ class TrainingSession:
         for place, number in enumerate(self.shrinking.present.tolist()):
             run = self.runs[number]
             if run.score is not None and self.running[number]:
-                own = network.select([place])
-                # A stack has none of its own, as its tables may differ.
-                own.widen = run.training.table.widen
+                # A stack has no layer of its own, as its tables may differ.
+                own = network.select([place], run.training.table.widen)
                 yield number, run.score(own, loss)
 
     def minibatches_left(self, inputs: Standardize) -> Minibatches:

@@ -109,9 +109,8 @@ def _train_stack(stack: Stack, progress: Progress) -> MixupNet:
     with closing(means), torch_threads(stack.threads), without_denormals():
         net = task.net
         if net is None:
-            network = task.recipe.architecture.build(task.inputs, task.runs)
-            network.widen = task.widen
-            net = _new_net(task, network)
+            build = task.recipe.architecture.build
+            net = _new_net(task, build(task.inputs, task.runs, task.widen))
         else:
             net.go_on_with(
                 _training_params(task.recipe) | {"verbose": task.verbose},
@@ -159,10 +158,8 @@ def _assemble(task: Task, parts: list[tuple[MixupNet, range]]) -> MixupNet:
     first, columns = parts[0]
     if len(parts) == 1 and len(columns) == first.module_.runs:
         return first
-    network = Network.concatenate(
-        [net.module_.select(columns) for net, columns in parts]
-    )
-    network.widen = task.widen
+    networks = [net.module_.select(columns) for net, columns in parts]
+    network = Network.concatenate(networks, task.widen)
     # A new net, since its optimiser must hold the joined weights.
     joined = _new_net(task, network)
     joined.take_training_from(parts)
