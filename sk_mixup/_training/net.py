@@ -137,8 +137,7 @@ class MixupNet(PredictingNet):
         user's through, and ends early only where a callback asks for it. (While a
         callback of the user's runs, the two cannot be told apart.)
         """
-        self.session_ = self._new_session(minibatches, means, progress, limit)
-        self.session_.hooks = hooks
+        self.session_ = self._new_session(minibatches, means, progress, limit, hooks)
         if one_epoch and self.average_ is not None:
             self.session_.average.resume(self.average_)
         self.average_ = None
@@ -173,6 +172,7 @@ class MixupNet(PredictingNet):
         means: EstimatorMeans,
         progress: Progress,
         limit: TimeLimit,
+        hooks: FitHooks | None,
     ) -> TrainingSession:
         average = WeightAverage(
             self.module_.body, self.ema_halflife * minibatches.steps
@@ -188,6 +188,7 @@ class MixupNet(PredictingNet):
             n_steps=max(1, self.max_epochs * minibatches.steps),
             listens=any_listens_to_batches(self.callbacks_),
             limit=limit,
+            hooks=hooks,
         )
 
     def _step_of(self, minibatches: Minibatches) -> Step:

@@ -78,7 +78,7 @@ class TrainingSession:
     n_steps: int
     listens: bool
     limit: TimeLimit
-    hooks: FitHooks | None = None
+    hooks: FitHooks | None
     validation: ValidationRows | None = None
     steps_taken: int = 0
     stopped: dict[int, dict[str, Any]] = field(default_factory=dict)
