@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sk_mixup._data.arithmetic import ceil_div
 from sk_mixup._data.quantiles import column_quantiles
 
 __all__ = ["Encoding", "QuantileBins", "Standardized"]
@@ -169,7 +170,7 @@ class QuantileBins(Encoding):
             most_used = max(most_used, len(used))
         # In whole tails: folds of a table, which differ by some values, seldom differ
         # in the number of bins, and are trained as one stack.
-        n_tails = -(-(most_used - edges.shape[1]) // self.tail_bins)
+        n_tails = ceil_div(most_used - edges.shape[1], self.tail_bins)
         return longer[:, : edges.shape[1] + n_tails * self.tail_bins]
 
 

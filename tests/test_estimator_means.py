@@ -87,9 +87,9 @@ def parted(monkeypatch):
     """Part even small estimators; list of how many stacks each training was."""
     counts, original = [], stacks._train_stacks
 
-    def counted(tasks, *args):
-        counts.append(len(tasks))
-        return original(tasks, *args)
+    def counted(planned, *args):
+        counts.append(len(planned))
+        return original(planned, *args)
 
     monkeypatch.setattr(stack_plan, "WORK_PER_MEETING", 1)
     monkeypatch.setattr(stack_plan, "WORK_PER_THREAD", 1)
@@ -159,14 +159,14 @@ def test_divergence_of_a_part_is_reported_as_of_all(blobs, parted):
 
 def test_an_error_of_a_part_ends_the_others(blobs, parted, monkeypatch):
     X, y = blobs
-    original = stacks._train_task
+    original = stacks._train_stack
 
-    def train(task, stack, *args):
+    def train(stack, *args):
         if stack.parts[0][1].start:
             raise OSError("the last one cannot be trained")
-        return original(task, stack, *args)
+        return original(stack, *args)
 
-    monkeypatch.setattr(stacks, "_train_task", train)
+    monkeypatch.setattr(stacks, "_train_stack", train)
     patient = LASTING | {"n_iter_no_change": 10**6, "max_epochs": 10**6}
     with pytest.raises(OSError, match="the last one"):
         MixupClassifier(**patient).fit(X, y)
@@ -190,7 +190,7 @@ def test_nobody_waits_for_a_stack_that_an_interrupt_keeps_from_running(
 ):
     """The first of several stacks is interrupted as the second is to be submitted."""
     X, y = blobs
-    begun, original = Event(), stacks._train_task
+    begun, original = Event(), stacks._train_stack
 
     def train(*args):
         begun.set()
@@ -204,7 +204,7 @@ def test_nobody_waits_for_a_stack_that_an_interrupt_keeps_from_running(
             assert begun.wait(60)
             return future
 
-    monkeypatch.setattr(stacks, "_train_task", train)
+    monkeypatch.setattr(stacks, "_train_stack", train)
     monkeypatch.setattr(stacks, "ThreadPoolExecutor", Interrupted)
     with ThreadPoolExecutor(1) as pool:
         fitted = pool.submit(MixupClassifier(**LASTING).fit, X, y)

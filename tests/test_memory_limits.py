@@ -114,7 +114,7 @@ def test_what_cannot_fit_is_refused_with_its_bytes(make, params, data, monkeypat
     model = make(**SMALL).fit(X, y)
     before = predicted(model, X)
     taken = []
-    monkeypatch.setattr(stacks, "_train_task", lambda *args: taken.append(args))
+    monkeypatch.setattr(stacks, "_train_stack", lambda *args: taken.append(args))
     with pytest.raises(MemoryError, match=r"at least [\d,]{6,} bytes.* 50,000 left"):
         model.set_params(**params).fit(X, y)
     assert not taken

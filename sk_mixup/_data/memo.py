@@ -33,3 +33,9 @@ class Memo:
             self._kept.append(sources)
         result: Result = self._results[key]
         return result
+
+    def first(
+        self, name: object, sources: tuple[object, ...], result: Result
+    ) -> Result:
+        """Return the first result of this name that was given for ``sources``."""
+        return self.get(name, sources, lambda: result)

@@ -17,9 +17,16 @@ from sk_mixup._networks.network import Network
 from sk_mixup._networks.stacked_mlp import StackedMLP
 from sk_mixup._networks.stacked_modules import StackedCopies, seeded
 from sk_mixup._networks.torch_modes import lacks_memory
+from sk_mixup._networks.widen import Widen
 
 #: 4 MB of rows at a time: of wide tables a row for each unit would be a large copy.
 BLOCK_NUMBERS = 1_000_000
+
+
+def work_of_step(n_weights: int, batch_size: int, n_networks: int) -> int:
+    """Return the floating-point operations of a training step."""
+    # A product forward and two backward, each of multiplications and additions.
+    return 6 * n_weights * batch_size * n_networks
 
 
 class NewRun(Protocol):
@@ -45,7 +52,12 @@ class Architecture(Protocol):
     def n_bin_weights(self) -> int:
         """Those of bins, which some networks do not have."""
 
-    def build(self, standardize: Standardize, runs: Sequence[NewRun]) -> Network:
+    def build(
+        self,
+        standardize: Standardize,
+        runs: Sequence[NewRun],
+        widen: Widen | None = None,
+    ) -> Network:
         """Return untrained networks, each drawn from its run's own stream."""
 
 
@@ -70,14 +82,19 @@ class MLPArchitecture:
     def n_bin_weights(self) -> int:
         return self.n_units * self.sizes[1]
 
-    def build(self, standardize: Standardize, runs: Sequence[NewRun]) -> Network:
+    def build(
+        self,
+        standardize: Standardize,
+        runs: Sequence[NewRun],
+        widen: Widen | None = None,
+    ) -> Network:
         body = StackedMLP(len(runs), self.sizes, standardize.binned, self.n_units)
         body.initialize([run.streams.initial for run in runs])
         # After Steinwart (arXiv 1903.11482): with units that begin anywhere the log
         # loss was 0.385, not 0.382 (docs/results/defaults.md, second round).
         if self.bias_init == "data":
             self._place_kinks_at_rows(body, standardize, runs)
-        return Network(standardize, body)
+        return Network(standardize, body, widen)
 
     def _place_kinks_at_rows(
         self, body: StackedMLP, standardize: Standardize, runs: Sequence[NewRun]
@@ -116,9 +133,14 @@ class ModuleArchitecture:
 
     n_weights = n_bin_weights = 0
 
-    def build(self, standardize: Standardize, runs: Sequence[NewRun]) -> Network:
+    def build(
+        self,
+        standardize: Standardize,
+        runs: Sequence[NewRun],
+        widen: Widen | None = None,
+    ) -> Network:
         members = [self._member(run.streams) for run in runs]
-        return Network(standardize, StackedCopies(members))
+        return Network(standardize, StackedCopies(members), widen)
 
     def _member(self, streams: Streams) -> nn.Module:
         seed = int(streams.initial.integers(2**63))

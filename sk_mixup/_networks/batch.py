@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import NamedTuple
 
 from torch import Tensor
@@ -106,7 +106,7 @@ class Dropout:
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows of every run: a minibatch, or a block of several steps' minibatches.
+    """A minibatch: rows of every run.
 
     Shape
     -----
@@ -115,8 +115,6 @@ class Batch:
     - targets: ``(runs, rows, outputs)``
     - weight: ``(runs, rows, 1)``, a row's weight over the number of the step's rows
     - units: ``(binned, rows * copies, units)``, of the runs that have bins
-
-    A block has one more axis, ``(runs, steps, ...)``.
     """
 
     inputs: Tensor
@@ -131,8 +129,20 @@ class Batch:
         """The rows without their targets."""
         return Encoded(self.inputs, self.units)
 
+
+@dataclass(frozen=True)
+class Block(Batch):
+    """The minibatches of several steps, with one more axis, ``(runs, steps, ...)``.
+
+    ``total_weight``, ``(runs,)``, is that of all rows of a run, not yet divided by the
+    number of a step's rows.
+    """
+
+    _: KW_ONLY
+    total_weight: Tensor
+
     def steps(self) -> Iterator[Batch]:
-        """Yield the minibatches of a block in turn."""
+        """Yield the minibatches in turn."""
         for step in range(self.inputs.shape[1]):
             yield Batch(
                 self.inputs[:, step],

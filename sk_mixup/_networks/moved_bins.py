@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from sk_mixup._networks.bins import Bins
 from sk_mixup._networks.stacked_mlp import StackedMLP
@@ -54,14 +54,7 @@ class MovedBins:
             weight[self.known] = rises / scale
             bias = body.layers(theta)[0].bias  # a view
             bias[list(self.old.runs), 0] += start.sum(1) + (rises * mean).sum((1, 2))
-        self._put(body, weight.flatten(1))
-
-    def _put(self, body: StackedMLP, weight: Tensor) -> None:
-        if body.binned == self.new.runs and body.n_units == self.new.width:
-            body.theta_bins.detach().copy_(weight)  # the optimiser knows the parameter
-            return
-        body.binned, body.n_units = self.new.runs, self.new.width
-        body.theta_bins = nn.Parameter(weight)
+        body.see_bins(self.new.runs, weight.flatten(1))
 
     def moved_state(self, state: Tensor, n_hidden: int) -> Tensor:
         """Return what an optimiser remembers of the old weights for the new ones."""

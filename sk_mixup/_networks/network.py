@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from sk_mixup._data.moments import Moments
 from sk_mixup._networks.batch import Encoded
@@ -18,7 +18,6 @@ from sk_mixup._networks.storage import ArrayModule
 from sk_mixup._networks.widen import Widen
 
 Body = StackedMLP | StackedCopies
-ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 
 class Network(ArrayModule):
@@ -119,16 +118,17 @@ class Network(ArrayModule):
                     body.follow_inputs(run, old, new, limit)
         self.inputs = inputs
 
-    def select(self, runs: Sequence[int]) -> Network:
-        """Return a network of the given runs alone."""
+    def select(self, runs: Sequence[int], widen: Widen | None = None) -> Network:
+        """Return a network of the given runs alone, with a layer ``widen`` if given."""
         # Without temperature and weights of members, which are fitted when all runs of
         # an estimator are together.
-        return Network(self.inputs.select(runs), self.body.select(runs), self.widen)
+        inputs, body = self.inputs.select(runs), self.body.select(runs)
+        return Network(inputs, body, widen or self.widen)
 
     @staticmethod
-    def concatenate(networks: Sequence[Network]) -> Network:
-        """Return one network of all runs of ``networks``."""
+    def concatenate(networks: Sequence[Network], widen: Widen | None = None) -> Network:
+        """Return one network of all runs of ``networks``, with a layer of their own."""
         inputs = networks[0].inputs.concatenate([n.inputs for n in networks])
         bodies: list[Any] = [n.body for n in networks]
         body = bodies[0].concatenate(bodies)
-        return Network(inputs, body, networks[0].widen)
+        return Network(inputs, body, widen)

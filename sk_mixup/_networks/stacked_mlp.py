@@ -149,6 +149,15 @@ class StackedMLP(ArrayModule):
         weight = matrices[depth][:, units]
         layers[depth].bias[run, 0, units] = -(x * weight.T).sum(1)
 
+    def see_bins(self, binned: Sequence[int], weight: Tensor) -> None:
+        """Let some runs see other bins, with weights ``(binned, n_units * hidden)``."""
+        n_units = weight.shape[1] // self.sizes[1]
+        if self.binned == tuple(binned) and self.n_units == n_units:
+            self.theta_bins.detach().copy_(weight)  # the optimiser knows the parameter
+            return
+        self.binned, self.n_units = tuple(binned), n_units
+        self.theta_bins = nn.Parameter(weight)
+
     def _weights(self, run: int) -> list[Tensor]:
         """Return a run's weight matrices, those of its bins with its inputs'."""
         weights = [layer.weight[run] for layer in self.layers(self.theta.detach())]

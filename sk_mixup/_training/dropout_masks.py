@@ -10,6 +10,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sk_mixup._data.arithmetic import ceil_div
 from sk_mixup._networks.batch import Dropout
 
 
@@ -45,7 +46,7 @@ def draw_masks(
     units = sum(widths)
     # Of 2^16 numbers so many keep a unit: two random bytes for each are enough, and
     # eight are drawn at a time. Of whole rows, or it would matter where blocks end.
-    row_draws = -(-units // 4)
+    row_draws = ceil_div(units, 4)
     keeping = max(1, round((1 - rate) * 2**16))
     # Steps first: what a step uses lies together. Bytes are as fast to multiply with as
     # numbers, and a quarter as large.

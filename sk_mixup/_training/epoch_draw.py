@@ -18,7 +18,7 @@ from sklearn.utils import gen_batches
 from torch import Tensor
 
 from sk_mixup._data.tables import numpy_dtype
-from sk_mixup._networks.batch import Batch, Dropout, Encoded, Layer, Mixture, mixed
+from sk_mixup._networks.batch import Block, Dropout, Encoded, Layer, Mixture, mixed
 from sk_mixup._training.dropout_masks import draw_masks
 from sk_mixup._training.minibatches import RAW, Minibatches, draw_rows
 from sk_mixup._training.run import Run
@@ -56,7 +56,6 @@ class EpochDraw:
         is_mixed = self.plan.mixes_in(epoch)
         inside = is_mixed and self.plan.mixes_inside
         self.layers = self._draw_layers() if inside else ()
-        self.total_weight = torch.zeros(len(self.runs), device=source.device)
         self.vicinities = [
             run.vicinity if is_mixed else replace(run.vicinity, alpha=0)
             for run in self.runs
@@ -103,15 +102,7 @@ class EpochDraw:
             torch.from_numpy(own).to(source.device) for own in (inputs, targets)
         )
 
-    def mean_loss(self, losses: Tensor) -> Tensor:
-        """Return each run's mean over its rows by weight of the steps' losses.
-
-        ``losses`` is ``(runs, steps)``, of all blocks, the result ``(runs,)``.
-        """
-        # The steps' losses were divided by these numbers, of which the last is smaller.
-        return (losses * self.source.step_rows).sum(1) / self.total_weight
-
-    def blocks(self) -> Iterator[Batch]:
+    def blocks(self) -> Iterator[Block]:
         """Yield the epoch, a block of steps at a time."""
         size = self.plan.batch_size
         whole = len(self.source) // size
@@ -146,7 +137,7 @@ class EpochDraw:
     def _is_on_cpu(self) -> bool:
         return self.source.device.type == "cpu"
 
-    def _block(self, start: int, stop: int, step_size: int) -> Batch:
+    def _block(self, start: int, stop: int, step_size: int) -> Block:
         """Return the minibatches of the steps from ``start`` to ``stop``."""
         first, shape = start * self.plan.batch_size, (stop - start, step_size)
         numbers = self.numbers[:, :, first : first + shape[0] * step_size].long()
@@ -158,15 +149,15 @@ class EpochDraw:
         rows = self._inputs(numbers, shares, shape)
         self._add_noise(rows.values, first)
         targets, weight = self._targets(numbers, shares.targets, first, shape)
-        self.total_weight += weight.sum((1, 2))
         step_rows = self.source.step_rows[:, start:stop, None]
-        return Batch(
+        return Block(
             rows.values,
             targets,
             (weight / step_rows).unsqueeze(-1),
             self._mixture(mix_weights, start, shape),
             self._dropout(first, shape),
             rows.units,
+            total_weight=weight.sum((1, 2)),
         )
 
     def _mixture(

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from sk_mixup._data.arithmetic import ceil_div
 from sk_mixup._training import light_optimizers
 from sk_mixup._training.task import Task
 
@@ -65,13 +66,13 @@ def runs_together(task: Task, max_memory: int, stacks_at_once: int) -> int:
     if n_runs <= max(fits, LEAST_TOGETHER) or task.alone:
         return n_runs
     # Parts are trained at the same time, and are of about one size.
-    smallest = -(-n_runs // (n_runs // LEAST_TOGETHER))
+    smallest = ceil_div(n_runs, n_runs // LEAST_TOGETHER)
     return even_part(n_runs, max(fits // stacks_at_once, smallest))
 
 
 def even_part(n_runs: int, most: int) -> int:
     """Return the size of the next of the fewest parts of about one size."""
-    return -(-n_runs // -(-n_runs // most))
+    return ceil_div(n_runs, ceil_div(n_runs, most))
 
 
 def check_memory(tasks: Sequence[Task]) -> None:

@@ -10,12 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sk_mixup._data.arithmetic import ceil_div
 from sk_mixup._data.neighbors import RowNumbers
 from sk_mixup._networks.batch import Layer
 from sk_mixup._networks.input_layers import Standardize
 from sk_mixup._training.mixing import Vicinity
 from sk_mixup._training.run import Run
-from sk_mixup._training.run_rows import RunRows, run_rows
+from sk_mixup._training.run_rows import RunRows, firsts_alike, run_rows
 from sk_mixup._training.swapping import Swap
 
 #: The layer before the input layer: rows are mixed before they are encoded.
@@ -115,7 +116,8 @@ class Minibatches:
         self.largest = max(lengths)
         self.lengths = torch.tensor(lengths, device=self.device)
         self.alike = min(lengths) == self.largest
-        self.leaders = _leaders(runs)
+        # Candidates of a search drop the same units, with one seed on the same rows.
+        self.leaders = firsts_alike(runs, _draw_alike)
         self.step_rows = self._step_rows()
         subsets = [run.training for run in runs]
         # Rows that are mixed before they are encoded cannot be kept encoded.
@@ -131,7 +133,7 @@ class Minibatches:
     @property
     def steps(self) -> int:
         """Steps per epoch."""
-        return -(-self.largest // self.plan.batch_size)
+        return ceil_div(self.largest, self.plan.batch_size)
 
     def _step_rows(self) -> Tensor:
         """Return how many rows of each step are not padding, ``(runs, steps)``."""
@@ -143,20 +145,7 @@ class Minibatches:
         return own.to(self.dtype)
 
 
-def _leaders(runs: Sequence[Run]) -> list[int]:
-    """Return for each run the first that draws the same units to drop.
-
-    Candidates of a search do, with one seed on the same rows.
-    """
-    leaders: list[int] = []
-    for place, run in enumerate(runs):
-        same = (
-            first for first in dict.fromkeys(leaders) if _draw_alike(runs[first], run)
-        )
-        leaders.append(next(same, place))
-    return leaders
-
-
 def _draw_alike(one: Run, other: Run) -> bool:
+    """Tell whether two runs drop the same units."""
     states = (run.streams.dropout.bit_generator.state for run in (one, other))
     return len(one.training) == len(other.training) and next(states) == next(states)

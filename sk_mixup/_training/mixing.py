@@ -8,6 +8,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from sk_mixup._data.arithmetic import ceil_div
 from sk_mixup._training.remix import Remix
 from sk_mixup.vicinity import Pairing, RandomPairs
 
@@ -96,7 +97,7 @@ class Vicinity:
 
         A draw is for each minibatch of the rows, or for each row.
         """
-        n_draws = n_rows if self.draws_each else -(-n_rows // batch_size)
+        n_draws = n_rows if self.draws_each else ceil_div(n_rows, batch_size)
         return self._convex(n_draws, generator)
 
     def _convex(self, n_draws: int, generator: Generator) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from skorch.callbacks import Callback, EpochTimer
 from torch import Tensor
 
-from sk_mixup._networks.batch import Batch, Step
+from sk_mixup._networks.batch import Batch, Block, Step
 from sk_mixup._networks.losses import Loss, SoftCrossEntropy
 from sk_mixup._networks.network import Network
 from sk_mixup._training.callbacks import (
@@ -25,6 +25,7 @@ from sk_mixup._training.callbacks import (
     same_callbacks,
 )
 from sk_mixup._training.epoch_draw import EpochDraw
+from sk_mixup._training.epoch_loss import EpochLoss
 from sk_mixup._training.estimator_means import EstimatorMeans
 from sk_mixup._training.fit_hooks import FitHooks
 from sk_mixup._training.log import QuietLog
@@ -136,8 +137,7 @@ class MixupNet(PredictingNet):
         user's through, and ends early only where a callback asks for it. (While a
         callback of the user's runs, the two cannot be told apart.)
         """
-        self.session_ = self._new_session(minibatches, means, progress, limit)
-        self.session_.hooks = hooks
+        self.session_ = self._new_session(minibatches, means, progress, limit, hooks)
         if one_epoch and self.average_ is not None:
             self.session_.average.resume(self.average_)
         self.average_ = None
@@ -172,6 +172,7 @@ class MixupNet(PredictingNet):
         means: EstimatorMeans,
         progress: Progress,
         limit: TimeLimit,
+        hooks: FitHooks | None,
     ) -> TrainingSession:
         average = WeightAverage(
             self.module_.body, self.ema_halflife * minibatches.steps
@@ -187,6 +188,7 @@ class MixupNet(PredictingNet):
             n_steps=max(1, self.max_epochs * minibatches.steps),
             listens=any_listens_to_batches(self.callbacks_),
             limit=limit,
+            hooks=hooks,
         )
 
     def _step_of(self, minibatches: Minibatches) -> Step:
@@ -276,25 +278,20 @@ class MixupNet(PredictingNet):
         """
         session = self.session_
         session.average.hide()
-        draw = EpochDraw(minibatches, session.epoch_of_plan)
-        # Not a list: small tensors that stay would part the memory of the blocks.
-        losses = minibatches.step_rows.new_empty(minibatches.step_rows.shape)
-        done = 0
-        for block in draw.blocks():
+        loss = EpochLoss(minibatches.step_rows)
+        for block in EpochDraw(minibatches, session.epoch_of_plan).blocks():
             if session.progress.stop.is_set():
                 raise EndOfTraining
-            own = self._train_block(block, step_fn)
-            losses[:, done : done + own.shape[1]] = own
-            done += own.shape[1]
+            loss.add(self._train_block(block, step_fn), block.total_weight)
             self._wait_for_gpu(block.inputs)
             if session.limit.is_over:
                 break
         session.average.show()
-        if done < minibatches.steps:
-            self._cut_epoch(session.shrinking.of_all(losses[:, :done].mean(1)))
+        if loss.n_steps < minibatches.steps:
+            self._cut_epoch(session.shrinking.of_all(loss.mean_of_steps()))
         self.history.record("train_batch_count", minibatches.steps)
         self.ran_.append(session.running.copy())
-        mean = session.shrinking.of_all(draw.mean_loss(losses))
+        mean = session.shrinking.of_all(loss.mean())
         self.record_loss("train_loss", mean, session.running)
         session.finish_epoch()
         # As long as one run is finite, its estimator may need the epochs to come; with
@@ -317,7 +314,7 @@ class MixupNet(PredictingNet):
         del self.history[-1]
         self._end_by_time()
 
-    def _train_block(self, block: Batch, step_fn: StepFunction) -> Tensor:
+    def _train_block(self, block: Block, step_fn: StepFunction) -> Tensor:
         """Take a block's steps in time and return their losses, ``(runs, steps)``."""
         outputs = []
         for batch in block.steps():

@@ -1,13 +1,20 @@
-"""From settings to the recipe of a training."""
+"""The recipe of a training, which its networks have in common."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from sk_mixup._data.arithmetic import ceil_div
 from sk_mixup._networks.architecture import (
     Architecture,
     MLPArchitecture,
     ModuleArchitecture,
 )
 from sk_mixup._networks.input_layers import Standardize
+from sk_mixup._networks.losses import Loss
 from sk_mixup._training.minibatches import Plan
 from sk_mixup._training.optimizers import (
     optimizer_arguments,
@@ -15,10 +22,35 @@ from sk_mixup._training.optimizers import (
     try_optimizer,
 )
 from sk_mixup._training.run import Run
-from sk_mixup._training.schedules import schedule_of
+from sk_mixup._training.schedules import Schedule, schedule_of
 from sk_mixup._training.settings import Settings
 from sk_mixup._training.target_spec import TargetSpec
-from sk_mixup._training.task import Recipe
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What runs must have in common to be trained as one program."""
+
+    plan: Plan
+    architecture: Architecture
+    # Runs step together: without rows in a step Adam would still move them.
+    steps: int
+    loss: type[Loss]
+    # Pairs and no dict: tasks are grouped by the recipe's hash.
+    loss_params: tuple[tuple[str, Any], ...]
+    optimizer: type[torch.optim.Optimizer]
+    optimizer_params: tuple[tuple[str, Any], ...]
+    lr: float
+    lr_schedule: Schedule
+    ema_halflife: float
+    device: torch.device
+    patience: int | None
+    # Tasks of a stack end together.
+    time_limit: float | None
+    one_epoch: bool
+    # Joined input layers take both from the first of them.
+    standardize: bool
+    clip: float | None
 
 
 def recipe_of(
@@ -42,7 +74,7 @@ def recipe_of(
     return Recipe(
         plan=_plan(settings, run),
         architecture=_architecture(settings, spec, inputs),
-        steps=-(-len(run.training) // settings.batch_size),
+        steps=ceil_div(len(run.training), settings.batch_size),
         loss=spec.loss,
         loss_params=spec.loss_params,
         optimizer=optimizer,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate, zip_longest
+from typing import TypeVar
 
 import torch
 from sklearn.utils import gen_batches
@@ -18,6 +19,8 @@ from sk_mixup._networks.input_layers import Standardize
 CPU_KEPT_BYTES, GPU_KEPT_BYTES = 64_000_000, 4_000_000_000
 #: Of the rows that are encoded at a time.
 CHUNK_BYTES = 4_000_000
+
+Thing = TypeVar("Thing")
 
 
 class RunRows:
@@ -112,19 +115,24 @@ class EncodedRows(RunRows):
         return self.weights[numbers + self.starts]
 
 
-def _first_alike(
-    subsets: Sequence[RowSubset], layers: Sequence[Standardize]
+def firsts_alike(
+    things: Sequence[Thing], are_alike: Callable[[Thing, Thing], bool]
 ) -> list[int]:
-    """Return for each run the first with the same rows and the same input layer."""
+    """Return for each thing the number of the first that is like it."""
     firsts: list[int] = []
-    for run, (subset, layer) in enumerate(zip(subsets, layers, strict=True)):
-        same = (
-            first
-            for first in dict.fromkeys(firsts)
-            if subsets[first] is subset and _are_equal(layers[first], layer)
+    for number, thing in enumerate(things):
+        alike = (
+            first for first in dict.fromkeys(firsts) if are_alike(things[first], thing)
         )
-        firsts.append(next(same, run))
+        firsts.append(next(alike, number))
     return firsts
+
+
+def _encode_alike(
+    one: tuple[RowSubset, Standardize], other: tuple[RowSubset, Standardize]
+) -> bool:
+    """Tell whether two runs have the same rows and the same input layer."""
+    return one[0] is other[0] and _are_equal(one[1], other[1])
 
 
 def _are_equal(one: Standardize, other: Standardize) -> bool:
@@ -137,7 +145,7 @@ def _are_equal(one: Standardize, other: Standardize) -> bool:
 def run_rows(subsets: Sequence[RowSubset], inputs: Standardize) -> RunRows:
     """Return the training rows of runs, encoded beforehand if they fit."""
     layers = [inputs.select([run]) for run in range(len(subsets))]
-    firsts = _first_alike(subsets, layers)
+    firsts = firsts_alike([*zip(subsets, layers, strict=True)], _encode_alike)
     n_bytes = sum(_n_bytes(subsets[run], layers[run]) for run in {*firsts})
     on_cpu = inputs.shift.device.type == "cpu"
     if n_bytes > (CPU_KEPT_BYTES if on_cpu else GPU_KEPT_BYTES):

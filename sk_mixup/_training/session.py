@@ -78,7 +78,7 @@ class TrainingSession:
     n_steps: int
     listens: bool
     limit: TimeLimit
-    hooks: FitHooks | None = None
+    hooks: FitHooks | None
     validation: ValidationRows | None = None
     steps_taken: int = 0
     stopped: dict[int, dict[str, Any]] = field(default_factory=dict)
@@ -115,9 +115,8 @@ class TrainingSession:
         for place, number in enumerate(self.shrinking.present.tolist()):
             run = self.runs[number]
             if run.score is not None and self.running[number]:
-                own = network.select([place])
-                # A stack has none of its own, as its tables may differ.
-                own.widen = run.training.table.widen
+                # A stack has no layer of its own, as its tables may differ.
+                own = network.select([place], run.training.table.widen)
                 yield number, run.score(own, loss)
 
     def minibatches_left(self, inputs: Standardize) -> Minibatches:

@@ -11,7 +11,9 @@ from typing import Any
 
 import torch
 
+from sk_mixup._data.arithmetic import ceil_div
 from sk_mixup._data.frames import CategoryRules
+from sk_mixup._networks.architecture import work_of_step
 from sk_mixup._networks.torch_modes import resolve_device
 from sk_mixup._training.equality import same_value, snapshot
 from sk_mixup._training.optimizers import name_of, resolve_optimizer
@@ -103,8 +105,7 @@ class Settings(SimpleNamespace):
         """Floating-point operations of a step, of rows of some features."""
         # Of how many is not known before the table is read.
         n_weights = sum(i * o for i, o in pairwise((64, *self.hidden_sizes)))
-        # A product forward and two backward, each of multiplications and additions.
-        return int(6 * n_weights * self.batch_size * self.n_estimators)
+        return int(work_of_step(n_weights, self.batch_size, self.n_estimators))
 
     @property
     def alphas(self) -> tuple[float, ...]:
@@ -168,9 +169,9 @@ class Settings(SimpleNamespace):
         """Return the number of last epochs that do not mix, of so many rows."""
         if self.clean_epochs != "auto":
             return self.epochs(self.clean_epochs)
-        steps = -(-n_rows // self.batch_size)
-        least, most = -(-self.max_epochs // 5), -(-self.max_epochs // 2)
-        mixed = min(max(-(-MIXED_STEPS // steps), least), most)
+        steps = ceil_div(n_rows, self.batch_size)
+        least, most = ceil_div(self.max_epochs, 5), ceil_div(self.max_epochs, 2)
+        mixed = min(max(ceil_div(MIXED_STEPS, steps), least), most)
         return max(0, self.max_epochs - self.epochs(self.warmup_epochs) - mixed)
 
     @property

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
+from sk_mixup._data.arithmetic import ceil_div
+from sk_mixup._networks.architecture import work_of_step
 from sk_mixup._training.estimator_means import (
     EstimatorMeans,
     MeansAcrossStacks,
+    MeansInStack,
     Meeting,
 )
 from sk_mixup._training.memory import (
@@ -18,7 +22,8 @@ from sk_mixup._training.memory import (
     even_part,
     runs_together,
 )
-from sk_mixup._training.task import Recipe, Task
+from sk_mixup._training.recipe import Recipe
+from sk_mixup._training.task import Task
 
 #: Runs of 128-128 took 99 microseconds a step each in stacks of 4, 69 in stacks of 16
 #: and 74 in stacks of 64, on one thread. Those of a search, which share draws, took in
@@ -38,48 +43,79 @@ WORK_PER_MEETING = 20_000_000_000
 #: Not measured: enough small networks to occupy a card, and few enough for its memory.
 CUDA_STACK = 256
 
+#: Numbers of tasks, and which of their runs are in a stack.
+Parts = tuple[tuple[int, range], ...]
 
-class Stack(NamedTuple):
-    """Numbers of tasks, and which of their runs to train as one program.
 
-    ``threads`` are those that it takes if it is trained alone, ``means`` are of
-    an estimator whose runs are in several stacks and stop together.
+@dataclass(frozen=True)
+class Stack:
+    """Runs of several tasks, trained as one program.
+
+    Parameters
+    ----------
+    parts : tuple of (int, range)
+        Numbers of the tasks, and which of their runs.
+    task : Task
+        These runs as one task.
+    threads : int
+        On which they are trained.
+    means : EstimatorMeans
+        By which they stop.
     """
 
-    parts: tuple[tuple[int, range], ...]
+    parts: Parts
+    task: Task
     threads: int
-    means: EstimatorMeans | None = None
+    means: EstimatorMeans
 
 
 def plan_stacks(tasks: Sequence[Task], threads: int, max_memory: int) -> list[Stack]:
     """Group what has one recipe and cut the groups to what runs fastest and fits."""
+    if len(tasks) == 1 and (n_parts := _parts_of(tasks[0], threads, max_memory)) > 1:
+        return _stopping_together(tasks[0], n_parts)
+    cuts = [
+        parts
+        for group in _groups(tasks)
+        for parts in _cut_group(group, tasks, threads, max_memory)
+    ]
+    return [_stack(tasks, parts, len(cuts), threads) for parts in cuts]
+
+
+def _groups(tasks: Sequence[Task]) -> Iterable[list[int]]:
+    """Return the numbers of tasks that can share a program."""
     groups: dict[Any, list[int]] = defaultdict(list)
     for number, task in enumerate(tasks):
         # Tasks with a user's module are alone too: their recipes may have no hash.
         # Joined bins have their columns in common.
         shape = task.recipe, task.inputs.bin_columns.tobytes()
         groups[number if task.alone else shape].append(number)
-    if len(tasks) == 1 and (n_parts := _parts_of(tasks[0], threads, max_memory)) > 1:
-        return _stopping_together(tasks[0], n_parts)
-    stacks: list[Stack] = []
-    for group in groups.values():
-        numbers = _by_rows(group, tasks)
-        sizes = {number: len(tasks[number].runs) for number in numbers}
-        first, n_runs = tasks[numbers[0]], sum(sizes.values())
-        size, workers = _stack_size(first, n_runs, threads, max_memory)
-        if first.alone:
-            size = n_runs
-        # Networks of one estimator stop on their mean score, as far as they fit.
-        together = {
-            number: runs_together(tasks[number], max_memory, threads)
-            for number in numbers
-            if first.recipe.patience is not None
-        }
-        parts = list(_cut(sizes, size, together))
-        if len(parts) == 1:
-            workers = max(workers, _threads_for(first.recipe, n_runs, threads))
-        stacks += [Stack(tuple(part), workers) for part in parts]
-    return stacks
+    return groups.values()
+
+
+def _cut_group(
+    group: Sequence[int], tasks: Sequence[Task], threads: int, max_memory: int
+) -> Iterator[Parts]:
+    """Return the parts of each stack of a group."""
+    numbers = _by_rows(group, tasks)
+    sizes = {number: len(tasks[number].runs) for number in numbers}
+    first, n_runs = tasks[numbers[0]], sum(sizes.values())
+    # Networks of one estimator stop on their mean score, as far as they fit.
+    together = {
+        number: runs_together(tasks[number], max_memory, threads)
+        for number in numbers
+        if first.recipe.patience is not None
+    }
+    return _cut(sizes, _stack_size(first, n_runs, threads, max_memory), together)
+
+
+def _stack(tasks: Sequence[Task], parts: Parts, n_stacks: int, threads: int) -> Stack:
+    """Return one of so many stacks."""
+    own = [tasks[number].part(runs) for number, runs in parts]
+    task = Task.stack(own) if len(own) > 1 else own[0]
+    recipe, n_runs = task.recipe, len(task.runs)
+    if recipe.device.type == "cpu":  # where several are trained on a thread each
+        threads = 1 if n_stacks > 1 else _threads_for(recipe, n_runs, threads)
+    return Stack(parts, task, threads, MeansInStack(task.estimator_numbers))
 
 
 def _parts_of(task: Task, threads: int, max_memory: int) -> int:
@@ -100,9 +136,10 @@ def _stopping_together(task: Task, n_parts: int) -> list[Stack]:
     """Split the runs of an estimator evenly."""
     meeting, n_runs = Meeting(n_parts), len(task.runs)
     bounds = [n_runs * part // n_parts for part in range(n_parts + 1)]
+    parts = [range(*own) for own in pairwise(bounds)]
     return [
-        Stack(((0, range(*own)),), 1, MeansAcrossStacks(meeting, number))
-        for number, own in enumerate(pairwise(bounds))
+        Stack(((0, own),), task.part(own), 1, MeansAcrossStacks(meeting, number))
+        for number, own in enumerate(parts)
     ]
 
 
@@ -114,22 +151,21 @@ def _by_rows(numbers: Sequence[int], tasks: Sequence[Task]) -> list[int]:
     return [numbers[place] for place in order]
 
 
-def _stack_size(
-    task: Task, n_runs: int, threads: int, max_memory: int
-) -> tuple[int, int]:
-    """Return the runs of a stack and the threads it should run on."""
-    recipe = task.recipe
+def _stack_size(task: Task, n_runs: int, threads: int, max_memory: int) -> int:
+    """Return how many of the runs of tasks like this one a stack should have."""
+    if task.alone:
+        return n_runs
     fits = max(1, max_memory // bytes_in_training(task))
-    if recipe.device.type != "cpu":
-        return min(fits, CUDA_STACK), threads
+    if task.recipe.device.type != "cpu":
+        return min(fits, CUDA_STACK)
     cached = max(1, min(CPU_STACK, CACHE // bytes_of_weights(task)))
     # Stacks on a thread each are faster than one stack on all threads, even if they are
     # a quarter as large: see CPU_STACK.
     if n_runs > cached or n_runs >= threads * cached // 4:
         # Stacks of one size, so that no thread waits for a last one.
         rounds = max(1, round(n_runs / (threads * cached)))
-        return min(fits, -(-n_runs // (threads * rounds))), 1
-    return min(fits, n_runs), 1
+        return min(fits, ceil_div(n_runs, threads * rounds))
+    return min(fits, n_runs)
 
 
 def _threads_for(recipe: Recipe, n_runs: int, threads: int) -> int:
@@ -140,14 +176,11 @@ def _threads_for(recipe: Recipe, n_runs: int, threads: int) -> int:
 
 
 def _work_of_step(recipe: Recipe, n_runs: int) -> int:
-    """Return the floating-point operations of a step."""
-    # A product forward and two backward, each of multiplications and additions.
-    return 6 * recipe.plan.batch_size * recipe.architecture.n_weights * n_runs
+    n_weights, batch_size = recipe.architecture.n_weights, recipe.plan.batch_size
+    return work_of_step(n_weights, batch_size, n_runs)
 
 
-def _cut(
-    sizes: dict[int, int], size: int, together: dict[int, int]
-) -> Iterator[list[tuple[int, range]]]:
+def _cut(sizes: dict[int, int], size: int, together: dict[int, int]) -> Iterator[Parts]:
     """Yield the parts of stacks of at most ``size`` runs.
 
     As many runs of a task as ``together`` says are never split up.
@@ -160,10 +193,10 @@ def _cut(
             left = n_runs - start
             whole = even_part(left, together.get(number, 1))
             if not room or (stack and whole > room):
-                yield stack
+                yield tuple(stack)
                 stack, room = [], size
             stop = start + (whole if number in together else min(left, room))
             stack.append((number, range(start, stop)))
             room = max(0, room - (stop - start))
             start = stop
-    yield stack
+    yield tuple(stack)

@@ -15,18 +15,13 @@ from sk_mixup._networks.torch_threads import (
     torch_threads,
     without_denormals,
 )
-from sk_mixup._training.estimator_means import (
-    MeansInStack,
-)
-from sk_mixup._training.memory import (
-    MAX_MEMORY,
-    check_memory,
-)
+from sk_mixup._training.memory import MAX_MEMORY, check_memory
 from sk_mixup._training.minibatches import Minibatches
 from sk_mixup._training.net import MixupNet
 from sk_mixup._training.progress import Progress
+from sk_mixup._training.recipe import Recipe
 from sk_mixup._training.stack_plan import Stack, plan_stacks
-from sk_mixup._training.task import Recipe, Task
+from sk_mixup._training.task import Task
 from sk_mixup._training.time_limit import TimeLimit, longest, seconds_of_stacks
 
 
@@ -39,15 +34,14 @@ def train(
     progress = progress or Progress()
     check_memory(tasks)
     with one_thread() as threads:
-        stacks = plan_stacks(tasks, threads, max_memory)
-        stacked = _stacked_in_time(tasks, stacks, threads)
+        stacks = _in_time(plan_stacks(tasks, threads, max_memory), tasks, threads)
         progress.expect(
             sum(task.n_epochs for task in tasks),
             at_once=min(threads, len(stacks)),
             printed=any(task.verbose for task in tasks),
             most=longest(task.seconds_left for task in tasks),
         )
-        nets = _train_stacks(stacked, stacks, threads, progress)
+        nets = _train_stacks(stacks, threads, progress)
         found: dict[int, list[tuple[MixupNet, range]]] = defaultdict(list)
         for stack, net in zip(stacks, nets, strict=True):
             start = 0
@@ -58,10 +52,10 @@ def train(
         return [_assemble(task, found[number]) for number, task in enumerate(tasks)]
 
 
-def _stacked_in_time(
-    tasks: Sequence[Task], stacks: Sequence[Stack], threads: int
-) -> list[Task]:
-    """Return the stacks as tasks, each with the time that it has."""
+def _in_time(
+    stacks: Sequence[Stack], tasks: Sequence[Task], threads: int
+) -> list[Stack]:
+    """Return the stacks, each with the time that it has."""
     on_gpu = any(task.recipe.device.type != "cpu" for task in tasks)
     seconds = seconds_of_stacks(
         [{number for number, _ in stack.parts} for stack in stacks],
@@ -69,62 +63,54 @@ def _stacked_in_time(
         1 if on_gpu else threads,
     )
     return [
-        replace(_stacked(tasks, stack), seconds_left=own)
+        replace(stack, task=replace(stack.task, seconds_left=own))
         for stack, own in zip(stacks, seconds, strict=True)
     ]
 
 
-def _stacked(tasks: Sequence[Task], stack: Stack) -> Task:
-    """Return the stack's parts of tasks as one task."""
-    parts = [tasks[number].part(runs) for number, runs in stack.parts]
-    return Task.stack(parts) if len(parts) > 1 else parts[0]
-
-
 def _train_stacks(
-    tasks: Sequence[Task], stacks: Sequence[Stack], threads: int, progress: Progress
+    stacks: Sequence[Stack], threads: int, progress: Progress
 ) -> list[MixupNet]:
-    """Train stacked tasks, several of a CPU's on a thread each."""
-    if len(tasks) == 1:
-        return [_train_task(tasks[0], stacks[0], stacks[0].threads, progress)]
+    """Train stacks, several of a CPU's on a thread each."""
+    if len(stacks) == 1:
+        return [_train_stack(stacks[0], progress)]
     # Threads, not processes: they share the table, and torch computes without the GIL.
     with ThreadPoolExecutor(threads) as pool:
         try:
             futures: dict[int, Future[MixupNet]] = {
-                number: pool.submit(_train_task, task, stack, 1, progress)
-                for number, (task, stack) in enumerate(zip(tasks, stacks, strict=True))
+                number: pool.submit(_train_stack, stack, progress)
+                for number, stack in enumerate(stacks)
                 # A GPU works off one stack after the other, whatever the threads.
-                if task.recipe.device.type == "cpu"
+                if stack.task.recipe.device.type == "cpu"
             }
             nets = {
-                number: _train_task(task, stack, stack.threads, progress)
-                for number, (task, stack) in enumerate(zip(tasks, stacks, strict=True))
+                number: _train_stack(stack, progress)
+                for number, stack in enumerate(stacks)
                 if number not in futures
             }
             # An error is raised at once, not after those that train before it.
             for future in as_completed(futures.values()):
                 future.result()
             nets |= {number: future.result() for number, future in futures.items()}
-            return [nets[number] for number in range(len(tasks))]
+            return [nets[number] for number in range(len(stacks))]
         # Ctrl-C included: the other threads would train on to their last epoch.
         except BaseException:
             progress.stop.set()
             for stack in stacks:
-                if stack.means is not None:  # nobody waits for one that never began
-                    stack.means.close()
+                stack.means.close()  # nobody waits for one that never began
             pool.shutdown(cancel_futures=True)
             progress.stop.clear()  # others may be trained next
             raise
 
 
-def _train_task(task: Task, stack: Stack, threads: int, progress: Progress) -> MixupNet:
+def _train_stack(stack: Stack, progress: Progress) -> MixupNet:
+    task, means = stack.task, stack.means
     limit = TimeLimit(task.seconds_left)
-    means = stack.means or MeansInStack(task.estimator_numbers)
-    with closing(means), torch_threads(threads), without_denormals():
+    with closing(means), torch_threads(stack.threads), without_denormals():
         net = task.net
         if net is None:
-            network = task.recipe.architecture.build(task.inputs, task.runs)
-            network.widen = task.widen
-            net = _new_net(task, network)
+            build = task.recipe.architecture.build
+            net = _new_net(task, build(task.inputs, task.runs, task.widen))
         else:
             net.go_on_with(
                 _training_params(task.recipe) | {"verbose": task.verbose},
@@ -172,10 +158,8 @@ def _assemble(task: Task, parts: list[tuple[MixupNet, range]]) -> MixupNet:
     first, columns = parts[0]
     if len(parts) == 1 and len(columns) == first.module_.runs:
         return first
-    network = Network.concatenate(
-        [net.module_.select(columns) for net, columns in parts]
-    )
-    network.widen = task.widen
+    networks = [net.module_.select(columns) for net, columns in parts]
+    network = Network.concatenate(networks, task.widen)
     # A new net, since its optimiser must hold the joined weights.
     joined = _new_net(task, network)
     joined.take_training_from(parts)

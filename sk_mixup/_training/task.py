@@ -13,42 +13,13 @@ from numpy.typing import NDArray
 from sk_mixup._data.moments import Moments
 from sk_mixup._data.reservoir import Reservoir
 from sk_mixup._data.streams import Streams
-from sk_mixup._networks.architecture import Architecture
 from sk_mixup._networks.input_layers import Standardize
-from sk_mixup._networks.losses import Loss
 from sk_mixup._networks.torch_modes import precision
 from sk_mixup._networks.widen import Widen
 from sk_mixup._training.fit_hooks import FitHooks
-from sk_mixup._training.minibatches import Plan
 from sk_mixup._training.net import MixupNet
+from sk_mixup._training.recipe import Recipe
 from sk_mixup._training.run import Run
-from sk_mixup._training.schedules import Schedule
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What runs must have in common to be trained as one program."""
-
-    plan: Plan
-    architecture: Architecture
-    # Runs step together: without rows in a step Adam would still move them.
-    steps: int
-    loss: type[Loss]
-    # Pairs and no dict: tasks are grouped by the recipe's hash.
-    loss_params: tuple[tuple[str, Any], ...]
-    optimizer: type[torch.optim.Optimizer]
-    optimizer_params: tuple[tuple[str, Any], ...]
-    lr: float
-    lr_schedule: Schedule
-    ema_halflife: float
-    device: torch.device
-    patience: int | None
-    # Tasks of a stack end together.
-    time_limit: float | None
-    one_epoch: bool
-    # Joined input layers take both from the first of them.
-    standardize: bool
-    clip: float | None
 
 
 @dataclass(frozen=True)

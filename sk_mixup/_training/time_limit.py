@@ -7,6 +7,8 @@ import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 
+from sk_mixup._data.arithmetic import ceil_div
+
 #: Seconds of a clock that never goes back.
 clock = time.perf_counter
 
@@ -65,7 +67,7 @@ def seconds_of_stacks(
     # A task in several stacks is trained in turns, among which it divides its time.
     n_stacks = Counter(number for numbers in stacks for number in numbers)
     shares = [
-        None if own is None else own / max(1, -(-n_stacks[number] // workers))
+        None if own is None else own / max(1, ceil_div(n_stacks[number], workers))
         for number, own in enumerate(left)
     ]
     limited = [

@@ -131,16 +131,12 @@ def _by_splits(
     rows, entropy = given.rows, streams[0].entropy
     splits = [
         # By content: candidates of a search have splitters of their own.
-        memo.get(("sides", joblib.hash(sides)), (rows,), partial(_same, sides))
+        memo.first(("sides", joblib.hash(sides)), (rows,), sides)
         for sides in _splits(settings.validation, given.data, rows, entropy)
     ]
     longest = max(len(sides.training) for sides in splits)
     # Splits by time train on the more rows the later they come.
     return [splits[-1 - own.member % len(splits)] for own in streams], longest
-
-
-def _same(sides: Sides) -> Sides:
-    return sides
 
 
 def _splits(

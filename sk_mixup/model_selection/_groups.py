@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from sk_mixup._data.arithmetic import ceil_div
 from sk_mixup._estimator.base import BaseMixup
 from sk_mixup._training.stack_plan import CPU_STACK
 
@@ -39,7 +40,7 @@ def plan_groups(calls: Sequence[Call], n_workers: int) -> list[list[int]]:
         # In large groups more networks find others of their shape.
         if len(stack) > room:
             groups.append([])
-            room = -(-n_left // (2 * n_workers))
+            room = ceil_div(n_left, 2 * n_workers)
         groups[-1] += stack
         n_left, room = n_left - len(stack), room - len(stack)
     return groups
@@ -64,7 +65,7 @@ def _filled(neighbours: Sequence[list[int]], sizes: Sequence[int]) -> list[list[
     stacks: list[list[int]] = []
     room = 0
     for own in neighbours:
-        n_parts = -(-sum(sizes[number] for number in own) // CPU_STACK)
+        n_parts = ceil_div(sum(sizes[number] for number in own), CPU_STACK)
         for part in _cut(own, n_parts):
             n_networks = sum(sizes[number] for number in part)
             if n_networks > room:
