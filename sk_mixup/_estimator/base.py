@@ -244,6 +244,7 @@ class BaseMixup(HasTrained, TakesValidationRows, metaclass=ABCMeta):
 
     def _become_fitted(self, net: MixupNet, task: Task) -> None:
         """Predict by a trained net from now on."""
+        assert task.fitted is not None  # as of every estimator's own task
         self._calibrate(net, task)
         self.net_, self._fitted = net, task.fitted
         self.n_iter_ = len(net.latest_epochs())

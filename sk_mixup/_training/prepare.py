@@ -37,7 +37,7 @@ from sk_mixup._training.recipe import recipe_of
 from sk_mixup._training.run import Run, Score
 from sk_mixup._training.settings import Settings
 from sk_mixup._training.target_spec import TargetSpec
-from sk_mixup._training.task import Start, Task
+from sk_mixup._training.task import Fitted, Start, Task
 from sk_mixup._training.validation_split import Pair, split_members
 from sk_mixup._training.warping import Distances
 from sk_mixup.vicinity import Pairing, RandomPairs, TrainingRows
@@ -83,13 +83,18 @@ def prepare_task(
         recipe=recipe_of(settings, spec, runs[0], inputs, start.one_epoch),
         runs=runs,
         inputs=inputs,
-        moments=moments,
-        lasting=settings.lasting,
+        fitted=Fitted(
+            lasting=settings.lasting,
+            streams=streams,
+            moments=moments,
+            target_moments=rows.targets.moments,
+            weight_unit=rows.weight_unit,
+            reservoir=reservoir,
+        ),
         net_params=_net_params(settings),
         net=net_to_go_on_with(start, rows, inputs, moments),
         alone=start.one_epoch or not start.is_fresh or _is_watched(settings),
         widen=rows.table.widen,
-        reservoir=reservoir,
     )
 
 

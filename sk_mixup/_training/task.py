@@ -88,10 +88,8 @@ class Task:
         The networks.
     inputs : Standardize
         The input layer of all runs.
-    moments : list of Moments or None
-        Those of each run's features, if they are standardised.
-    lasting : dict
-        Parameters that may not change when the networks are trained further.
+    fitted : Fitted or None
+        What the training leaves behind; None of a stack or a part of a task.
     net_params : dict
         Further arguments of the net.
     net : MixupNet or None
@@ -105,8 +103,6 @@ class Task:
         The number of the estimator that each run belongs to; None if there is one.
     seconds_left : float or None
         For which it may be trained; None for as long as it takes.
-    reservoir : Reservoir or None
-        What it leaves behind of the rows that it has seen.
     hooks : FitHooks or None
         Of scikit-learn's callbacks that follow it.
     """
@@ -114,15 +110,13 @@ class Task:
     recipe: Recipe
     runs: list[Run]
     inputs: Standardize
-    moments: list[Moments | None] = field(default_factory=list)
-    lasting: dict[str, Any] = field(default_factory=dict)
+    fitted: Fitted | None = None
     net_params: dict[str, Any] = field(default_factory=dict)
     net: MixupNet | None = None
     alone: bool = False
     widen: Widen | None = None
     owners: NDArray[np.int64] | None = None
     seconds_left: float | None = None
-    reservoir: Reservoir | None = None
     hooks: FitHooks | None = None
 
     @property
@@ -140,20 +134,6 @@ class Task:
         return len(self.runs) * self.recipe.plan.max_epochs
 
     @property
-    def fitted(self) -> Fitted:
-        """What the training leaves behind."""
-        # Moments of targets and the unit of weight are of all rows: any run will do.
-        training = self.runs[0].training
-        return Fitted(
-            lasting=self.lasting,
-            streams=[run.streams for run in self.runs],
-            moments=self.moments,
-            target_moments=training.targets.moments,
-            weight_unit=training.weight_unit,
-            reservoir=self.reservoir,
-        )
-
-    @property
     def estimator_numbers(self) -> NDArray[np.int64]:
         """The number of the estimator that each run belongs to."""
         one = np.zeros(len(self.runs), dtype=np.int64)
@@ -167,6 +147,7 @@ class Task:
             self,
             runs=self.runs[runs.start : runs.stop],
             inputs=self.inputs.select(runs),
+            fitted=None,
         )
 
     @staticmethod
@@ -178,6 +159,7 @@ class Task:
             tasks[0],
             runs=[run for task in tasks for run in task.runs],
             inputs=first.concatenate([task.inputs for task in tasks]),
+            fitted=None,
             widen=None,
             owners=np.repeat(np.arange(len(tasks)), sizes),
         )
