@@ -159,13 +159,13 @@ def test_a_divergence_in_the_only_epoch_is_named(make, clock, data):
 
 @twins
 def test_preparation_counts(make, clock, data, monkeypatch):
-    table = make._table
+    table = make._learn_table
 
     def slow(self, *args):
         clock.now += 10
         return table(self, *args)
 
-    monkeypatch.setattr(make, "_table", slow)
+    monkeypatch.setattr(make, "_learn_table", slow)
     make(time_limit=13, **LONG).fit(*data)
     assert clock.now == 13
 
