@@ -35,26 +35,26 @@ class SimilarTargets:
     def draw(
         self, order: RowNumbers, batch_size: int, n_partners: int, generator: Generator
     ) -> RowNumbers:
-        own = np.repeat(order, n_partners)
-        partners = own.copy()
-        open_ = np.arange(len(own))
+        rows = np.repeat(order, n_partners)
+        partners = rows.copy()
+        open_ = np.arange(len(rows))
         while len(open_):
-            proposal, accepted = self._propose(own[open_], generator)
+            proposal, accepted = self._propose(rows[open_], generator)
             partners[open_[accepted]] = proposal[accepted]
             open_ = open_[~accepted]
         return partners.reshape(len(order), n_partners)
 
     def _propose(
-        self, own: RowNumbers, generator: Generator
+        self, rows: RowNumbers, generator: Generator
     ) -> tuple[RowNumbers, NDArray[np.bool_]]:
-        own_bin = self.bin_of[own]
-        goal = generator.random(len(own)) * self.cumulative[own_bin, -1]
+        own_bin = self.bin_of[rows]
+        goal = generator.random(len(rows)) * self.cumulative[own_bin, -1]
         chosen_bin = _first_above(self.cumulative, own_bin, goal)
-        offset = (generator.random(len(own)) * self.sizes[chosen_bin]).astype(np.int64)
+        offset = (generator.random(len(rows)) * self.sizes[chosen_bin]).astype(np.int64)
         proposal = self.sorted_rows[self.starts[chosen_bin] + offset]
-        distance = np.square(self.y[own] - self.y[proposal]).sum(axis=1)
+        distance = np.square(self.y[rows] - self.y[proposal]).sum(axis=1)
         bound = self.bound[own_bin, chosen_bin]
-        return proposal, generator.random(len(own)) * bound < np.exp(-distance)
+        return proposal, generator.random(len(rows)) * bound < np.exp(-distance)
 
 
 def _first_above(

@@ -92,10 +92,10 @@ def scaled_targets(
     scale = Moments(moments.weight, np.zeros_like(moments.mean), moments.mean)
     if before is not None:
         scale = before.joined(scale)
-    own = Moments(
+    scaled = Moments(
         moments.weight,
         moments.mean / scale.divisor,
         moments.deviation / scale.divisor,
     )
     values = RealTargets.standardized(encoded, scale).values
-    return ScaledTargets(values, scale, own)
+    return ScaledTargets(values, scale, scaled)

@@ -200,16 +200,17 @@ class RealTargets(MatrixTargets):
 class ScaledTargets(RealTargets):
     """Targets that are divided by their mean, and their moments in that unit."""
 
-    def __init__(self, values: Tensor, moments: Moments, own: Moments) -> None:
+    def __init__(self, values: Tensor, moments: Moments, scaled: Moments) -> None:
         super().__init__(values, moments)
-        self.own = own
+        self.scaled_moments = scaled
 
     def _like(self, values: Tensor) -> ScaledTargets:
-        return ScaledTargets(values, self.moments, self.own)
+        return ScaledTargets(values, self.moments, self.scaled_moments)
 
     def groups(self) -> NDArray[Any]:
         """Return the targets standardised, as pairings know them."""
-        return (super().groups() - self.own.mean) / self.own.divisor
+        scaled = self.scaled_moments
+        return (super().groups() - scaled.mean) / scaled.divisor
 
 
 MakeTargets = Callable[[NDArray[Any], Weights | None, float], Targets]

@@ -53,12 +53,18 @@ class RowPass:
         self.hooks = [hooks for both in each for hooks in both]
         layers = body.layers(body.theta.detach())
         self.layers = [(each.weight.numpy(), each.bias.numpy()) for each in layers]
+        # What the inputs would be multiplied by last multiplies their weights once.
+        if self.clip is not None and not self.idle:
+            weight, bias = self.layers[0]
+            self.layers[0] = weight * self.clip, bias
         self.binned = _places(body.binned)
         if isinstance(inputs, EncodedInputs):
             self.columns = inputs.bins.columns.numpy()
-            self.bins = [getattr(inputs.bins, name).numpy() for name in Bins.BUFFERS]
+            *self.bins, scale = (
+                getattr(inputs.bins, name).numpy() for name in Bins.BUFFERS
+            )
             own = body.theta_bins.detach().view(-1, body.n_units, body.sizes[1])
-            self.of_units = own.numpy()
+            self.of_units = own.numpy() * scale.reshape(len(scale), -1, 1)
 
     def __call__(self, rows: Numbers) -> Numbers:
         (weight, bias), *others = self.layers
@@ -72,21 +78,24 @@ class RowPass:
         return x
 
     def _units(self, rows: Numbers) -> Numbers:
-        """Return the units of the bins, ``(binned, rows, units)``."""
-        low, slope, least, most, mean, scale = self.bins
+        """Return the units of the bins, centred, ``(binned, rows, units)``."""
+        low, slope, least, most, mean = self.bins
         units = (rows[None][..., self.columns, None] - low) * slope
         np.minimum(np.maximum(units, least, out=units), most, out=units)
         units -= mean
-        units *= scale
         return units.reshape(*units.shape[:2], -1)
 
     def _standardized(self, rows: Numbers) -> Numbers:
-        z = (rows - self.shift) / self.scale
+        """Return rows standardised, in units of the limit if there is one."""
+        u = (rows - self.shift) / self.scale
         if self.clip is None:
-            return z
-        u = z / self.clip
+            return u
+        u /= self.clip
         np.minimum(np.maximum(u, -LARGEST_RATIO, out=u), LARGEST_RATIO, out=u)
-        return u / np.sqrt(1 + np.square(u)) * self.clip
+        root = np.square(u)
+        root += 1
+        u /= np.sqrt(root, out=root)
+        return u
 
 
 def _places(runs: Sequence[int]) -> slice | list[int] | None:

@@ -81,25 +81,25 @@ class EpochDraw:
         source, batch_size = self.source, self.plan.batch_size
         # Padding is row 0, which every run has. Half the size of NumPy's whole numbers.
         numbers = np.zeros((self.examples, len(self.runs), len(source)), np.int32)
-        singly = any(own.mixes_each for own in self.vicinities)
+        singly = any(vicinity.mixes_each for vicinity in self.vicinities)
         size = min(batch_size, len(source)) if singly else 1
         shape = self.examples, len(self.runs), source.steps, size
         inputs = np.zeros(shape, numpy_dtype(source.dtype))
         # One array where both are alike: with a weight for each row they are large.
         alike = all(run.vicinity.mix_target == "interpolate" for run in self.runs)
         targets = inputs if alike else np.zeros_like(inputs)
-        for place, (run, own) in enumerate(
+        for place, (run, vicinity) in enumerate(
             zip(self.runs, self.vicinities, strict=True)
         ):
-            drawn, weights = draw_rows(run, own, batch_size)
+            drawn, weights = draw_rows(run, vicinity, batch_size)
             numbers[:, place, : len(drawn)] = drawn[:, 0]
-            numbers[: own.n_examples, place, : len(drawn)] = drawn.T
+            numbers[: vicinity.n_examples, place, : len(drawn)] = drawn.T
             _by_steps(inputs[:, place], weights)
             of_targets = run.target_weights(drawn, weights, batch_size)
             _by_steps(targets[:, place], of_targets)
         self.numbers = torch.from_numpy(numbers).to(source.device)
         self.mix_weights, self.target_weights = (
-            torch.from_numpy(own).to(source.device) for own in (inputs, targets)
+            torch.from_numpy(weights).to(source.device) for weights in (inputs, targets)
         )
 
     def blocks(self) -> Iterator[Block]:
@@ -176,7 +176,7 @@ class EpochDraw:
         shape: tuple[int, int],
     ) -> ColumnShares:
         """Return the shares of the examples where some runs take columns whole."""
-        own = [
+        of_runs = [
             swap.shares(weights, targets, self._n_own(run, first), shape)
             for swap, weights, targets, run in zip(
                 self.source.swaps,
@@ -186,7 +186,7 @@ class EpochDraw:
                 strict=True,
             )
         ]
-        return ColumnShares.stack(own)
+        return ColumnShares.stack(of_runs)
 
     def _inputs(
         self, numbers: Tensor, shares: ColumnShares, shape: tuple[int, int]
@@ -198,8 +198,11 @@ class EpochDraw:
             return self._encoded(numbers, shares, shape)
         # Of all rows at once, only what enters is kept.
         pieces = (
-            (own, self._encoded(numbers[..., own], shares.of(own), (1, _length(own))))
-            for own in gen_batches(n_rows, size)
+            (
+                some,
+                self._encoded(numbers[..., some], shares.of(some), (1, _length(some))),
+            )
+            for some in gen_batches(n_rows, size)
         )
         return _joined(pieces, n_rows)
 
@@ -208,14 +211,14 @@ class EpochDraw:
     ) -> Encoded:
         """Return rows of some steps, or some rows of one, encoded and mixed."""
         if self.plan.mix_layer == RAW:
-            raw = [self.source.rows.raw(own) for own in numbers]
+            raw = [self.source.rows.raw(of_example) for of_example in numbers]
             mix = self._brought_together(raw, shares.values, shape)
             rows = self.source.inputs.encode(mix.flatten(1, 2))
-            return Encoded(*(_by_shape(own, shape) for own in rows))
-        parts = [self.source.rows.inputs(own) for own in numbers]
-        values = [own.values for own in parts]
+            return Encoded(*(_by_shape(part, shape) for part in rows))
+        parts = [self.source.rows.inputs(of_example) for of_example in numbers]
+        values = [part.values for part in parts]
         mix = self._brought_together(values, shares.values, shape)
-        units = [own.units for own in parts if own.units is not None]
+        units = [part.units for part in parts if part.units is not None]
         if not units:
             return Encoded(mix)
         of_units = shares.units
@@ -249,18 +252,20 @@ class EpochDraw:
         if not self.source.alike:
             at = torch.arange(shape[0] * shape[1], device=numbers.device).view(shape)
             weight = weight * (at + first < self.source.lengths[:, None, None])
-        parts = [rows.targets(own).view(n_runs, *shape, -1) for own in numbers]
+        parts = [
+            rows.targets(of_example).view(n_runs, *shape, -1) for of_example in numbers
+        ]
         targets = parts[0]
         if len(parts) > 1:
             targets = mixed(parts, list(shares.unsqueeze(-1)))
         return self._smoothed(targets), weight.to(self.source.dtype)
 
     def _smoothed(self, targets: Tensor) -> Tensor:
-        for run, own in zip(self.runs, targets, strict=True):
+        for run, of_run in zip(self.runs, targets, strict=True):
             smoothing = run.vicinity.label_smoothing
             if smoothing:
-                own *= 1 - smoothing
-                own += smoothing / run.training.targets.n_classes
+                of_run *= 1 - smoothing
+                of_run += smoothing / run.training.targets.n_classes
         return targets
 
     def _add_noise(self, values: Tensor, first: int) -> None:
@@ -272,9 +277,9 @@ class EpochDraw:
         noise = np.zeros(rows.shape, np.float32)
         for run, x in zip(self.runs, noise, strict=True):
             if run.vicinity.noise_std:
-                own = x[: self._n_own(run, first)]
-                run.streams.noise.standard_normal(out=own, dtype=np.float32)
-                own *= run.vicinity.noise_std
+                not_padding = x[: self._n_own(run, first)]
+                run.streams.noise.standard_normal(out=not_padding, dtype=np.float32)
+                not_padding *= run.vicinity.noise_std
         rows += torch.from_numpy(noise).to(self.source.device)
 
     def _dropout(self, first: int, shape: tuple[int, int]) -> Dropout | None:

@@ -38,7 +38,7 @@ class RunRows:
         self.subsets, self.layer = subsets, inputs
         self.device = inputs.shift.device
         self.binned = torch.tensor(inputs.binned, dtype=torch.long, device=self.device)
-        self.weighted = any(own.weights is not None for own in subsets)
+        self.weighted = any(subset.weights is not None for subset in subsets)
 
     # Numbers are within each run's own rows, ``(..., runs, rows)``.
 
@@ -49,17 +49,17 @@ class RunRows:
     def raw(self, numbers: Tensor) -> Tensor:
         """Return rows that are not encoded yet, ``(runs, rows, *features)``."""
         pairs = zip(self.subsets, numbers, strict=True)
-        return torch.stack([own.inputs(n) for own, n in pairs])
+        return torch.stack([subset.inputs(n) for subset, n in pairs])
 
     def targets(self, numbers: Tensor) -> Tensor:
         """Return the rows' targets, ``(runs, rows, outputs)``."""
         pairs = zip(self.subsets, numbers, strict=True)
-        return torch.stack([own.targets.take(n) for own, n in pairs])
+        return torch.stack([subset.targets.take(n) for subset, n in pairs])
 
     def weight(self, numbers: Tensor) -> Tensor:
         """Return the rows' weights, in the shape of ``numbers``."""
         pairs = zip(self.subsets, numbers.unbind(-2), strict=True)
-        return torch.stack([own.weight(n) for own, n in pairs], -2)
+        return torch.stack([subset.weight(n) for subset, n in pairs], -2)
 
 
 class EncodedRows(RunRows):
@@ -78,16 +78,18 @@ class EncodedRows(RunRows):
     ) -> None:
         super().__init__(subsets, inputs)
         parts = {run: _encoded(subsets[run], layers[run]) for run in sorted({*firsts})}
-        self.starts = self._starts(firsts, {n: own.values for n, own in parts.items()})
+        self.starts = self._starts(
+            firsts, {n: part.values for n, part in parts.items()}
+        )
         self.values = torch.cat([part.values for part in parts.values()])
-        units = {n: own.units for n, own in parts.items() if own.units is not None}
+        units = {n: part.units for n, part in parts.items() if part.units is not None}
         self.units = torch.cat(list(units.values())) if units else None
         self.bin_starts = self._starts([firsts[run] for run in inputs.binned], units)
-        own = [subsets[run] for run in parts]
-        self.all_targets = own[0].targets.joined([each.targets for each in own])
+        kept = [subsets[run] for run in parts]
+        self.all_targets = kept[0].targets.joined([each.targets for each in kept])
         if self.weighted:
-            every = (torch.arange(len(each), device=each.device) for each in own)
-            pairs = zip(own, every, strict=True)
+            every = (torch.arange(len(each), device=each.device) for each in kept)
+            pairs = zip(kept, every, strict=True)
             self.weights = torch.cat([each.weight(n) for each, n in pairs])
 
     def _starts(self, firsts: Sequence[int], parts: dict[int, Tensor]) -> Tensor:
