@@ -30,14 +30,14 @@ Classifier, Regressor = (partial(make, max_epochs=10, lr=0.01) for make in TWINS
 ESTIMATORS = [
     MixupClassifier(),
     Classifier(mix_layer="random", noise_std=0.1, warmup_epochs=5, clean_epochs=5),
-    Classifier(pairing="balanced", mix_target="remix"),
     MixupRegressor(),
-    Regressor(pairing="similar", loss="huber", n_estimators=2),
-    Regressor(loss="quantile", quantile=0.4),
     Regressor(n_mixed=3, noise_std=0.1, mix_layer="random", weights_per="example"),
 ]
 #: Of parameters that the others have, too; several minutes more.
 OTHERS = [
+    Classifier(pairing="balanced", mix_target="remix"),
+    Regressor(pairing="similar", loss="huber", n_estimators=2),
+    Regressor(loss="quantile", quantile=0.4),
     Classifier(alpha=0),
     Classifier(pairing="same_class", mix_target="dominant"),
     Classifier(pairing="same_class_neighbors", label_smoothing=0.1, dropout=0.1),

@@ -298,7 +298,7 @@ def test_what_has_been_scored_is_let_go():
         living.append(sum(type(each) is Network for each in gc.get_objects()))
         return 0.0
 
-    settings = {"scoring": count, "refit": False, "cv": 4, "max_memory": 1}
+    settings = {"scoring": count, "refit": False, "cv": 2, "max_memory": 1}
     GridSearchCV(network(), GRID, **settings).fit(X, Y)
     assert max(living) - living[0] <= 1
 
