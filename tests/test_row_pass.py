@@ -135,11 +135,20 @@ def take_another_input_layer(network):
     network.inputs.scale.mul_(3)
 
 
+def double_weights_of_bins(network):
+    network.body.theta_bins.mul_(2)
+
+
 def soften(network):
     network.temperature = 5.0
 
 
-CHANGES = [double_weights, take_another_input_layer, soften]
+CHANGES = [
+    double_weights,
+    double_weights_of_bins,
+    take_another_input_layer,
+    soften,
+]
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -147,7 +156,8 @@ CHANGES = [double_weights, take_another_input_layer, soften]
 def test_networks_that_change_are_computed_anew(make, change, data):
     """Networks are the user's too."""
     X, y = data
-    model = make(**SMALL).fit(X, y)
+    encoding = "bins" if change is double_weights_of_bins else "standardized"
+    model = make(**SMALL | {"encoding": encoding}).fit(X, y)
     before = [predicted(model, rows) for rows in (X, X[:1])]
     with torch.no_grad():
         change(model.net_.module_)

@@ -37,9 +37,9 @@ class Moments:
         deviation[alike] = self.deviation[alike]
         return Moments(weight, self.mean + share * step, deviation)
 
-    def dividing(self, dtype: type[np.floating]) -> Moments:
-        """Return them without deviations too small to divide by in a precision."""
-        least = np.finfo(dtype).tiny  # of the numbers that are not flushed to 0
+    def flushed(self, dtype: type[np.floating]) -> Moments:
+        """Return them with 0 for deviations that count as 0 in a precision."""
+        least = np.finfo(dtype).tiny  # of the numbers that training does not flush
         deviation = np.where(self.deviation < least, 0.0, self.deviation)
         return Moments(self.weight, self.mean, deviation)
 

@@ -34,9 +34,12 @@ def checked_targets(y: Any, estimator: Any) -> NDArray[Any]:
         )
     except OverflowError as error:  # of Python's whole numbers
         raise ValueError(TOO_LARGE) from error
+    if np.can_cast(checked.dtype, np.float64):
+        return checked
     with np.errstate(over="ignore"):
-        if not np.isfinite(checked.astype(np.float64)).all():
-            raise ValueError(TOO_LARGE)
+        checked = checked.astype(np.float64)
+    if not np.isfinite(checked).all():
+        raise ValueError(TOO_LARGE)
     return checked
 
 

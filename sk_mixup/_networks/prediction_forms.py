@@ -60,12 +60,19 @@ def _row_pass(network: Network, exact: bool) -> RowPass:
 def _once(name: str, network: Network, make: Callable[[Network], Any]) -> Any:
     """Return what was made of the network's present numbers, or make it."""
     made = _made.setdefault(network, {})
-    theta, inputs = cast(Tensor, network.body.theta), network.inputs
-    state = theta.data_ptr(), theta._version, inputs, network.temperature
+    body, inputs = cast(StackedMLP, network.body), network.inputs
+    state: Any = _version(body.theta), inputs, network.temperature
+    if body.binned:
+        state += (_version(body.theta_bins),)
     if name not in made or made[name][0] != state:
         with plain_modes():  # no tensor of inference mode
             made[name] = state, make(network)
     return made[name][1]
+
+
+def _version(tensor: Tensor) -> tuple[int, int]:
+    """Return what changes with the numbers of a tensor."""
+    return tensor.data_ptr(), tensor._version
 
 
 def _doubled(module: ModuleT) -> ModuleT:

@@ -64,6 +64,7 @@ class EpochDraw:
         # run's neighbours.
         most = max(vicinity.n_examples for vicinity in self.vicinities)
         self.examples = self.plan.n_mixed if inside else most
+        self.block_steps, self.piece_rows = self._sizes()
         self._draw_rows()
 
     def _draw_layers(self) -> tuple[Layer, ...]:
@@ -106,36 +107,26 @@ class EpochDraw:
         """Yield the epoch, a block of steps at a time."""
         size = self.plan.batch_size
         whole = len(self.source) // size
-        for start in range(0, whole, self._block_steps):
-            yield self._block(start, min(start + self._block_steps, whole), size)
+        for start in range(0, whole, self.block_steps):
+            yield self._block(start, min(start + self.block_steps, whole), size)
         # A block holds minibatches of one size, and the last may be smaller.
         rest = len(self.source) - whole * size
         if rest:
             yield self._block(whole, whole + 1, rest)
 
-    @property
-    def _block_steps(self) -> int:
-        step = self.plan.batch_size * self._row_bytes
-        if self.plan.dropout and not self._is_on_cpu:
-            units = sum(self.plan.hidden_sizes) * self._copies
-            step += 4 * len(self.runs) * self.plan.batch_size * units
-        return max(1, self._block_bytes // step)
-
-    @property
-    def _row_bytes(self) -> int:
-        """The bytes of a row of all runs before it is mixed."""
+    def _sizes(self) -> tuple[int, int]:
+        """Return the steps of a block, and the rows of a piece of a large step."""
         inputs, n_runs = self.source.inputs, len(self.runs)
         row = inputs.width * n_runs + inputs.n_units * len(inputs.binned)
         row += self.runs[0].training.targets.width * n_runs
-        return 4 * self.plan.n_mixed * row
-
-    @property
-    def _block_bytes(self) -> int:
-        return CPU_BLOCK_BYTES if self._is_on_cpu else GPU_BLOCK_BYTES
-
-    @property
-    def _is_on_cpu(self) -> bool:
-        return self.source.device.type == "cpu"
+        row_bytes = 4 * self.plan.n_mixed * row  # of all runs, before they are mixed
+        on_cpu = self.source.device.type == "cpu"
+        most = CPU_BLOCK_BYTES if on_cpu else GPU_BLOCK_BYTES
+        in_step = row_bytes
+        if self.plan.dropout and not on_cpu:
+            in_step += 4 * n_runs * sum(self.plan.hidden_sizes) * self._copies
+        piece = max(1, most // row_bytes // PIECE) * PIECE
+        return max(1, most // (self.plan.batch_size * in_step)), piece
 
     def _block(self, start: int, stop: int, step_size: int) -> Block:
         """Return the minibatches of the steps from ``start`` to ``stop``."""
@@ -193,8 +184,7 @@ class EpochDraw:
     ) -> Encoded:
         """Return what enters the networks, ``(runs, steps, rows * copies, ...)``."""
         n_rows = numbers.shape[2]
-        size = max(1, self._block_bytes // self._row_bytes // PIECE) * PIECE
-        if shape[0] > 1 or n_rows <= size or self.layers:
+        if shape[0] > 1 or n_rows <= self.piece_rows or self.layers:
             return self._encoded(numbers, shares, shape)
         # Of all rows at once, only what enters is kept.
         pieces = (
@@ -202,7 +192,7 @@ class EpochDraw:
                 some,
                 self._encoded(numbers[..., some], shares.of(some), (1, _length(some))),
             )
-            for some in gen_batches(n_rows, size)
+            for some in gen_batches(n_rows, self.piece_rows)
         )
         return _joined(pieces, n_rows)
 

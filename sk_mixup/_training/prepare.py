@@ -133,7 +133,7 @@ class MemberFactory:
         moments = self.memo.get(
             "moments", (training, hint), partial(_moments_of, training, hint)
         )
-        return moments if before is None else _dividing(before.joined(moments))
+        return moments if before is None else _flushed(before.joined(moments))
 
     def _standardize(self, training: RowSubset, moments: Moments | None) -> Standardize:
         """Return a member's input layer."""
@@ -175,11 +175,11 @@ class MemberFactory:
 
 
 def _moments_of(training: RowSubset, hint: Moments | None) -> Moments:
-    return _dividing(feature_moments(training, hint))
+    return _flushed(feature_moments(training, hint))
 
 
-def _dividing(moments: Moments) -> Moments:
-    return moments.dividing(numpy_dtype(torch.get_default_dtype()))
+def _flushed(moments: Moments) -> Moments:
+    return moments.flushed(numpy_dtype(torch.get_default_dtype()))
 
 
 def _holds_out(
